@@ -1,0 +1,97 @@
+"""Every setting of the program: typed, with unit and description, read once and passed in.
+
+A setting comes from the environment variable `HEDGESCOPE_<NAME>` or, where that is not set, from a
+`.env` file in the working directory. Nothing else in the program reads the environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import SettingsError
+
+PREFIX = "HEDGESCOPE_"
+DATABASE_FILE = "hedgescope.db"
+
+LogLevel = Literal["critical", "error", "warning", "info", "debug"]
+
+
+class Settings(BaseSettings):
+    """The settings; `load_settings` makes them with errors that people can read."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(
+        default=Path("data"),
+        description="Folder for the database, activation shards and converted models; made when needed.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the database; without it, the SQLite file `hedgescope.db` in the data folder.",
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address the pages are served on; the default is reachable from this computer only.",
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="TCP port the pages are served on; 0 takes a free one.")
+    worker_url: str | None = Field(
+        default=None,
+        description="URL of an inference worker; without it, pages that need a live model say so.",
+    )
+    page_size_max: int = Field(
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="Most latents one page of the API or of a table holds.",
+    )
+    log_level: LogLevel = Field(default="info", description="What the server logs to stderr, this level and above.")
+
+    @field_validator("data_dir")
+    @classmethod
+    def _expand_home(cls, value: Path) -> Path:
+        return value.expanduser()
+
+    @field_validator("database_url", "worker_url", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database's URL; a default SQLite file is named by its absolute path."""
+        if self.database_url is not None:
+            return self.database_url
+        return f"sqlite:///{(self.data_dir.resolve() / DATABASE_FILE).as_posix()}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of this process.
+
+    Args:
+        overrides: fields given on the command line, stronger than the environment; None is ignored.
+
+    Raises:
+        SettingsError: naming each setting that makes no sense, the value found and what is expected.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from error
+
+
+def _explain(error: ValidationError) -> str:
+    """One line for all of Pydantic's complaints."""
+    complaints = (
+        f"{PREFIX}{str(item['loc'][0]).upper()} is {item['input']!r}: {item['msg'].lower()}" for item in error.errors()
+    )
+    return "; ".join(complaints) + " (docs/settings.md lists every setting)"
