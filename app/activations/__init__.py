@@ -1,0 +1,1 @@
+"""Model and text, or a file, to a stream of activations."""

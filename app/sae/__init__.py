@@ -1,0 +1,1 @@
+"""SAE files to weights."""

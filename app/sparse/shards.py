@@ -1,0 +1,176 @@
+"""Shards on disk: active latents of a text, one folder per (stream, SAE), reused by every comparison.
+
+    <root>/<stream key>/stream.json               what the stream is
+    <root>/<stream key>/tokens/<shard>            token ids, which are scored, moments of the activations
+    <root>/<stream key>/<SAE's shard key>/<shard> active latents in CSR, error of each prefix
+
+A shard is a run of whole rows; its file name says which and how many scored tokens. A file is
+written under a temporary name, then renamed: what is there is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from app.activations.batch import TokenRows
+from app.errors import ShardError
+from app.sparse.csr import SparseActs
+
+ROWS_PER_SHARD = 64
+"""Rows a shard: 64 × 128 tokens are about 4 s of work on two cores, the most a kill can cost."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Rows `[start, stop)` of a stream, `n_tokens` of their tokens scored."""
+
+    start: int
+    stop: int
+    n_tokens: int
+
+    @property
+    def file_name(self) -> str:
+        """Name of its files."""
+        return f"{self.start:08d}-{self.stop:08d}-{self.n_tokens}.safetensors"
+
+
+@dataclass(frozen=True)
+class TokenShard:
+    """What belongs to the tokens of a shard, whichever SAE reads them.
+
+    Attributes:
+        rows: token ids and which are scored.
+        sum_acts: `[d_in]` float64 sum of the activations.
+        sum_squares: sum of their squared norms.
+    """
+
+    rows: TokenRows
+    sum_acts: NDArray[np.float64]
+    sum_squares: float
+
+
+def plan_shards(rows: TokenRows, rows_per_shard: int = ROWS_PER_SHARD) -> list[Shard]:
+    """Cut a stream into shards, in order; shards without a scored token are left out."""
+    per_row = rows.keep.sum(axis=1)
+    shards = []
+    for start in range(0, len(rows), rows_per_shard):
+        stop = min(start + rows_per_shard, len(rows))
+        if n_tokens := int(per_row[start:stop].sum()):
+            shards.append(Shard(start, stop, n_tokens))
+    return shards
+
+
+class ShardStore:
+    """The shards of one stream.
+
+    Args:
+        root: folder of all streams.
+        stream_key: hash that identifies model, hook and text.
+    """
+
+    def __init__(self, root: Path, stream_key: str) -> None:
+        self.folder = root / stream_key
+
+    def describe(self, description: Mapping[str, Any]) -> None:
+        """Write what the stream is, for people who look into the folder."""
+        _write(self.folder / "stream.json", json.dumps(description, indent=1).encode() + b"\n")
+
+    def has_tokens(self, shard: Shard) -> bool:
+        """Whether the shard's tokens are on disk."""
+        return self._tokens_path(shard).exists()
+
+    def has_acts(self, shard: Shard, sae_key: str) -> bool:
+        """Whether an SAE's active latents of this shard are on disk."""
+        return self._acts_path(shard, sae_key).exists()
+
+    def write_tokens(self, shard: Shard, tokens: TokenShard) -> None:
+        """Write what belongs to the shard's tokens."""
+        arrays = {
+            "ids": tokens.rows.ids,
+            "keep": tokens.rows.keep.astype(np.uint8),
+            "sum_acts": tokens.sum_acts,
+            "sum_squares": np.array([tokens.sum_squares]),
+        }
+        _write(self._tokens_path(shard), save(arrays))
+
+    def write_acts(self, shard: Shard, sae_key: str, acts: SparseActs, residual: NDArray[np.float64]) -> None:
+        """Write an SAE's active latents of the shard."""
+        arrays = {
+            "indptr": acts.indptr,
+            "latent": acts.latent,
+            "value": acts.value,
+            "n_latents": np.array([acts.n_latents]),
+            "residual": residual,
+        }
+        _write(self._acts_path(shard, sae_key), save(arrays))
+
+    def read_tokens(self, shard: Shard) -> TokenShard:
+        """Read what belongs to the shard's tokens."""
+        arrays = _read(self._tokens_path(shard))
+        rows = TokenRows(arrays["ids"], arrays["keep"].astype(np.bool_))
+        return TokenShard(rows, arrays["sum_acts"], float(arrays["sum_squares"][0]))
+
+    def read_acts(self, shard: Shard, sae_key: str, rows: TokenRows) -> tuple[SparseActs, NDArray[np.float64]]:
+        """Read an SAE's active latents of the shard, and its `[n_levels]` squared errors.
+
+        Args:
+            rows: the shard's rows, from `read_tokens`.
+        """
+        arrays = _read(self._acts_path(shard, sae_key))
+        row, position = np.nonzero(rows.keep)
+        acts = SparseActs(
+            indptr=arrays["indptr"],
+            latent=arrays["latent"],
+            value=arrays["value"],
+            row=row.astype(np.int64) + shard.start,
+            position=position.astype(np.int32),
+            n_latents=int(arrays["n_latents"][0]),
+        )
+        return acts, arrays["residual"]
+
+    def _tokens_path(self, shard: Shard) -> Path:
+        return self.folder / "tokens" / shard.file_name
+
+    def _acts_path(self, shard: Shard, sae_key: str) -> Path:
+        return self.folder / sae_key / shard.file_name
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All or nothing: a temporary name, flushed to the disk, then renamed."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        if error.errno == errno.ENOSPC:
+            raise ShardError(
+                f"{path.parent}: the disk is full ({len(content):,} bytes to write); free some space and start the "
+                "same command again, it goes on from the last whole shard"
+            ) from error
+        raise ShardError(f"{path}: can't be written ({error.strerror})") from error
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        arrays: dict[str, NDArray[Any]] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ShardError(
+            f"{path}: this shard can't be read ({error}); delete the file and start the same command again"
+        ) from error
+    return arrays

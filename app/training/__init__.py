@@ -1,0 +1,1 @@
+"""SAEs trained with SAELens' own classes."""
