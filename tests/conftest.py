@@ -1,0 +1,32 @@
+"""Fixtures that any test may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from app.records import ComparisonSummary
+from app.store.session import make_engine, upgrade
+from app.store.write import write_comparison
+from tests.builders import make_bundle
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """A fresh SQLite database with the current schema."""
+    url = f"sqlite:///{tmp_path / 'hedgescope.db'}"
+    upgrade(url)
+    engine = make_engine(url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def stored(engine: Engine) -> tuple[Engine, ComparisonSummary]:
+    """A database that holds the comparison of `make_bundle()`, and its summary."""
+    bundle = make_bundle()
+    write_comparison(engine, bundle)
+    return engine, bundle.summary
