@@ -163,9 +163,9 @@ def hook_module(model: Any, hook_name: str) -> tuple[Any, bool]:
     try:
         module = model.get_submodule(path)
     except AttributeError as error:
-        n_layers = getattr(model.config, "num_hidden_layers", "?")
+        n_layers = getattr(model.config, "num_hidden_layers", 0)
         raise ModelError(
-            f"hook {hook_name}: this model has no module {path}; it has layers model.layers.0 to {n_layers - 1 if isinstance(n_layers, int) else n_layers}"
+            f"hook {hook_name}: this model has no module {path}; it has model.layers.0 to model.layers.{n_layers - 1}"
         ) from error
     return module, is_input
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ def _in_metadata(metadata: Mapping[str, Any]) -> tuple[Sequence[int] | None, Wid
 
 def _checked(widths: Sequence[int], d_sae: int, what: str) -> tuple[int, ...]:
     values = [int(width) for width in widths]
-    if any(width <= 0 for width in values) or any(b <= a for a, b in zip(values, values[1:], strict=False)):
+    if any(width <= 0 for width in values) or any(b <= a for a, b in pairwise(values)):
         raise SaeError(f"{what} {values}: expected positive, strictly ascending numbers")
     if values[-1] > d_sae:
         raise SaeError(f"{what} {values}: the last one is larger than the SAE's {d_sae} latents")

@@ -1,0 +1,1 @@
+"""Weights and statistics to scores: pure functions of arrays."""

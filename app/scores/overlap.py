@@ -1,0 +1,75 @@
+"""Activation overlap of pairs of latents, with intervals. All functions are elementwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+Z_95 = 1.959964
+"""97.5 % quantile of the normal distribution."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How much pairs of latents fire on the same tokens; NaN where undefined (a latent never fires).
+
+    Attributes:
+        jaccard: both over either.
+        p_j_given_i, p_i_given_j: conditional shares.
+        lift: both over what independent firing would give.
+        phi: correlation of the firing indicators.
+        z: standard score of `n_both` under independence (hypergeometric mean and variance).
+    """
+
+    jaccard: Floats
+    p_j_given_i: Floats
+    p_i_given_j: Floats
+    lift: Floats
+    phi: Floats
+    z: Floats
+
+
+def overlap(n_both: Counts, n_i: Counts, n_j: Counts, n_tokens: int) -> Overlap:
+    """Overlap of pairs from their 2×2 firing tables.
+
+    Args:
+        n_both: tokens on which both fire.
+        n_i, n_j: tokens on which each fires.
+        n_tokens: all scored tokens.
+    """
+    both, i, j = n_both.astype(np.float64), n_i.astype(np.float64), n_j.astype(np.float64)
+    t = float(n_tokens)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = i * j / t
+        spread = expected * (1 - i / t) * (1 - j / t)
+        # Hypergeometric variance: i of t tokens drawn, j of them marked.
+        variance = spread * t / max(t - 1, 1)
+        return Overlap(
+            jaccard=_defined(both / (i + j - both)),
+            p_j_given_i=_defined(both / i),
+            p_i_given_j=_defined(both / j),
+            lift=_defined(both / expected),
+            phi=_defined((both - expected) / np.sqrt(spread * t)),
+            z=_defined((both - expected) / np.sqrt(variance)),
+        )
+
+
+def wilson(successes: Counts, trials: Counts) -> tuple[Floats, Floats]:
+    """95 % Wilson score interval of a share; NaN where there is no trial.
+
+    Source: E. B. Wilson, *J. Am. Stat. Assoc.* 22 (1927) 209.
+    """
+    n = np.where(trials > 0, trials, np.nan).astype(np.float64)
+    p = successes / n
+    centre = (p + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
+    half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(p * (1 - p) / n + Z_95**2 / (4 * n**2))
+    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+
+
+def _defined(values: Floats) -> Floats:
+    return np.where(np.isfinite(values), values, np.nan)
