@@ -1,7 +1,7 @@
 """Every setting of the program: typed, with unit and description, read once and passed in.
 
 A setting comes from the environment variable `HEDGESCOPE_<NAME>` or, where that is not set, from a
-`.env` file in the working directory. Nothing else in the program reads the environment.
+`.env` file in the working directory; an empty one counts as not set.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ LogLevel = Literal["critical", "error", "warning", "info", "debug"]
 class Settings(BaseSettings):
     """The settings; `load_settings` makes them with errors that people can read."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     data_dir: Path = Field(
         default=Path("data"),
@@ -54,11 +56,6 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_home(cls, value: Path) -> Path:
         return value.expanduser()
-
-    @field_validator("database_url", "worker_url", mode="before")
-    @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return None if value == "" else value
 
     @field_validator("log_level", mode="before")
     @classmethod
