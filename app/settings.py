@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port the pages are served on; 0 takes a free one.")
     worker_url: str | None = Field(
         default=None,
-        description="URL of an inference worker; without it, pages that need a live model say so.",
+        description="URL of the inference worker, for pages that need a live model; without it there are none.",
     )
     page_size_max: int = Field(
         default=1000,

@@ -1,0 +1,88 @@
+"""The parts of the documentation that are written out from the code.
+
+`python -m tests.doc_tables` brings them up to date; a test compares them. Each stands between
+`<!-- from the code: NAME -->` and `<!-- end -->` in the file that `PARTS` names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from app.catalogue import LATENT_SPECS, PARTNER_SPECS, ScoreSpec
+from app.settings import PREFIX, Settings
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+OURS = "this project"
+"""The source of what is textbook or our own; not worth a word each time."""
+
+
+def settings_table() -> str:
+    """One row per setting."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "none" if field.default is None else f"`{field.default}`"
+        rows.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+def score_list(specs: Sequence[ScoreSpec]) -> str:
+    """One entry per field."""
+    return "\n".join(_entry(spec) for spec in specs)
+
+
+def _entry(spec: ScoreSpec) -> str:
+    facts = [_value(spec)]
+    if spec.source != OURS:
+        facts.append(f"Source: {spec.source}.")
+    if spec.limits:
+        facts.append(f"Limits: {spec.limits[0].lower()}{spec.limits[1:]}")
+    return f"- **{spec.title}** (`{spec.name}`). {spec.definition} {' '.join(facts)}"
+
+
+def _value(spec: ScoreSpec) -> str:
+    """The kind, range and unit, as one short sentence."""
+    low, high = (None if end is None else f"{end:g}" for end in (spec.minimum, spec.maximum))
+    span = f" from {low} to {high}" if low and high else f" from {low}" if low else ""
+    unit = f" ({spec.unit})" if spec.unit else ""
+    kind = {"integer": "Integer", "number": "Number", "text": "Text", "flag": "Yes or no"}[spec.kind]
+    return f"{kind}{span}{unit}."
+
+
+PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
+    "settings": (DOCS / "settings.md", settings_table),
+    "latent fields": (DOCS / "scores.md", lambda: score_list(LATENT_SPECS)),
+    "partner fields": (DOCS / "scores.md", lambda: score_list(PARTNER_SPECS)),
+}
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(<!-- from the code: {re.escape(name)} -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def written(name: str) -> str:
+    """What the documentation has for a part.
+
+    Raises:
+        LookupError: the file has no such part.
+    """
+    path, _ = PARTS[name]
+    match = _pattern(name).search(path.read_text())
+    if match is None:
+        raise LookupError(f"{path.name} has no part <!-- from the code: {name} --> … <!-- end -->")
+    return match[2].strip()
+
+
+def main() -> None:
+    """Write every part anew."""
+    for name, (path, render) in PARTS.items():
+        written(name)
+        text = render()
+        new = _pattern(name).sub(lambda match, text=text: f"{match[1]}\n{text}\n\n{match[3]}", path.read_text())  # type: ignore[misc]
+        path.write_text(new)
+
+
+if __name__ == "__main__":
+    main()
