@@ -396,9 +396,10 @@ def dead_scores(world: World, side: Side, index: int) -> LatentScores:
 
 
 def strongest_tokens(world: World, acts: Floats) -> list[str]:
-    """The three tokens with the largest activation; `acts` is `[n_rows, N_POSITIONS]`."""
+    """The three tokens with the largest activation, NUL as a symbol; `acts` is `[n_rows, N_POSITIONS]`."""
     strongest = np.argsort(-acts, axis=None, kind="stable")[:3]
-    return [world.tokens[flat // N_POSITIONS][flat % N_POSITIONS] for flat in strongest.tolist()]
+    tokens = [world.tokens[flat // N_POSITIONS][flat % N_POSITIONS] for flat in strongest.tolist()]
+    return [token.replace("\x00", "␀") for token in tokens]
 
 
 def best_jaccard(world: World, both: Ints, side: Side, index: int) -> tuple[float, int]:

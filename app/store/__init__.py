@@ -1,0 +1,1 @@
+"""Records in a database and out of it again: SQLite by default, nothing that only SQLite knows."""

@@ -1,0 +1,59 @@
+"""Finding a comparison or a latent, and saying helpfully that there is none."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, ScalarSelect, func, select
+
+from app.errors import NotFoundError, QueryError
+from app.records import Side
+from app.store.tables import comparisons, latents
+
+SIDES: tuple[Side, ...] = ("narrow", "reference")
+MAX_LISTED = 10
+
+
+def id_of(slug: str) -> ScalarSelect[int]:
+    """The comparison's key as a subquery; null where there is no such comparison."""
+    return select(comparisons.c.id).where(comparisons.c.slug == slug).scalar_subquery()
+
+
+def require_comparison(connection: Connection, slug: str) -> int:
+    """The comparison's key.
+
+    Raises:
+        NotFoundError: no comparison has that slug; lists the newest that there are.
+    """
+    comparison_id = connection.execute(select(comparisons.c.id).where(comparisons.c.slug == slug)).scalar()
+    if comparison_id is None:
+        raise no_comparison(connection, slug)
+    return int(comparison_id)
+
+
+def no_comparison(connection: Connection, slug: str) -> NotFoundError:
+    """The error for an unknown slug or name."""
+    newest = select(comparisons.c.slug).order_by(comparisons.c.created_at.desc(), comparisons.c.id.desc())
+    known = connection.execute(newest.limit(MAX_LISTED + 1)).scalars().all()
+    if not known:
+        return NotFoundError(
+            f"no comparison {slug!r}: none is stored yet; run `hedgescope demo` or `hedgescope compare`"
+        )
+    more = ", …" if len(known) > MAX_LISTED else ""
+    return NotFoundError(f"no comparison {slug!r}; stored are {', '.join(known[:MAX_LISTED])}{more}")
+
+
+def require_side(side: str) -> None:
+    """Refuse what is no side of a comparison. Raises QueryError."""
+    if side not in SIDES:
+        raise QueryError(f"sae is {side!r}; expected {' or '.join(SIDES)}", parameter="sae", valid=SIDES)
+
+
+def no_latent(connection: Connection, slug: str, side: Side, index: int) -> NotFoundError:
+    """The error for a latent that was not found: the side may be wrong, the comparison or the index."""
+    require_side(side)
+    comparison_id = require_comparison(connection, slug)
+    last = select(func.max(latents.c.latent_index)).where(
+        latents.c.comparison_id == comparison_id, latents.c.side == side
+    )
+    return NotFoundError(
+        f"no latent {index} in the {side} SAE of {slug!r}; valid: 0 to {connection.execute(last).scalar()}"
+    )

@@ -1,0 +1,86 @@
+"""Records kept whole in one column: JSON for what is read as a whole, packed arrays for profiles.
+
+JSON payloads of latents and pairs are compressed (zlib, level 1): contexts are mostly zeros and shrink to about a
+tenth, 100 MB to 10 MB for 4,608 latents, which is quicker to write than the plain text.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import TypeAdapter
+
+from app.errors import StoreError
+from app.records import ComparisonSummary, LatentDetail, PairDetail, PairProfile, SaeRecord
+from app.store.validate import check_storable
+
+Record = TypeVar("Record")
+
+SAE: TypeAdapter[SaeRecord] = TypeAdapter(SaeRecord)
+SUMMARY: TypeAdapter[ComparisonSummary] = TypeAdapter(ComparisonSummary)
+DETAIL: TypeAdapter[LatentDetail] = TypeAdapter(LatentDetail)
+PAIR: TypeAdapter[PairDetail] = TypeAdapter(PairDetail)
+TOKENS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
+
+PROFILE_HEAD = struct.Struct("<BI")
+"""Whether all reference latents are listed; how many are."""
+
+
+def to_json(value: Any) -> str:
+    """Any storable record or plain value as JSON text.
+
+    Raises:
+        StoreError: it holds NaN, a foreign type, or text that is not valid Unicode.
+    """
+    return _json(value).decode()
+
+
+def compress(record: LatentDetail | PairDetail) -> bytes:
+    """A record as compressed JSON; `expand` reverses it. Raises StoreError as `to_json`."""
+    return zlib.compress(_json(record), 1)
+
+
+def expand(adapter: TypeAdapter[Record], payload: bytes) -> Record:
+    """The record that `compress` was given."""
+    return adapter.validate_json(zlib.decompress(payload))
+
+
+def _json(value: Any) -> bytes:
+    check_storable(value)
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:
+        raise StoreError(f"{type(value).__name__} can't be stored as JSON: {error}; nothing was stored") from error
+
+
+def pack_profile(profile: PairProfile) -> bytes:
+    """Indices as int32, counts as int64, cosines as float32, little-endian, compressed.
+
+    Raises:
+        StoreError: lengths differ, a number does not fit, or a cosine is not finite.
+    """
+    n = len(profile.indices)
+    where = f"profile of narrow latent {profile.narrow_index}"
+    if not len(profile.n_both) == len(profile.decoder_cosine) == n:
+        lengths = f"{n}, {len(profile.n_both)} and {len(profile.decoder_cosine)}"
+        raise StoreError(f"{where}: indices, n_both and decoder_cosine have lengths {lengths}; expected equal ones")
+    cosines = [float(cosine) for cosine in profile.decoder_cosine]
+    if any(cosine != cosine or abs(cosine) > 2 for cosine in cosines):
+        raise StoreError(f"{where}: field decoder_cosine holds NaN or a number outside [-1, 1]; nothing was stored")
+    try:
+        head = PROFILE_HEAD.pack(profile.complete, n)
+        body = struct.pack(f"<{n}i{n}q{n}f", *profile.indices, *profile.n_both, *cosines)
+    except struct.error as error:
+        raise StoreError(f"{where}: {error}; expected int32 indices and int64 counts") from error
+    return zlib.compress(head + body, 1)
+
+
+def unpack_profile(narrow_index: int, payload: bytes) -> PairProfile:
+    """The profile that `pack_profile` was given."""
+    data = zlib.decompress(payload)
+    complete, n = PROFILE_HEAD.unpack_from(data)
+    values = struct.unpack_from(f"<{n}i{n}q{n}f", data, PROFILE_HEAD.size)
+    return PairProfile(narrow_index, values[:n], values[n : 2 * n], values[2 * n :], bool(complete))

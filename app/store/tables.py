@@ -1,0 +1,209 @@
+"""The schema, as SQLAlchemy Core tables. A change here needs a migration; a test compares the two.
+
+Text columns that hold JSON: `saes.record`, `comparisons.summary`, `latents.reasons` (field -> why it is null) and
+`text_rows.payload` (the row's tokens). Binary `payload` columns: see `payloads.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+from app.catalogue import LATENT_SPECS
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, kept in UTC. SQLite has no time zones, so the zone is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """To UTC; a time without a zone is refused, since nobody can say when it was."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value.isoformat()} has no time zone")
+        return value if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """In UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _comparison_key() -> Column[int]:
+    return Column("comparison_id", Integer, ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True)
+
+
+def _key(name: str, type_: type[Integer | String] = Integer) -> Column[Any]:
+    return Column(name, type_, primary_key=True, autoincrement=False)
+
+
+saes = Table(
+    "saes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("checksum", Text, nullable=False, index=True),
+    Column("record", Text, nullable=False),
+)
+
+comparisons = Table(
+    "comparisons",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("slug", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False, index=True),
+    Column("content_hash", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
+    Column("summary", Text, nullable=False),
+)
+
+latents = Table(
+    "latents",
+    metadata,
+    _comparison_key(),
+    _key("side", String),
+    _key("latent_index"),
+    Column("level", Integer, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("label_folded", Text, nullable=False),
+    Column("n_firings", BigInteger, nullable=False),
+    Column("density", Double, nullable=False),
+    Column("max_activation", Double),
+    Column("mean_activation", Double),
+    Column("hedging_score", Double),
+    Column("hedging_score_low", Double),
+    Column("hedging_score_high", Double),
+    Column("decoder_hedging", Double),
+    Column("activation_hedging", Double),
+    Column("decomposition_residual", Double),
+    Column("max_decoder_cosine", Double),
+    Column("max_decoder_cosine_percentile", Double),
+    Column("max_decoder_cosine_index", Integer),
+    Column("mutual_best", Boolean),
+    Column("max_jaccard", Double),
+    Column("max_jaccard_index", Integer),
+    Column("c_dec", Double),
+    Column("main_partner", Integer),
+    Column("n_hedged_partners", Integer),
+    Column("diagnosis", Text),
+    Column("reasons", Text, nullable=False),
+)
+
+
+def latent_column(field: str) -> Column[Any]:
+    """The column of `latents` that holds a field of `LatentScores`; `index` is a reserved word in SQL."""
+    return latents.c[{"index": "latent_index", "sae": "side"}.get(field, field)]
+
+
+def _index_sorts() -> None:
+    """Two indexes for each field that can be sorted by, one per direction.
+
+    Ties are in ascending order of the latent's index in both directions, so one index read backwards will not do.
+    The primary key serves the field `index` itself.
+    """
+    for name in (spec.name for spec in LATENT_SPECS if spec.sortable and spec.name != "index"):
+        column = latent_column(name)
+        key = (latents.c.comparison_id, latents.c.side)
+        Index(f"ix_latents_{name}_up", *key, column, latents.c.latent_index)
+        Index(f"ix_latents_{name}_down", *key, column.desc(), latents.c.latent_index)
+
+
+_index_sorts()
+
+latent_details = Table(
+    "latent_details",
+    metadata,
+    _comparison_key(),
+    _key("side", String),
+    _key("latent_index"),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+partners = Table(
+    "partners",
+    metadata,
+    _comparison_key(),
+    _key("narrow_index"),
+    _key("reference_index"),
+    Column("partner_rank", Integer, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("decoder_cosine", Double, nullable=False),
+    Column("weight", Double, nullable=False),
+    Column("share", Double, nullable=False),
+    Column("activation_share", Double),
+    Column("n_both", BigInteger, nullable=False),
+    Column("n_narrow", BigInteger, nullable=False),
+    Column("n_reference", BigInteger, nullable=False),
+    Column("jaccard", Double),
+    Column("jaccard_low", Double),
+    Column("jaccard_high", Double),
+    Column("p_j_given_i", Double),
+    Column("p_j_given_i_low", Double),
+    Column("p_j_given_i_high", Double),
+    Column("p_i_given_j", Double),
+    Column("lift", Double),
+    Column("phi", Double),
+    Column("z", Double),
+    Column("diagnosis", Text, nullable=False),
+    Index("ix_partners_reference", "comparison_id", "reference_index", "narrow_index"),
+)
+
+
+def partner_column(field: str) -> Column[Any]:
+    """The column of `partners` that holds a field of `Partner`; `rank` is a function in SQL."""
+    return partners.c[{"index": "reference_index", "rank": "partner_rank"}.get(field, field)]
+
+
+pair_details = Table(
+    "pair_details",
+    metadata,
+    _comparison_key(),
+    _key("narrow_index"),
+    _key("reference_index"),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+pair_profiles = Table(
+    "pair_profiles",
+    metadata,
+    _comparison_key(),
+    _key("narrow_index"),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+text_rows = Table(
+    "text_rows",
+    metadata,
+    _comparison_key(),
+    _key("text_row"),
+    Column("payload", Text, nullable=False),
+)
