@@ -27,7 +27,6 @@ WITHOUT_TORCH = ("app/store/", "app/web/", "app/inference.py")
 
 ENVIRONMENT_READERS = {
     "app/settings.py",
-    "app/cli.py",
     "app/sae/load.py",  # refuses to start under a switch of torch's own that makes loading unsafe
 }
 
