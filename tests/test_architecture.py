@@ -25,6 +25,9 @@ LONGEST_FUNCTION = 60
 WITHOUT_TORCH = ("app/store/", "app/web/", "app/inference.py")
 """What the dashboard is made of, beside the plain modules it stands on."""
 
+TYPES_ONLY = "_typeshed"
+"""A module that exists for type checkers only."""
+
 ENVIRONMENT_READERS = {
     "app/settings.py",
     "app/sae/load.py",  # refuses to start under a switch of torch's own that makes loading unsafe
@@ -48,7 +51,7 @@ def imported(tree: ast.Module) -> set[str]:
             names.update(alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             names.add(node.module.partition(".")[0])
-    return names - sys.stdlib_module_names - {"app"}
+    return names - sys.stdlib_module_names - {"app", TYPES_ONLY}
 
 
 def declared(requirements: list[str]) -> set[str]:

@@ -21,6 +21,7 @@ from starlette.routing import Match
 
 from app.cli.main import app as cli
 from app.settings import Settings
+from app.store.session import upgrade
 from app.web.main import create_app
 from tests import doc_tables
 
@@ -155,7 +156,9 @@ def test_make_targets_in_the_docs_exist() -> None:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
-    return create_app(Settings(data_dir=tmp_path_factory.mktemp("data")))
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
+    upgrade(settings.resolved_database_url)
+    return create_app(settings)
 
 
 def answers(site: FastAPI, path: str) -> bool:
