@@ -87,6 +87,7 @@ class World:
         tokens: `[n_rows][N_POSITIONS]`.
         acts: side -> `[n_rows, N_POSITIONS, d_sae]`, float32 values; zero at position 0, which is not scored.
         decoder: side -> `[d_sae, D_IN]`, unit rows.
+        n_firings: side -> tokens on which each latent fires, `[d_sae]`.
         widths: side -> Matryoshka prefix widths.
         random_best: best cosines of random directions against the alive reference latents.
     """
@@ -94,16 +95,13 @@ class World:
     tokens: tuple[tuple[str, ...], ...]
     acts: dict[Side, Floats]
     decoder: dict[Side, Floats]
+    n_firings: dict[Side, Ints]
     widths: dict[Side, tuple[int, ...]]
     random_best: Floats
 
     @property
     def n_tokens(self) -> int:
         return len(self.tokens) * (N_POSITIONS - 1)
-
-    def firings(self, side: Side) -> Ints:
-        """Tokens on which each latent fires, `[d_sae]`."""
-        return np.asarray((self.acts[side] > 0).sum(axis=(0, 1)), dtype=np.int64)
 
     def width(self, side: Side) -> int:
         return self.widths[side][-1]
@@ -190,10 +188,12 @@ def make_world(seed: int, n_narrow: int, widths: tuple[int, ...], n_rows: int) -
     alive = reference_acts.any(axis=(0, 1))
     random_best = (unit_rows(rng.normal(size=(100, D_IN))) @ reference[alive].T).max(axis=1)
     tokens = tuple(tuple(VOCABULARY[k] for k in rng.integers(len(VOCABULARY), size=N_POSITIONS)) for _ in range(n_rows))
+    acts: dict[Side, Floats] = {"narrow": as_float32(narrow_acts), "reference": as_float32(reference_acts)}
     return World(
         tokens=tokens,
-        acts={"narrow": as_float32(narrow_acts), "reference": as_float32(reference_acts)},
+        acts=acts,
         decoder={"narrow": unit_rows(narrow), "reference": reference},
+        n_firings={side: (values > 0).sum(axis=(0, 1)) for side, values in acts.items()},
         widths={"narrow": (n_narrow,), "reference": widths},
         random_best=np.sort(random_best),
     )
@@ -232,9 +232,9 @@ def wilson(k: int, n: int) -> tuple[float, float]:
 
 def partners_of(world: World, both: Ints, cosines: Floats, i: int) -> list[Partner]:
     """The alive reference latents nearest to narrow latent `i`, by descending share; none for a dead latent."""
-    if not world.firings("narrow")[i]:
+    if not world.n_firings["narrow"][i]:
         return []
-    alive = np.flatnonzero(world.firings("reference"))
+    alive = np.flatnonzero(world.n_firings["reference"])
     chosen = alive[np.argsort(-np.abs(cosines[i, alive]), kind="stable")][:N_PARTNERS]
     weights = cosines[i, chosen]
     shares = weights**2 / (weights**2).sum()
@@ -250,7 +250,7 @@ def make_partner(
     world: World, both: Ints, i: int, j: int, rank: int, weight: float, share: float, activation_shares: Floats | None
 ) -> Partner:
     n_both = int(both[i, j])
-    n_i, n_j, n = int(world.firings("narrow")[i]), int(world.firings("reference")[j]), world.n_tokens
+    n_i, n_j, n = int(world.n_firings["narrow"][i]), int(world.n_firings["reference"][j]), world.n_tokens
     union = n_i + n_j - n_both
     expected = n_i * n_j / n
     spread = sqrt(expected * (1 - n_i / n) * (1 - n_j / n) * n / (n - 1))
@@ -295,7 +295,7 @@ def narrow_scores(world: World, both: Ints, cosines: Floats, partners: tuple[Par
     own = [p for p in partners if p.narrow_index == i]
     if not own:
         return dead_scores(world, "narrow", i)
-    alive = np.flatnonzero(world.firings("reference"))
+    alive = np.flatnonzero(world.n_firings["reference"])
     nearest = int(alive[np.argmax(cosines[i, alive])])
     overlap, overlap_index = best_jaccard(world, both, "narrow", i)
     decoder_hedging = 1 - own[0].share
@@ -333,11 +333,11 @@ def latent_diagnosis(percentile: float, n_hedged: int) -> LatentDiagnosis:
 
 
 def reference_scores(world: World, both: Ints, cosines: Floats, partners: tuple[Partner, ...], j: int) -> LatentScores:
-    if not world.firings("reference")[j]:
+    if not world.n_firings["reference"][j]:
         return dead_scores(world, "reference", j)
     of_this = [p for p in partners if p.index == j]
     reasons = {} if of_this else {"main_partner": "no narrow latent's decomposition holds it"}
-    alive = np.flatnonzero(world.firings("narrow"))
+    alive = np.flatnonzero(world.n_firings["narrow"])
     nearest = int(alive[np.argmax(cosines[alive, j])])
     overlap, overlap_index = best_jaccard(world, both, "reference", j)
     scores = replace(
@@ -405,7 +405,7 @@ def strongest_tokens(world: World, acts: Floats) -> list[str]:
 def best_jaccard(world: World, both: Ints, side: Side, index: int) -> tuple[float, int]:
     shared = both[index] if side == "narrow" else both[:, index]
     other: Side = "reference" if side == "narrow" else "narrow"
-    union = world.firings(side)[index] + world.firings(other) - shared
+    union = world.n_firings[side][index] + world.n_firings[other] - shared
     jaccard = shared / union
     return float(jaccard.max()), int(jaccard.argmax())
 
@@ -545,7 +545,7 @@ def make_summary(world: World, narrow: tuple[LatentScores, ...], name: str, seed
         n_hedged=sum(s.diagnosis == "hedged" for s in narrow),
         null=NullSummary(
             n_directions=len(world.random_best),
-            n_latents=int((world.firings("reference") > 0).sum()),
+            n_latents=int((world.n_firings["reference"] > 0).sum()),
             mean=float(world.random_best.mean()),
             sd=float(world.random_best.std()),
             q95=float(np.quantile(world.random_best, 0.95)),
@@ -557,7 +557,7 @@ def make_summary(world: World, narrow: tuple[LatentScores, ...], name: str, seed
 
 def side_summary(world: World, side: Side, scores: tuple[LatentScores, ...], sae_name: str) -> SideSummary:
     widths = world.widths[side]
-    firings = world.firings(side)
+    firings = world.n_firings[side]
     return SideSummary(
         sae=make_sae_record(sae_name, d_sae=widths[-1], widths=widths if side == "reference" else None),
         l0=float(firings.sum() / world.n_tokens),
@@ -573,7 +573,7 @@ def side_summary(world: World, side: Side, scores: tuple[LatentScores, ...], sae
 def level_summary(
     world: World, side: Side, scores: tuple[LatentScores, ...], level: int, start: int, end: int
 ) -> LevelSummary:
-    firings = world.firings(side)[start:end]
+    firings = world.n_firings[side][start:end]
     known = [s.hedging_score for s in scores[start:end] if s.hedging_score is not None]
     return LevelSummary(
         level=level,

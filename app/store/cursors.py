@@ -11,13 +11,11 @@ import orjson
 
 from app.catalogue import LATENT_FIELDS
 from app.errors import QueryError
-from app.store.filters import FILTER_FIELDS
+from app.store.filters import CHOICES, FILTER_FIELDS
+from app.store.lookup import MAX_INDEX
 
 SORT_FIELDS = FILTER_FIELDS
-MAX_INDEX = 2**31 - 1
-
-VALUE_TYPES: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float), "text": (str,)}
-"""Kind of a field -> what a cursor of an honest client holds as its value."""
+MAX_EXACT = 2**53
 
 
 @dataclass(frozen=True)
@@ -71,10 +69,20 @@ def decode_cursor(text: str, sort: Sort, scope: str) -> Place:
     if parts[:2] != [str(sort), scope]:
         raise _refusal("belongs to another sort order, comparison or filter")
     value, index = parts[2:]
-    kinds = VALUE_TYPES[LATENT_FIELDS[sort.field].kind]
-    if type(index) is not int or not 0 <= index <= MAX_INDEX or not (value is None or type(value) in kinds):
+    if type(index) is not int or not 0 <= index <= MAX_INDEX or not _fits(sort.field, value):
         raise _refusal("is damaged")
     return Place(value, index)
+
+
+def _fits(field: str, value: object) -> bool:
+    """Whether a stored latent could have this value, so that the database takes it for a comparison."""
+    if value is None:
+        return True
+    if LATENT_FIELDS[field].kind == "text":
+        return value in CHOICES[field]
+    if type(value) is int:
+        return abs(value) <= MAX_EXACT
+    return type(value) is float and LATENT_FIELDS[field].kind == "number"
 
 
 def _read(text: str) -> list[Any]:

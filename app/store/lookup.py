@@ -10,6 +10,8 @@ from app.store.tables import comparisons, latents
 
 SIDES: tuple[Side, ...] = ("narrow", "reference")
 MAX_LISTED = 10
+MAX_INDEX = 2**31 - 1
+"""Largest index that the columns hold."""
 
 
 def id_of(slug: str) -> ScalarSelect[int]:

@@ -14,7 +14,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from app.errors import StoreError
-from app.records import ComparisonSummary, LatentDetail, PairDetail, PairProfile, SaeRecord
+from app.records import ComparisonSummary, LatentDetail, PairDetail, PairProfile, SaeRecord, TextRow
 from app.store.validate import check_storable
 
 Record = TypeVar("Record")
@@ -23,7 +23,7 @@ SAE: TypeAdapter[SaeRecord] = TypeAdapter(SaeRecord)
 SUMMARY: TypeAdapter[ComparisonSummary] = TypeAdapter(ComparisonSummary)
 DETAIL: TypeAdapter[LatentDetail] = TypeAdapter(LatentDetail)
 PAIR: TypeAdapter[PairDetail] = TypeAdapter(PairDetail)
-TOKENS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
+TEXT_ROW: TypeAdapter[TextRow] = TypeAdapter(TextRow)
 
 PROFILE_HEAD = struct.Struct("<BI")
 """Whether all reference latents are listed; how many are."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy import Column, ColumnElement, Engine, Table, select
 
 from app.catalogue import LATENT_FIELDS
@@ -22,9 +21,9 @@ from app.records import (
     TextRow,
 )
 from app.store import tables
-from app.store.lookup import id_of, no_comparison, no_latent, require_comparison, require_side
+from app.store.lookup import MAX_INDEX, id_of, no_comparison, no_latent, require_comparison, require_side
 from app.store.page import LatentPage, LatentQuery, iter_latents, latents_page
-from app.store.payloads import DETAIL, PAIR, SAE, SUMMARY, expand, unpack_profile
+from app.store.payloads import DETAIL, PAIR, SAE, SUMMARY, TEXT_ROW, expand, unpack_profile
 from app.store.rows import LATENT_COLUMNS, PARTNER_COLUMNS, latent_from, partner_from
 from app.store.session import reading
 from app.store.tables import comparisons, latent_column, latents, partners, saes
@@ -51,7 +50,6 @@ __all__ = [
 ]
 
 IN_CHUNK = 500
-MAX_INDEX = 2**31 - 1
 
 
 def list_saes(engine: Engine) -> list[SaeRecord]:
@@ -230,8 +228,8 @@ def text_rows(engine: Engine, slug: str, rows: Iterable[int]) -> dict[int, TextR
         query = select(table.c.text_row, table.c.payload).where(table.c.comparison_id == comparison_id)
         for start in range(0, len(wanted), IN_CHUNK):
             some = query.where(table.c.text_row.in_(wanted[start : start + IN_CHUNK]))
-            for row, tokens in connection.execute(some):
-                found[row] = TextRow(row, tuple(orjson.loads(tokens)))
+            for row, payload in connection.execute(some):
+                found[row] = TEXT_ROW.validate_json(payload)
     return found
 
 

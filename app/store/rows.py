@@ -25,8 +25,8 @@ PARTNER_KEYS = tuple(column.name for column in PARTNER_COLUMNS)
 
 
 def storable_text(text: str) -> str:
-    """Text without NUL, which PostgreSQL can't hold; it is shown as the symbol ␀ instead."""
-    return text.replace("\x00", "␀")
+    """Text as any database takes it: NUL, which PostgreSQL can't hold, as the symbol ␀, half characters as `?`."""
+    return text.replace("\x00", "␀").encode(errors="replace").decode()
 
 
 def fold(text: str) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
 from app.errors import SchemaError, StoreError
 from app.paths import resource
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 SCHEMA_VERSION = "2026_11_23_initial"
 """The newest migration. A constant, so that checking the schema at start need not import Alembic; a test holds it."""
@@ -173,13 +176,19 @@ def upgrade(url: str) -> None:
 def _migrate(connection: Connection) -> None:
     # Imported here: it takes a quarter of a second that a server with a current schema need not spend.
     from alembic import command
-    from alembic.config import Config
     from alembic.util import CommandError
+
+    found = schema_version(connection)
+    try:
+        command.upgrade(alembic_config(connection), "head")
+    except CommandError as error:
+        raise SchemaError(f"schema {found} is unknown to this program: update hedgescope ({error})") from error
+
+
+def alembic_config(connection: Connection) -> Config:
+    """What Alembic's commands need to work on `connection`, inside the transaction it is in."""
+    from alembic.config import Config
 
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(resource("migrations")).replace("%", "%%"))
-    found = schema_version(connection)
-    try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        raise SchemaError(f"schema {found} is unknown to this program: update hedgescope ({error})") from error
+    return config

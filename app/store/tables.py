@@ -1,7 +1,7 @@
 """The schema, as SQLAlchemy Core tables. A change here needs a migration; a test compares the two.
 
 Text columns that hold JSON: `saes.record`, `comparisons.summary`, `latents.reasons` (field -> why it is null) and
-`text_rows.payload` (the row's tokens). Binary `payload` columns: see `payloads.py`.
+`text_rows.payload`. Binary `payload` columns: see `payloads.py`.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ def _profile_row(profile: PairProfile) -> Row:
 
 
 def _text_row(row: TextRow) -> Row:
-    return {"text_row": row.row, "payload": to_json(row.tokens)}
+    return {"text_row": row.row, "payload": to_json(row)}
 
 
 @contextmanager

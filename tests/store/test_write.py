@@ -1,0 +1,309 @@
+"""Whole or not at all: failures, kills, full disks, other readers and writers."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine, event, func, select
+
+from app.errors import ConflictError, NotFoundError, ScoringError, StoreError
+from app.records import ComparisonBundle, LatentScores
+from app.store import read
+from app.store.session import make_engine, reading, writing
+from app.store.tables import metadata
+from app.store.write import delete_comparison, register_sae, write_comparison
+from tests.builders import make_bundle, make_sae_record
+
+ROOT = Path(__file__).parents[2]
+
+
+def row_counts(engine: Engine) -> dict[str, int]:
+    with reading(engine) as connection:
+        return {
+            name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for name, table in metadata.tables.items()
+        }
+
+
+def failing(records: Iterable[Any], error: BaseException) -> Iterator[Any]:
+    """Half of the records, then the error."""
+    some = list(records)
+    yield from some[: len(some) // 2]
+    raise error
+
+
+def test_generators_are_read_once_and_stored(engine: Engine) -> None:
+    whole = make_bundle()
+    names = ("latents", "partners", "details", "pairs", "profiles", "text_rows")
+    write_comparison(engine, replace(whole, **{name: iter(getattr(whole, name)) for name in names}))
+
+    assert row_counts(engine) == {
+        "saes": 0,
+        "comparisons": 1,
+        "latents": 84,
+        "latent_details": 84,
+        "partners": 88,
+        "pair_details": 88,
+        "pair_profiles": 24,
+        "text_rows": 8,
+    }
+
+
+@pytest.mark.parametrize("part", ["latents", "partners", "details", "pairs", "profiles", "text_rows"])
+@pytest.mark.parametrize(
+    "error", [ScoringError("weights and statistics differ"), KeyboardInterrupt(), OSError(5, "io")]
+)
+def test_a_failure_halfway_stores_nothing(engine: Engine, part: str, error: BaseException) -> None:
+    bundle = make_bundle()
+    halfway: dict[str, Any] = {part: failing(getattr(bundle, part), error)}
+    with pytest.raises(type(error)) as caught:
+        write_comparison(engine, replace(bundle, **halfway))
+    assert caught.value is error
+    assert not any(row_counts(engine).values())
+
+    write_comparison(engine, bundle)
+    assert read.get_comparison(engine, bundle.summary.slug) == bundle.summary
+
+
+KILLED_WRITER = """
+import sys, time
+from dataclasses import replace
+from app.store.session import make_engine
+from app.store.write import write_comparison
+from tests.builders import make_bundle
+
+def stuck(rows):
+    yield from rows
+    print("in the middle", flush=True)
+    time.sleep(600)
+
+bundle = make_bundle()
+write_comparison(make_engine(sys.argv[1]), replace(bundle, text_rows=stuck(bundle.text_rows)))
+"""
+
+
+def test_kill_9_in_the_middle_stores_nothing(engine: Engine) -> None:
+    url = engine.url.render_as_string()
+    command = [sys.executable, "-c", KILLED_WRITER, url]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "in the middle\n"
+        assert read.list_comparisons(engine) == []
+        writer.send_signal(signal.SIGKILL)
+    assert not any(row_counts(engine).values())
+
+    bundle = make_bundle()
+    write_comparison(engine, bundle)
+    assert read.get_comparison(engine, bundle.summary.slug) == bundle.summary
+
+
+def test_a_stored_slug_is_left_alone_and_unread(engine: Engine) -> None:
+    bundle = make_bundle()
+    write_comparison(engine, bundle)
+    before = row_counts(engine)
+
+    write_comparison(engine, replace(bundle, latents=failing([], AssertionError("read"))))
+    assert row_counts(engine) == before
+
+
+def test_one_slug_with_another_hash_is_refused(engine: Engine) -> None:
+    bundle = make_bundle()
+    write_comparison(engine, bundle)
+    other = replace(bundle, summary=replace(bundle.summary, content_hash="f" * 64))
+    with pytest.raises(ConflictError, match="is stored with content hash"):
+        write_comparison(engine, other)
+
+
+def test_deleting_removes_all_of_one_comparison_only(engine: Engine) -> None:
+    kept, removed = make_bundle(name="kept"), make_bundle(name="removed")
+    write_comparison(engine, kept)
+    before = row_counts(engine)
+    write_comparison(engine, removed)
+
+    delete_comparison(engine, removed.summary.slug)
+    assert row_counts(engine) == before
+    assert read.get_comparison(engine, kept.summary.slug) == kept.summary
+    with pytest.raises(NotFoundError, match="to delete"):
+        delete_comparison(engine, removed.summary.slug)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), np.float64(0.5), np.float32(0.5)])
+def test_no_number_but_a_finite_plain_one_is_stored(engine: Engine, value: float) -> None:
+    bundle = make_bundle()
+    latents, partners, details = list(bundle.latents), list(bundle.partners), list(bundle.details)
+    context = replace(details[0].contexts[1], activations=(0.0, value))
+    contexts = (details[0].contexts[0], context)
+    wrong = {
+        r"LatentScores\(sae='narrow', index=0\): field c_dec holds": replace(
+            bundle, latents=[replace(latents[0], c_dec=value), *latents[1:]]
+        ),
+        r"Partner\(index=0, narrow_index=0\): field phi holds": replace(
+            bundle, partners=[replace(partners[0], index=0, phi=value)]
+        ),
+        r"LatentDetail\(.*\): field contexts\.1\.activations\.1 holds": replace(
+            bundle, details=[replace(details[0], contexts=contexts)]
+        ),
+        r"ComparisonSummary\(.*\): field null\.sd holds": replace(
+            bundle, summary=replace(bundle.summary, null=replace(bundle.summary.null, sd=value))
+        ),
+        r"ComparisonSummary\(.*\): field score_quantiles\.0\.5 holds": replace(
+            bundle, summary=replace(bundle.summary, score_quantiles={"0.5": value})
+        ),
+    }
+    for message, faulty in wrong.items():
+        with pytest.raises(StoreError, match=message):
+            write_comparison(engine, faulty)
+    assert not any(row_counts(engine).values())
+
+
+def test_integers_of_numpy_are_refused_too(engine: Engine) -> None:
+    bundle = make_bundle()
+    count: Any = np.int64(3)
+    first = replace(next(iter(bundle.latents)), n_firings=count)
+    with pytest.raises(StoreError, match=r"field n_firings holds a numpy\.int64; expected"):
+        write_comparison(engine, replace(bundle, latents=[first]))
+
+
+def test_something_given_twice_is_refused(engine: Engine) -> None:
+    bundle = make_bundle()
+    with pytest.raises(StoreError, match="something was given twice"):
+        write_comparison(engine, replace(bundle, latents=[*bundle.latents, *bundle.latents]))
+    assert not any(row_counts(engine).values())
+
+
+def test_text_that_is_no_text_is_refused_and_labels_are_mended(engine: Engine) -> None:
+    bundle = make_bundle()
+    row = next(iter(bundle.text_rows))
+    with pytest.raises(StoreError, match="TextRow can't be stored as JSON"):
+        write_comparison(engine, replace(bundle, text_rows=[replace(row, tokens=("a", "\ud800"))]))
+
+    latent = replace(next(iter(bundle.latents)), label="a\x00b\ud800")
+    write_comparison(engine, replace(bundle, latents=[latent]))
+    assert read.get_latent(engine, bundle.summary.slug, "narrow", 0).label == "a␀b?"
+
+
+def test_a_time_without_zone_is_refused(engine: Engine) -> None:
+    bundle = make_bundle()
+    naive = replace(bundle.summary, created_at=datetime(2026, 1, 1))  # noqa: DTZ001
+    with pytest.raises(StoreError, match="has no time zone"):
+        write_comparison(engine, replace(bundle, summary=naive))
+
+
+def test_a_full_database_says_so_and_stays_whole(engine: Engine) -> None:
+    kept = make_bundle(name="kept", n_rows=1)
+    write_comparison(engine, kept)
+    full = make_engine(engine.url.render_as_string())
+    event.listen(full, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 130"))
+
+    with pytest.raises(StoreError, match="no space left for it: nothing was stored; free some disk space"):
+        write_comparison(full, make_bundle(n_narrow=120, n_rows=30))
+    full.dispose()
+    assert read.list_comparisons(engine) == [kept.summary]
+    write_comparison(engine, make_bundle())
+
+
+def test_a_full_disk_elsewhere_says_so(engine: Engine) -> None:
+    bundle = make_bundle()
+    full = failing(bundle.latents, OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(StoreError, match="no space left on the disk: nothing was stored"):
+        write_comparison(engine, replace(bundle, latents=full))
+
+
+def test_readers_see_the_state_before_while_a_write_goes_on(engine: Engine) -> None:
+    old, new = make_bundle(name="old"), make_bundle(name="new")
+    write_comparison(engine, old)
+    seen: list[list[str]] = []
+
+    def watched(latents: Iterable[LatentScores]) -> Iterator[LatentScores]:
+        yield from latents
+        seen.append([summary.name for summary in read.list_comparisons(engine)])
+        assert len(read.columns(engine, old.summary.slug, "narrow", ["index"])["index"]) == 24
+        with pytest.raises(NotFoundError):
+            read.get_comparison(engine, new.summary.slug)
+
+    write_comparison(engine, replace(new, latents=watched(new.latents)))
+    assert seen == [["old"]]
+    assert len(read.list_comparisons(engine)) == 2
+
+
+def test_a_reader_keeps_its_state_while_a_write_commits(engine: Engine) -> None:
+    with reading(engine) as connection:
+        table = metadata.tables["comparisons"]
+        count = select(func.count()).select_from(table)
+        assert connection.execute(count).scalar() == 0
+        write_comparison(engine, make_bundle())
+        assert connection.execute(count).scalar() == 0
+    assert len(read.list_comparisons(engine)) == 1
+
+
+def test_writers_wait_for_each_other(engine: Engine) -> None:
+    bundles = [make_bundle(name=f"n{k}", n_rows=2) for k in range(6)]
+    failures: list[BaseException] = []
+
+    def write(bundle: ComparisonBundle) -> None:
+        try:
+            write_comparison(engine, bundle)
+        except BaseException as error:  # noqa: BLE001
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(bundle,)) for bundle in bundles * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert sorted(summary.name for summary in read.list_comparisons(engine)) == [f"n{k}" for k in range(6)]
+
+
+def test_a_lock_held_for_too_long_is_explained(engine: Engine) -> None:
+    hasty = make_engine(engine.url.render_as_string())
+    event.listen(hasty, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout = 20"))
+    with writing(engine), pytest.raises(StoreError, match="another process has been writing for more than 30 s"):
+        register_sae(hasty, make_sae_record())
+    hasty.dispose()
+
+
+def test_the_same_sae_is_brought_up_to_date(engine: Engine) -> None:
+    first = register_sae(engine, make_sae_record())
+    later = datetime(2027, 1, 1, tzinfo=UTC)
+    moved = replace(first, source="elsewhere", explained_variance=None, notes=(), created_at=later)
+
+    assert register_sae(engine, moved) == replace(moved, created_at=first.created_at)
+    assert read.list_saes(engine) == [replace(moved, created_at=first.created_at)]
+
+
+def test_an_sae_without_a_time_gets_one(engine: Engine) -> None:
+    before = datetime.now(UTC)
+    stored = register_sae(engine, replace(make_sae_record(), created_at=None))
+    assert stored.created_at is not None
+    assert before <= stored.created_at <= datetime.now(UTC)
+    assert read.get_sae(engine, stored.name) == stored
+
+
+def test_another_sae_under_a_taken_name_is_refused(engine: Engine) -> None:
+    known = register_sae(engine, make_sae_record(widths=(4, 24)))
+    others = {
+        "belongs to weights": replace(known, checksum="0" * 64),
+        "read as jumprelu, not as topk": replace(known, architecture="topk", config_checksum="1" * 64),
+        r"Matryoshka widths \(4, 24\), not \(8, 24\)": replace(known, matryoshka_widths=(8, 24)),
+    }
+    for message, other in others.items():
+        with pytest.raises(ConflictError, match=message):
+            register_sae(engine, other)
+    assert read.list_saes(engine) == [known]
+
+
+def test_an_sae_with_nan_is_refused(engine: Engine) -> None:
+    with pytest.raises(StoreError, match=r"SaeRecord\(name='tiny-narrow'\): field l0 holds nan"):
+        register_sae(engine, replace(make_sae_record(), l0=float("nan")))
