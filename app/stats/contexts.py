@@ -1,0 +1,139 @@
+"""Which rows of the text to show for each latent: the strongest, and some of every strength."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.sparse.csr import SparseActs
+from app.stats.by_latent import LatentMajor, by_latent
+from app.stats.checks import expect_width
+from app.stats.histograms import band_of
+from app.stats.mixing import hash_firings
+from app.stats.ranking import BestPerGroup, Candidates, first_smallest, run_starts
+
+ROW_BITS = 40
+"""A (latent, row) fits one int64 up to 2^40 rows and 2^23 latents."""
+
+
+@dataclass(frozen=True)
+class ContextRows:
+    """Rows chosen for latents, sorted by latent, then best first.
+
+    Attributes:
+        latent: `[n]` int64.
+        row: `[n]` int64 index of the row in the text.
+        position: `[n]` int32 place in the row of the firing it is about.
+        activation: `[n]` float32 of the latent there.
+    """
+
+    latent: NDArray[np.int64]
+    row: NDArray[np.int64]
+    position: NDArray[np.int32]
+    activation: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class BandRows(ContextRows):
+    """Rows chosen for latents, sorted by latent, then band, then by hash.
+
+    Attributes:
+        band: `[n]` int64, 0 for the weakest activations.
+    """
+
+    band: NDArray[np.int64]
+
+
+class TopContexts:
+    """Per latent the `k` rows with its strongest activations.
+
+    A row stands for a latent by its strongest token (the first of equals), so it comes once at
+    most and contexts can't overlap. Equal activations are ranked by row.
+    """
+
+    def __init__(self, n_latents: int, k: int = 20) -> None:
+        self.n_latents = n_latents
+        self._best = BestPerGroup(k)
+
+    def update(self, acts: SparseActs) -> None:
+        """Add a shard of whole rows."""
+        expect_width(acts, self.n_latents)
+        entries = by_latent(acts)
+        row = acts.row[entries.token]
+        strength = -entries.value.astype(np.float64)
+        best = first_smallest(run_starts(entries.latent, row), strength)
+        self._best.add(_candidates(acts, entries, best, entries.latent[best], strength[best]))
+
+    def merge(self, other: TopContexts) -> None:
+        """Add what another accumulator saw."""
+        self._best.merge(other._best)
+
+    def finalize(self) -> ContextRows:
+        """The strongest rows so far."""
+        best = self._best.best()
+        return ContextRows(best.group, best.row, best.position, best.activation)
+
+
+class BandContexts:
+    """Per latent and band of activation `k` rows at random, the same ones every time.
+
+    A row stands for a latent by the firing with the smallest hash of (latent, row, position), which
+    is a random one of its firings there, and belongs to the band of that firing's activation. Each
+    band keeps the rows with the smallest hashes: a uniform sample of its candidates.
+
+    Args:
+        bands: `[n_latents, n_bands + 1]` edges, from `quantile_edges`.
+        exclude: rows already shown for a latent, from `TopContexts`; not chosen again.
+        k: rows kept per latent and band.
+    """
+
+    def __init__(self, bands: NDArray[np.float64], exclude: ContextRows, k: int = 5) -> None:
+        self.bands = bands
+        self.n_bands = bands.shape[1] - 1
+        self._excluded = np.sort(_pair_key(exclude.latent, exclude.row))
+        self._best = BestPerGroup(k)
+
+    def update(self, acts: SparseActs) -> None:
+        """Add a shard of whole rows."""
+        expect_width(acts, len(self.bands))
+        entries = by_latent(acts)
+        row = acts.row[entries.token]
+        hashed = hash_firings(entries.latent, row, acts.position[entries.token])
+        chosen = first_smallest(run_starts(entries.latent, row), hashed)
+        chosen = chosen[~self._is_excluded(entries.latent[chosen], row[chosen])]
+        latent = entries.latent[chosen]
+        group = latent * self.n_bands + band_of(entries.value[chosen], self.bands[latent])
+        self._best.add(_candidates(acts, entries, chosen, group, hashed[chosen]))
+
+    def merge(self, other: BandContexts) -> None:
+        """Add what another accumulator of the same bands saw."""
+        self._best.merge(other._best)
+
+    def finalize(self) -> BandRows:
+        """The sample so far."""
+        best = self._best.best()
+        latent, band = np.divmod(best.group, self.n_bands)
+        return BandRows(latent, best.row, best.position, best.activation, band)
+
+    def _is_excluded(self, latent: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[np.bool_]:
+        key = _pair_key(latent, row)
+        found = np.searchsorted(self._excluded, key, side="right") > np.searchsorted(self._excluded, key)
+        return np.asarray(found, dtype=np.bool_)
+
+
+def _pair_key(latent: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[np.int64]:
+    return (latent << ROW_BITS) | row
+
+
+def _candidates(
+    acts: SparseActs,
+    entries: LatentMajor,
+    index: NDArray[np.int64],
+    group: NDArray[np.int64],
+    key: NDArray[np.float64] | NDArray[np.uint64],
+) -> Candidates:
+    """The entries at `index` as candidates."""
+    token = entries.token[index]
+    return Candidates(group, key, acts.row[token], acts.position[token], entries.value[index])

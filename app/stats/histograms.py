@@ -1,0 +1,118 @@
+"""Histograms of non-zero activations in fixed log-spaced bins, and bands of equal firings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.records import LogHistogram
+from app.sparse.csr import SparseActs
+from app.stats.checks import expect_width
+
+BINS_PER_OCTAVE = 8
+FIRST_OCTAVE, LAST_OCTAVE = -10, 14
+N_BINS = BINS_PER_OCTAVE * (LAST_OCTAVE - FIRST_OCTAVE)
+
+
+def log_edges() -> NDArray[np.float64]:
+    """`[N_BINS + 1]` edges from 2^-10 to 2^14; powers of two are exact."""
+    octave, step = np.divmod(np.arange(N_BINS + 1), BINS_PER_OCTAVE)
+    edges: NDArray[np.float64] = np.ldexp(2.0 ** (step / BINS_PER_OCTAVE), octave + FIRST_OCTAVE)
+    return edges
+
+
+EDGES = log_edges()
+
+
+def bin_of(value: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Bin of each value: half-open `[edge, next edge)`; what lies outside goes to the end bins."""
+    above = np.searchsorted(EDGES, value.astype(np.float64), side="right") - 1
+    return np.clip(above, 0, N_BINS - 1)
+
+
+def band_of(value: NDArray[np.float32], edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Band of each value among its own edges: `[edge, next edge)`, the end bands open to the outside.
+
+    Args:
+        value: `[n]`.
+        edges: `[n, n_bands + 1]` ascending, equal ones where a band is empty.
+    """
+    passed: NDArray[np.int64] = (edges[:, 1:-1] <= value[:, None]).sum(axis=1)
+    return passed
+
+
+def quantile_edges(counts: NDArray[np.int64], edges: NDArray[np.float64], n: int = 5) -> NDArray[np.float64]:
+    """Split each latent's firings into `n` bands of whole bins, as equal as the bins allow.
+
+    The inner edge q is the bin edge whose number of firings below is nearest to q/n of all (the
+    lower one on a tie), so bands depend on counts only, not on the order of tokens. A latent whose
+    firings lie in few bins has empty bands: equal neighbouring edges. One that never fired has all
+    edges at `edges[0]`.
+
+    Args:
+        counts: `[n_latents, n_bins]`.
+        edges: `[n_bins + 1]`.
+
+    Returns:
+        `[n_latents, n + 1]`, from the lower edge of the first non-empty bin to the upper edge of
+        the last one.
+    """
+    below = np.concatenate([np.zeros((len(counts), 1), dtype=np.int64), np.cumsum(counts, axis=1)], axis=1)
+    total = below[:, -1]
+    first = (below == 0).sum(axis=1) - 1
+    last = (below < total[:, None]).sum(axis=1)
+    first = np.minimum(first, last)
+    inner = [np.abs(n * below - q * total[:, None]).argmin(axis=1) for q in range(1, n)]
+    chosen = np.stack([first, *(np.clip(index, first, last) for index in inner), last], axis=1)
+    bands: NDArray[np.float64] = edges[chosen]
+    return bands
+
+
+@dataclass(frozen=True)
+class HistogramTable:
+    """Histograms of all latents.
+
+    Attributes:
+        edges: `[n_bins + 1]` float64, shared by all latents, in units of activation.
+        counts: `[n_latents, n_bins]` int64 firings.
+    """
+
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+    def trimmed(self, latent: int) -> LogHistogram:
+        """One latent's histogram without the empty bins at its ends; empty where it never fired."""
+        filled = np.flatnonzero(self.counts[latent])
+        if not len(filled):
+            return LogHistogram((), ())
+        first, last = int(filled[0]), int(filled[-1])
+        edges, counts = self.edges[first : last + 2], self.counts[latent, first : last + 1]
+        return LogHistogram(tuple(edges.tolist()), tuple(counts.tolist()))
+
+    def bands(self, n: int = 5) -> NDArray[np.float64]:
+        """`[n_latents, n + 1]` edges that split each latent's firings as `quantile_edges` says."""
+        return quantile_edges(self.counts, self.edges, n)
+
+
+class ActivationHistograms:
+    """Accumulates counts of each latent's non-zero activations in the bins of `EDGES`."""
+
+    def __init__(self, n_latents: int) -> None:
+        self.n_latents = n_latents
+        self.counts = np.zeros((n_latents, N_BINS), dtype=np.int64)
+
+    def update(self, acts: SparseActs) -> None:
+        """Add a shard."""
+        expect_width(acts, self.n_latents)
+        cell = acts.latent.astype(np.int64) * N_BINS + bin_of(acts.value)
+        np.add.at(self.counts.reshape(-1), cell, 1)
+
+    def merge(self, other: ActivationHistograms) -> None:
+        """Add what another accumulator saw."""
+        self.counts += other.counts
+
+    def finalize(self) -> HistogramTable:
+        """The histograms so far."""
+        return HistogramTable(EDGES.copy(), self.counts.copy())

@@ -1,0 +1,125 @@
+"""Choosing a few of many candidates, the same whatever order they come in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+COMPACT_AT = 1 << 20
+"""Candidates held before all but the best are dropped: about 36 MB."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Rows of text that compete to be shown, at most one candidate a (group, row).
+
+    Attributes:
+        group: `[n]` int64, e.g. the latent; each group keeps its own best.
+        key: `[n]` float64 or uint64; the smallest is the best.
+        row: `[n]` int64 index of the row in the text; the lower one is better where keys are equal.
+        position: `[n]` int32 place in the row.
+        activation: `[n]` float32 at that place.
+    """
+
+    group: NDArray[np.int64]
+    key: NDArray[Any]
+    row: NDArray[np.int64]
+    position: NDArray[np.int32]
+    activation: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.group)
+
+    def take(self, index: NDArray[Any]) -> Candidates:
+        """Those at `index` (integers or a mask)."""
+        return Candidates(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
+
+
+def join(parts: Sequence[Candidates]) -> Candidates:
+    """All of several, at least one."""
+    names = [field.name for field in fields(Candidates)]
+    return Candidates(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+def first_smallest(starts: NDArray[np.bool_], key: NDArray[Any]) -> NDArray[np.int64]:
+    """Index of the first smallest key of each run.
+
+    Args:
+        starts: `[n]` true where a run begins; the first one is true.
+        key: `[n]`.
+    """
+    if not len(key):
+        return np.zeros(0, dtype=np.int64)
+    run = np.cumsum(starts) - 1
+    smallest = np.flatnonzero(key == np.minimum.reduceat(key, np.flatnonzero(starts))[run])
+    return smallest[run_starts(run[smallest])]
+
+
+def run_starts(*columns: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """`[n]` true where any column differs from the entry before, and at the first entry."""
+    starts = np.ones(len(columns[0]), dtype=np.bool_)
+    starts[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
+    return starts
+
+
+class BestPerGroup:
+    """Keeps the `k` best candidates of each group: exact, in whatever order they come.
+
+    Args:
+        k: kept per group.
+    """
+
+    def __init__(self, k: int) -> None:
+        self.k = k
+        self._kept: list[Candidates] = []
+        self._n_kept = 0
+        self._compact_at = COMPACT_AT
+
+    def add(self, candidates: Candidates) -> None:
+        """Let more candidates compete; a (group, row) must come only once."""
+        self._kept.append(candidates)
+        self._n_kept += len(candidates)
+        if self._n_kept > self._compact_at:
+            self._compact()
+
+    def merge(self, other: BestPerGroup) -> None:
+        """Let another one's best compete."""
+        for candidates in other._kept:
+            self.add(candidates)
+
+    def best(self) -> Candidates:
+        """The best so far, sorted by group, then best first."""
+        if not self._kept:
+            return _no_candidates()
+        self._compact()
+        return self._kept[0]
+
+    def _compact(self) -> None:
+        everything = join(self._kept)
+        order = np.lexsort((everything.row, everything.key, everything.group))
+        rank = ranks(run_starts(everything.group[order]))
+        self._kept = [everything.take(order[rank < self.k])]
+        self._n_kept = len(self._kept[0])
+        # What can't be dropped any more must not bring on a compaction at every call.
+        self._compact_at = max(COMPACT_AT, 2 * self._n_kept)
+
+
+def ranks(starts: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """`[n]` place of each entry in its run, from 0; `starts` is true where a run begins."""
+    begin = np.flatnonzero(starts)
+    length = np.diff(np.append(begin, len(starts)))
+    return np.arange(len(starts)) - np.repeat(begin, length)
+
+
+def _no_candidates() -> Candidates:
+    return Candidates(
+        group=np.zeros(0, dtype=np.int64),
+        key=np.zeros(0),
+        row=np.zeros(0, dtype=np.int64),
+        position=np.zeros(0, dtype=np.int32),
+        activation=np.zeros(0, dtype=np.float32),
+    )

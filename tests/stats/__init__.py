@@ -1,0 +1,1 @@
+"""Statistics against dense computations, under any split."""
