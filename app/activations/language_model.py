@@ -44,6 +44,28 @@ class LanguageModel:
     d_in: int
 
 
+class ModelShelf:
+    """Language models of this process, each loaded once.
+
+    Args:
+        cache_dir: where converted models are kept.
+    """
+
+    def __init__(self, cache_dir: Path) -> None:
+        self.cache_dir = cache_dir
+        self._loaded: dict[str, LanguageModel] = {}
+
+    def get(self, name: str) -> LanguageModel:
+        """The model of this name, loaded at the first call.
+
+        Raises:
+            ModelError: it can't be found or read.
+        """
+        if name not in self._loaded:
+            self._loaded[name] = load_language_model(name, cache_dir=self.cache_dir)
+        return self._loaded[name]
+
+
 class _HookReached(Exception):
     """Raised by the hook to end the forward pass: later layers are not needed."""
 
@@ -98,9 +120,27 @@ def load_language_model(name: str, *, cache_dir: Path, dtype: torch.dtype = torc
     return LanguageModel(name, checksum, model, tokenizer, int(model.config.hidden_size))
 
 
+def load_tokenizer(name: str, *, cache_dir: Path) -> Any | None:
+    """A model's tokenizer alone, where it is on this machine; None where it isn't."""
+    from transformers import AutoTokenizer
+
+    try:
+        source, gguf_file = model_source(name)
+    except ModelError:
+        return None
+    if gguf_file is not None and isinstance(source, Path):
+        copies = sorted(cache_dir.glob(f"{Path(gguf_file).stem}-*/tokenizer.json"))
+        if copies:
+            return AutoTokenizer.from_pretrained(copies[0].parent)
+        return AutoTokenizer.from_pretrained(source, gguf_file=gguf_file)
+    return AutoTokenizer.from_pretrained(source) if isinstance(source, Path) else None
+
+
 def _from_pretrained(source: Path | str, dtype: torch.dtype) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
         model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, use_safetensors=True)
@@ -113,7 +153,9 @@ def _from_pretrained(source: Path | str, dtype: torch.dtype) -> tuple[Any, Any]:
 def _convert_gguf(source: Path, gguf_file: str, folder: Path) -> None:
     """Write the dequantized model and its tokenizer to `folder`, all or nothing."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

@@ -98,7 +98,8 @@ def load_sae(source: str, *, name: str | None = None, widths: Sequence[int] | No
     problems, notes = weight_problems(module)
     if problems:
         raise PreflightError(source, problems)
-    return _loaded(module, checksum, config, source, name or path.name, widths, notes)
+    where = str(path.resolve()) if path.is_dir() else source
+    return _loaded(module, checksum, config, where, name or path.name, widths, notes)
 
 
 def prefix(loaded: LoadedSae, width: int) -> LoadedSae:

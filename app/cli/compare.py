@@ -1,0 +1,46 @@
+"""`hedgescope compare`: one comparison."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from app.cli.console import errors, output, stages
+from app.errors import SettingsError
+
+
+def compare(
+    narrow: Annotated[str, typer.Option(help="SAE under examination: registered name, path, or name@width.")],
+    reference: Annotated[str, typer.Option(help="SAE it is compared with: Matryoshka or wider.")],
+    model: Annotated[str | None, typer.Option(help="Language model; default: the narrow SAE's.")] = None,
+    text: Annotated[str | None, typer.Option(help="Text: .txt, .jsonl or a dataset; default: the bundled one.")] = None,
+    tokens: Annotated[int | None, typer.Option(min=1, help="Scored tokens to stop after; default: all.")] = None,
+    activations: Annotated[
+        str | None, typer.Option(help="Activations [n_tokens, d_in] instead of model and text.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name part of the comparison's slug.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Score a narrow SAE against a reference SAE and store the comparison."""
+    from app.cli.open import open_store
+    from app.cli.serve import url_of
+    from app.pipeline.compare import run
+    from app.pipeline.source import Request
+    from app.settings import load_settings
+
+    if activations is not None and (model is not None or text is not None):
+        raise SettingsError("--activations stands instead of --model and --text; give one or the other")
+    settings = load_settings()
+    engine = open_store(settings)
+    request = Request(narrow, reference, model, text, tokens, activations, name)
+    with stages() as progress:
+        summary = run(engine, settings.data_dir, request, progress)
+    url = f"{url_of(settings.host, settings.port)}/c/{summary.slug}"
+    if json:
+        import orjson
+
+        typer.echo(orjson.dumps({"slug": summary.slug, "url": url, "summary": summary}).decode())
+        return
+    errors.print(f"{summary.n_hedged} of {summary.n_scored} scored latents are hedged", highlight=False)
+    output.print(f"{summary.slug}\n{url} (after `hedgescope serve`)", highlight=False, soft_wrap=True)

@@ -1,0 +1,68 @@
+"""The `hedgescope` program: commands, and how errors reach a person."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from app import __version__
+from app.cli import compare, database, demo, sae, serve, train
+from app.cli.console import errors
+from app.errors import HedgescopeError, PreflightError
+
+app = typer.Typer(
+    name="hedgescope",
+    help="Shows where a sparse autoencoder hedges, latent by latent.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.add_typer(sae.app, name="sae")
+app.command("compare")(compare.compare)
+app.command("train")(train.train)
+app.command("serve")(serve.serve)
+app.add_typer(database.app, name="db")
+
+_debug = False
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"hedgescope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of explained errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options before the command's name."""
+    global _debug
+    _debug = debug
+
+
+def main() -> None:
+    """Run a command: exit code 0, 1 on a failure explained in one line, 2 on wrong usage."""
+    try:
+        app()
+    except HedgescopeError as error:
+        if _debug:
+            raise
+        _explain(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        errors.print("\nstopped; the same command goes on where this one left off")
+        sys.exit(130)
+
+
+def _explain(error: HedgescopeError) -> None:
+    if isinstance(error, PreflightError):
+        for problem in error.problems:
+            errors.print(f"error: {problem}", style="red", markup=False, highlight=False)
+        return
+    errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)

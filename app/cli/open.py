@@ -1,0 +1,24 @@
+"""What most commands start with: settings and a database that is ready."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from app.settings import Settings
+from app.store.session import check_schema, make_engine, upgrade
+
+
+def open_store(settings: Settings) -> sa.Engine:
+    """The database's engine, its schema up to date.
+
+    The default SQLite file is the program's own, so it is made and upgraded here. A database the
+    user named is theirs: it is only checked.
+
+    Raises:
+        SchemaError: the named database needs `hedgescope db upgrade`.
+    """
+    if settings.database_url is None:
+        upgrade(settings.resolved_database_url)
+    engine = make_engine(settings.resolved_database_url)
+    check_schema(engine)
+    return engine

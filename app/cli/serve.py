@@ -1,0 +1,67 @@
+"""`hedgescope serve`: the pages and the API."""
+
+from __future__ import annotations
+
+import socket
+from typing import Annotated
+
+import typer
+
+from app.errors import SettingsError
+from app.settings import Settings
+
+Host = Annotated[str | None, typer.Option(help="Address to bind; the default is this computer only.")]
+Port = Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one.")]
+
+
+def serve(host: Host = None, port: Port = None) -> None:
+    """Serve the pages and the API of what has been compared."""
+    from app.settings import load_settings
+
+    run_server(load_settings(host=host, port=port))
+
+
+def run_server(settings: Settings, *, path: str = "/") -> None:
+    """Serve until stopped.
+
+    Args:
+        path: page to point people to.
+
+    Raises:
+        SettingsError: the port is taken, or the address is not this machine's.
+    """
+    import uvicorn
+
+    from app.cli.console import output
+    from app.cli.open import open_store
+    from app.web.main import create_app
+
+    engine = open_store(settings)
+    listener = bind(settings.host, settings.port)
+    url = url_of(settings.host, listener.getsockname()[1])
+    output.print(f"serving [bold]{url}{path}[/bold] (Ctrl-C stops)", highlight=False, soft_wrap=True)
+    config = uvicorn.Config(create_app(settings, engine), log_level=settings.log_level, access_log=False)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound socket, so that a taken port is said before any work.
+
+    Raises:
+        SettingsError: it can't be bound.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(f"can't serve on {host}:{port} ({error.strerror}); choose another with --port") from error
+    return listener
+
+
+def url_of(host: str, port: int) -> str:
+    """The address people type; a wildcard address is reached as localhost."""
+    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}"

@@ -1,0 +1,85 @@
+"""`hedgescope train`: narrow and Matryoshka SAEs on a language model's activations."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.console import errors, stages
+from app.errors import SettingsError
+
+
+def train(
+    out: Annotated[Path, typer.Option(help="Folder to write the SAE to; must not be there yet.")],
+    architecture: Annotated[str, typer.Option(help="batchtopk (narrow) or matryoshka-batchtopk.")] = "batchtopk",
+    d_sae: Annotated[int, typer.Option(min=1, help="Number of latents.")] = 512,
+    widths: Annotated[str | None, typer.Option(help="Matryoshka prefix widths, e.g. 128,512,2048,4096.")] = None,
+    k: Annotated[float, typer.Option(min=1, help="Active latents a token, on average.")] = 32,
+    model: Annotated[str, typer.Option(help="Language model.")] = "SmolLM2-135M-Instruct",
+    hook: Annotated[str, typer.Option(help="Hook point.")] = "model.layers.8",
+    text: Annotated[str | None, typer.Option(help="Text to train on: .txt, .jsonl or a dataset.")] = None,
+    activations: Annotated[Path | None, typer.Option(help="Folder of cached activations; made if missing.")] = None,
+    tokens: Annotated[int | None, typer.Option(min=1, help="Training tokens; default: the text once.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Tokens a step.")] = 1024,
+    lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 6e-4,
+    warm_up: Annotated[float, typer.Option(help="Share of steps to reach it.")] = 0.05,
+    decay: Annotated[float, typer.Option(help="Share of steps to let it down.")] = 0.25,
+    aux_loss_coefficient: Annotated[float, typer.Option(help="Weight of the loss that revives dead latents.")] = 1.0,
+    dead_after: Annotated[int, typer.Option(help="Tokens without firing before a latent counts as dead.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="Of initialisation and batch order.")] = 0,
+    dtype: Annotated[str, typer.Option(help="Of the saved weights: float32 or float16.")] = "float32",
+    device: Annotated[str, typer.Option(help="Torch device to train on.")] = "cpu",
+) -> None:
+    """Train an SAE with SAELens and save it in SAELens' format."""
+    from app.activations.cache import CachedActivations
+    from app.cli.sae import parse_widths
+    from app.settings import load_settings
+    from app.training.train import TrainingPlan, save
+    from app.training.train import train as fit
+
+    if architecture not in ("batchtopk", "matryoshka-batchtopk"):
+        raise SettingsError(f"architecture {architecture!r}: expected batchtopk or matryoshka-batchtopk")
+    if dtype not in ("float32", "float16"):
+        raise SettingsError(f"dtype {dtype!r}: expected float32 or float16")
+    if (architecture == "batchtopk") != (widths is None):
+        raise SettingsError("--widths belongs to matryoshka-batchtopk, and only to it")
+    settings = load_settings()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    folder = activations or settings.data_dir / "activations" / hook
+    if text is not None:
+        _cache(folder, settings.data_dir / "models", model, hook, text)
+    stream = CachedActivations(folder, batch_size=batch_size, seed=seed)
+    plan = TrainingPlan(
+        architecture=architecture,  # type: ignore[arg-type]
+        d_sae=d_sae,
+        matryoshka_widths=tuple(parse_widths(widths) or ()),
+        k=k,
+        n_tokens=tokens or stream.n_tokens,
+        batch_size=batch_size,
+        lr=lr,
+        warm_up=warm_up,
+        decay=decay,
+        aux_loss_coefficient=aux_loss_coefficient,
+        dead_after_tokens=dead_after,
+        model_name=model,
+        hook_name=hook,
+        seed=seed,
+    )
+    save(fit(plan, stream, device=device), plan, out, dtype=dtype)
+    errors.print(f"saved {out}; register it with: hedgescope sae add {out}", highlight=False, soft_wrap=True)
+
+
+def _cache(folder: Path, models_dir: Path, model: str, hook: str, text: str) -> None:
+    """Run the model over the text once; what is there already is not computed again."""
+    from app.activations.cache import cache_activations
+    from app.activations.language_model import load_language_model
+    from app.activations.text import read_text, tokenize
+
+    language_model = load_language_model(model, cache_dir=models_dir)
+    rows = tokenize(read_text(text), language_model.tokenizer)
+    with stages() as progress:
+        advance = progress("activations", rows.n_kept, "tokens")
+        cache_activations(language_model, rows, hook, folder, progress=advance)

@@ -1,0 +1,1 @@
+"""One comparison from SAE files to the store, readable top to bottom."""

@@ -1,0 +1,312 @@
+"""What the pages of latents and pairs show: contexts, joint histograms, profiles."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.activations.batch import TokenRows
+from app.activations.show_tokens import TokenShower
+from app.pipeline.passes import ChosenContexts, ShardReader, Statistics, band_contexts, chosen_contexts
+from app.pipeline.progress import Progress
+from app.pipeline.score import Geometry, Padded, partner_lists
+from app.pipeline.windows import windows
+from app.records import (
+    Context,
+    LatentDetail,
+    LatentScores,
+    LogitWeights,
+    Neighbour,
+    PairContext,
+    PairDetail,
+    PairProfile,
+    Side,
+    TextRow,
+)
+from app.sae.load import LoadedSae
+from app.scores.geometry import Nearest
+from app.stats.gather import ActivationGather, StretchActivations, Stretches
+from app.stats.histograms import HistogramTable
+from app.stats.moments import CandidateMoments, CandidateSums
+from app.stats.pairs import JointHistogram, LatentPairs, PairContexts, PairRows
+
+N_JOINT_BINS = 8
+MAX_PROFILE = 8192
+"""Reference latents a profile lists at most: all of them up to this width, else the most co-firing."""
+
+LABEL_TOKENS = 4
+WHITE_SPACE = {"\n": "↵", "\t": "⇥", " ": "␣"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Results of the second and third pass.
+
+    Attributes:
+        sums: moments of the partners.
+        contexts: of (narrow, reference) latents.
+        pairs: all partner pairs, by narrow latent; joint: `[n_pairs, bins, bins]`; pair_rows: their contexts.
+    """
+
+    sums: CandidateSums
+    contexts: tuple[ChosenContexts, ChosenContexts]
+    pairs: LatentPairs
+    joint: NDArray[np.int64]
+    edges: tuple[NDArray[np.float64], NDArray[np.float64]]
+    pair_rows: PairRows
+
+
+def second_pass(
+    reader: ShardReader,
+    statistics: Statistics,
+    lists: Padded,
+    narrow: LoadedSae,
+    reference: LoadedSae,
+    progress: Progress,
+) -> Shown:
+    """Moments and joint firings of the partner pairs, and contexts of every strength."""
+    moments = CandidateMoments(partner_lists(lists), narrow.d_sae, reference.d_sae)
+    bands = band_contexts(statistics.narrow), band_contexts(statistics.reference)
+    pairs = LatentPairs(np.nonzero(lists.valid)[0], lists.partners[lists.valid])
+    edges = (
+        statistics.narrow.histograms.bands(N_JOINT_BINS),
+        statistics.reference.histograms.bands(N_JOINT_BINS),
+    )
+    joint = JointHistogram(pairs, *edges)
+    together = PairContexts(pairs, statistics.narrow.firing.max_activation, statistics.reference.firing.max_activation)
+    for shard in reader.read(progress, "partners and contexts"):
+        moments.update(shard.narrow, shard.reference)
+        bands[0].update(shard.narrow)
+        bands[1].update(shard.reference)
+        joint.update(shard.narrow, shard.reference)
+        together.update(shard.narrow, shard.reference)
+    contexts = (
+        chosen_contexts(statistics.narrow.top, bands[0].finalize()),
+        chosen_contexts(statistics.reference.top, bands[1].finalize()),
+    )
+    return Shown(moments.finalize(), contexts, pairs, joint.finalize(), edges, together.finalize())
+
+
+@dataclass(frozen=True)
+class ContextTable:
+    """All contexts of one SAE with the activations on their stretches.
+
+    Attributes:
+        chosen: which tokens; start, stop: `[n]` the stretch in its row.
+        own: activations of the latent; partner: of its main partner; has_partner: `[n]`.
+    """
+
+    chosen: ChosenContexts
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    own: StretchActivations
+    partner: StretchActivations
+    has_partner: NDArray[np.bool_]
+
+    def by_latent(self, n_latents: int) -> Iterator[tuple[Context, ...]]:
+        """Contexts of each latent in turn."""
+        bounds = np.searchsorted(self.chosen.latent, np.arange(n_latents + 1))
+        for first, last in pairwise(bounds):
+            yield tuple(self._context(entry) for entry in range(first, last))
+
+    def _context(self, entry: int) -> Context:
+        chosen = self.chosen
+        kind = int(chosen.kind[entry])
+        return Context(
+            kind="top" if kind == 0 else f"q{kind}",
+            row=int(chosen.row[entry]),
+            position=int(chosen.position[entry]),
+            start=int(self.start[entry]),
+            activation=float(chosen.activation[entry]),
+            activations=_short(self.own.of(entry)),
+            partner_activations=_short(self.partner.of(entry)) if self.has_partner[entry] else None,
+        )
+
+
+def _short(values: NDArray[np.float32]) -> tuple[float, ...]:
+    """Four digits are what a page can show; they keep the stored contexts small."""
+    return tuple(float(f"{value:.4g}") if value else 0.0 for value in values)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Contexts of both SAEs' latents, and of the pairs, with activations."""
+
+    narrow: ContextTable
+    reference: ContextTable
+    pair_start: NDArray[np.int64]
+    pair_narrow: StretchActivations
+    pair_reference: StretchActivations
+
+
+def gather(
+    reader: ShardReader,
+    rows: TokenRows,
+    shown: Shown,
+    main_partners: tuple[NDArray[np.int64], NDArray[np.int64]],
+    widths: tuple[int, int],
+    progress: Progress,
+) -> Gathered:
+    """Third pass: activations on all stretches that are shown.
+
+    Args:
+        main_partners: of (narrow, reference) latents in the other SAE; -1 for none.
+        widths: numbers of latents (narrow, reference).
+    """
+    stretches = [_context_stretches(rows, shown.contexts[side], main_partners[side]) for side in (0, 1)]
+    pair_row, pair_position = shown.pair_rows.row, shown.pair_rows.position
+    start, stop = windows(rows, pair_row, pair_position)
+    of_pairs = [
+        Stretches(latents[shown.pair_rows.pair], pair_row, start, stop)
+        for latents in (shown.pairs.narrow, shown.pairs.reference)
+    ]
+    gathers = [
+        ActivationGather(stretches[0][0], widths[0]),
+        ActivationGather(stretches[0][1], widths[1]),
+        ActivationGather(stretches[1][0], widths[1]),
+        ActivationGather(stretches[1][1], widths[0]),
+        ActivationGather(of_pairs[0], widths[0]),
+        ActivationGather(of_pairs[1], widths[1]),
+    ]
+    of_narrow = (True, False, False, True, True, False)
+    for shard in reader.read(progress, "activations in context"):
+        for each, is_narrow in zip(gathers, of_narrow, strict=True):
+            each.update(shard.narrow if is_narrow else shard.reference)
+    found = [each.finalize() for each in gathers]
+    tables = [
+        ContextTable(
+            shown.contexts[side],
+            stretches[side][0].start,
+            stretches[side][0].stop,
+            found[2 * side],
+            found[2 * side + 1],
+            main_partners[side][shown.contexts[side].latent] >= 0,
+        )
+        for side in (0, 1)
+    ]
+    return Gathered(tables[0], tables[1], start, found[4], found[5])
+
+
+def _context_stretches(
+    rows: TokenRows, chosen: ChosenContexts, main_partner: NDArray[np.int64]
+) -> tuple[Stretches, Stretches]:
+    """(of the latent itself, of its main partner); latent 0 stands in where there is none."""
+    start, stop = windows(rows, chosen.row, chosen.position)
+    partner = np.maximum(main_partner[chosen.latent], 0)
+    return (
+        Stretches(chosen.latent, chosen.row, start, stop),
+        Stretches(partner, chosen.row, start, stop),
+    )
+
+
+def labels(rows: TokenRows, shower: TokenShower, chosen: ChosenContexts, n_latents: int) -> list[str]:
+    """The tokens at each latent's strongest contexts, most frequent first."""
+    counts: list[Counter[str]] = [Counter() for _ in range(n_latents)]
+    for latent, row, position, kind in zip(chosen.latent, chosen.row, chosen.position, chosen.kind, strict=True):
+        if kind == 0 and rows.ids[row, position] >= 0:
+            counts[latent][_label_token(shower.row(rows.ids[row])[position])] += 1
+    return [" ".join(token for token, _ in counter.most_common(LABEL_TOKENS)) for counter in counts]
+
+
+def _label_token(token: str) -> str:
+    if token.strip():
+        return token.strip()
+    return "".join(WHITE_SPACE.get(character, "␣") for character in token) or "…"
+
+
+def latent_details(
+    side: Side,
+    table: ContextTable,
+    histograms: HistogramTable,
+    own: Nearest,
+    other: Nearest,
+    logits: Sequence[LogitWeights] | None,
+) -> Iterator[LatentDetail]:
+    """What each latent's page shows, in order."""
+    n_latents = len(own.index)
+    for index, contexts in enumerate(table.by_latent(n_latents)):
+        yield LatentDetail(
+            sae=side,
+            index=index,
+            histogram=histograms.trimmed(index),
+            same_sae=_neighbours(own, index),
+            other_sae=_neighbours(other, index),
+            contexts=contexts,
+            logit_weights=None if logits is None else logits[index],
+        )
+
+
+def _neighbours(near: Nearest, row: int) -> tuple[Neighbour, ...]:
+    return tuple(
+        Neighbour(int(index), float(cosine))
+        for index, cosine in zip(near.index[row], near.cosine[row], strict=True)
+        if index >= 0
+    )
+
+
+def pair_details(shown: Shown, gathered: Gathered) -> Iterator[PairDetail]:
+    """What each partner pair's page shows."""
+    pairs, found = shown.pairs, shown.pair_rows
+    bounds = np.searchsorted(found.pair, np.arange(len(pairs) + 1))
+    for pair in range(len(pairs)):
+        i, j = int(pairs.narrow[pair]), int(pairs.reference[pair])
+        yield PairDetail(
+            narrow_index=i,
+            reference_index=j,
+            narrow_edges=tuple(shown.edges[0][i].tolist()),
+            reference_edges=tuple(shown.edges[1][j].tolist()),
+            joint_counts=tuple(tuple(line) for line in shown.joint[pair].tolist()),
+            contexts=tuple(
+                PairContext(
+                    row=int(found.row[entry]),
+                    position=int(found.position[entry]),
+                    start=int(gathered.pair_start[entry]),
+                    narrow_activations=_short(gathered.pair_narrow.of(entry)),
+                    reference_activations=_short(gathered.pair_reference.of(entry)),
+                )
+                for entry in range(bounds[pair], bounds[pair + 1])
+            ),
+        )
+
+
+def pair_profiles(
+    narrow: LoadedSae, reference: LoadedSae, statistics: Statistics, geometry: Geometry, lists: Padded
+) -> Iterator[PairProfile]:
+    """Each narrow latent against every reference latent, or the ones that matter most."""
+    width = reference.d_sae
+    for i, direction in enumerate(narrow.unit_decoder):
+        n_both = np.zeros(width, dtype=np.int64)
+        table = statistics.co_firing.n_both
+        inside = slice(table.indptr[i], table.indptr[i + 1])
+        n_both[table.indices[inside]] = table.data[inside]
+        indices = np.arange(width)
+        if width > MAX_PROFILE:
+            most = np.argsort(-n_both, kind="stable")[: MAX_PROFILE // 2]
+            partners = lists.partners[i][lists.valid[i]]
+            near = geometry.narrow.index[i][geometry.narrow.index[i] >= 0]
+            indices = np.unique(np.concatenate([most, partners, near]))
+        cosines = np.clip(reference.unit_decoder[indices] @ direction, -1, 1)
+        yield PairProfile(
+            i, indices.tolist(), n_both[indices].tolist(), cosines.tolist(), complete=len(indices) == width
+        )
+
+
+def text_rows(rows: TokenRows, shower: TokenShower, used: NDArray[np.int64]) -> Iterator[TextRow]:
+    """The rows that contexts come from, as they are shown."""
+    for row in np.unique(used):
+        yield TextRow(int(row), shower.row(rows.ids[row]))
+
+
+def main_partner_arrays(
+    latents: tuple[Sequence[LatentScores], Sequence[LatentScores]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`[d_sae]` main partner of (narrow, reference) latents; -1 for none."""
+    narrow, reference = (
+        np.array([-1 if latent.main_partner is None else latent.main_partner for latent in side]) for side in latents
+    )
+    return narrow, reference

@@ -1,0 +1,68 @@
+"""What makes two comparisons the same: the content hash that ends every slug."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from app.catalogue import SCORING_VERSION
+from app.errors import SaeError
+from app.records import SaeRecord
+
+HASH_LENGTH = 12
+"""Hexadecimal digits of the hash in a slug: 48 bits."""
+
+_LIBRARIES = ("hedgescope", "sae-lens", "transformers", "torch", "numpy", "scipy")
+
+
+def content_hash(narrow: SaeRecord, reference: SaeRecord, stream: Mapping[str, Any], n_tokens: int) -> str:
+    """SHA-256 of everything that decides a comparison's numbers.
+
+    Args:
+        stream: description of the activations: model, hook and text, or a file's checksum.
+        n_tokens: scored tokens.
+    """
+    parts = {
+        "narrow": _sae_parts(narrow),
+        "reference": _sae_parts(reference),
+        "stream": dict(stream),
+        "n_tokens": n_tokens,
+        "scoring_version": SCORING_VERSION,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _sae_parts(record: SaeRecord) -> list[Any]:
+    widths = list(record.matryoshka_widths) if record.matryoshka_widths else None
+    return [record.checksum, record.config_checksum, record.d_sae, widths]
+
+
+def slug_of(name: str, hash_: str) -> str:
+    """`name-hash`."""
+    return f"{name}-{hash_[:HASH_LENGTH]}"
+
+
+def checked_name(name: str) -> str:
+    """A name fit for a URL.
+
+    Raises:
+        SaeError: it is none.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name):
+        raise SaeError(f"name {name!r}: expected lower-case letters, digits, '.', '_' and '-', at most 64 of them")
+    return name
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computed the numbers."""
+    found = {}
+    for library in _LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found

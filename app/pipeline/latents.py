@@ -1,0 +1,133 @@
+"""All of a comparison's statistics to its latents and partners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.passes import SideStatistics, Statistics
+from app.pipeline.score import Geometry, Padded, score_all
+from app.records import LatentScores, Partner, Side
+from app.sae.levels import levels_of
+from app.sae.load import LoadedSae
+from app.scores.decomposition import Decomposition
+from app.scores.geometry import Nearest, Null, c_dec, cosines_of_pairs, mutual_best
+from app.scores.latents import (
+    BestOverlap,
+    Firing,
+    PartnerArrays,
+    SideArrays,
+    best_overlap,
+    narrow_latents,
+    partner_rows,
+    reference_latents,
+)
+from app.stats.density import FiringTotals
+from app.stats.moments import CandidateSums
+
+
+@dataclass(frozen=True)
+class Scored:
+    """All latents and partners of a comparison.
+
+    Attributes:
+        latents: of the narrow and of the reference SAE, by index.
+        partners: of each narrow latent, by rank.
+    """
+
+    latents: tuple[list[LatentScores], list[LatentScores]]
+    partners: list[list[Partner]]
+
+
+def score_latents(
+    saes: tuple[LoadedSae, LoadedSae],
+    statistics: Statistics,
+    geometry: Geometry,
+    decompositions: Sequence[Decomposition],
+    lists: Padded,
+    sums: CandidateSums,
+    labels: tuple[Sequence[str], Sequence[str]],
+) -> Scored:
+    """Score every latent of both SAEs (narrow, reference)."""
+    narrow, reference = saes
+    hedging, low, high = score_all(sums, lists)
+    overlaps = _overlaps(statistics)
+    narrow_side = _side(
+        "narrow", narrow, statistics.narrow, labels[0], geometry.narrow, geometry.reference, geometry.null, overlaps[0]
+    )
+    reference_side = _side(
+        "reference",
+        reference,
+        statistics.reference,
+        labels[1],
+        geometry.reference,
+        geometry.narrow,
+        geometry.narrow_null,
+        overlaps[1],
+    )
+    partners = partner_rows(
+        decompositions,
+        _partner_arrays(narrow, reference, lists, sums.n_both.sum(axis=0)),
+        hedging,
+        narrow_side.firing,
+        reference_side.firing,
+        reference_side.levels,
+    )
+    latents = (
+        narrow_latents(narrow_side, decompositions, hedging, low, high, partners),
+        reference_latents(reference_side, partners),
+    )
+    return Scored(latents, partners)
+
+
+def _overlaps(statistics: Statistics) -> tuple[BestOverlap, BestOverlap]:
+    """Best overlap of narrow latents, and of reference latents the other way."""
+    n_i, n_j = statistics.narrow.firing.n_firings, statistics.reference.firing.n_firings
+    n_both = statistics.co_firing.n_both
+    n_tokens = statistics.co_firing.n_tokens
+    back = n_both.T.tocsr()
+    return best_overlap(n_both, n_i, n_j, n_tokens), best_overlap(back, n_j, n_i, n_tokens)
+
+
+def _side(
+    side: Side,
+    sae: LoadedSae,
+    statistics: SideStatistics,
+    labels: Sequence[str],
+    near: Nearest,
+    back: Nearest,
+    null: Null,
+    overlaps: BestOverlap,
+) -> SideArrays:
+    return SideArrays(
+        side=side,
+        levels=levels_of(sae.levels),
+        labels=labels,
+        firing=_firing(statistics.firing),
+        nearest=near,
+        percentile=null.percentile(near.cosine[:, 0]),
+        mutual=mutual_best(near.index[:, 0], back.index[:, 0]),
+        overlap=overlaps,
+        c_dec=c_dec(sae.unit_decoder),
+    )
+
+
+def _firing(totals: FiringTotals) -> Firing:
+    return Firing(totals.n_tokens, totals.n_firings, totals.sum_activation, totals.max_activation)
+
+
+def _partner_arrays(narrow: LoadedSae, reference: LoadedSae, lists: Padded, n_both: NDArray[np.int64]) -> PartnerArrays:
+    """Cosines of every narrow latent to its partners, and of those to the main partner."""
+    shape = lists.partners.shape
+    narrow_index = np.repeat(np.arange(shape[0]), shape[1])
+    flat = lists.partners.ravel()
+    main = np.repeat(lists.partners[:, 0], shape[1])
+    d, e = narrow.unit_decoder, reference.unit_decoder
+    return PartnerArrays(
+        n_both=n_both,
+        cosines=cosines_of_pairs(d, e, narrow_index, flat).reshape(shape),
+        cosines_to_main=cosines_of_pairs(e, e, main, flat).reshape(shape),
+    )

@@ -1,0 +1,117 @@
+"""`sae add`: load, check against its model, look at a sample, remember."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from app.activations.language_model import ModelShelf
+from app.activations.stream import ModelStream
+from app.activations.text import read_text
+from app.errors import HedgescopeError, ModelError, PreflightError, SaeError
+from app.paths import resource
+from app.pipeline.identity import checked_name
+from app.records import SaeRecord
+from app.sae.load import LoadedSae, load_sae, prefix
+from app.sparse.sample import reconstruct_sample
+from app.store.read import get_sae
+from app.store.write import register_sae
+
+SAMPLE_TOKENS = 4096
+LOW_EXPLAINED_VARIANCE = 0.3
+"""Below this, an SAE most likely reads another hook or model, or was loaded as another architecture."""
+
+
+def add_sae(
+    engine: sa.Engine,
+    source: str,
+    *,
+    models: ModelShelf,
+    name: str | None = None,
+    widths: Sequence[int] | None = None,
+    model_name: str | None = None,
+    sample: bool = True,
+) -> SaeRecord:
+    """Check an SAE and register it.
+
+    Args:
+        models: language models of this process.
+        model_name: the model it reads, where its metadata don't say.
+        sample: whether to run it on a few rows of the bundled text.
+
+    Raises:
+        SaeError, PreflightError: it can't be used; nothing is registered then.
+    """
+    loaded = load_sae(source, name=name, widths=widths)
+    record = replace(
+        loaded.record, name=checked_name(loaded.record.name), model_name=model_name or loaded.record.model_name
+    )
+    loaded = replace(loaded, record=record)
+    if sample:
+        record = _sampled(loaded, models)
+    return register_sae(engine, record)
+
+
+def _sampled(loaded: LoadedSae, models: ModelShelf) -> SaeRecord:
+    """The record with explained variance and L0 on a sample, or with a note why there are none."""
+    record = loaded.record
+    if record.model_name is None or record.hook_name is None:
+        return _noted(record, "not tried on text: its metadata name no model and hook; give --model")
+    try:
+        language_model = models.get(record.model_name)
+        text = read_text(str(resource("demo") / "text.jsonl"))
+        stream = ModelStream(language_model, text, record.hook_name, n_tokens=SAMPLE_TOKENS)
+    except ModelError as error:
+        return _noted(record, f"not tried on text: {error}")
+    if stream.d_in != record.d_in:
+        raise PreflightError(
+            record.source,
+            [f"d_in is {record.d_in}, but {record.hook_name} of {record.model_name} has width {stream.d_in}"],
+        )
+    found = reconstruct_sample(stream, loaded)
+    record = replace(record, explained_variance=found.explained_variance, l0=found.l0)
+    if found.explained_variance is not None and found.explained_variance < LOW_EXPLAINED_VARIANCE:
+        return _noted(
+            record,
+            f"explains only {found.explained_variance:.2f} of the variance on a sample: "
+            "is it the right model, hook and architecture?",
+        )
+    return record
+
+
+def _noted(record: SaeRecord, note: str) -> SaeRecord:
+    return replace(record, notes=(*record.notes, note))
+
+
+def open_sae(engine: sa.Engine, name: str) -> LoadedSae:
+    """Load an SAE by registered name, `name@width`, or path.
+
+    Raises:
+        SaeError: it can't be loaded, or its file has changed since it was registered.
+    """
+    base, _, width = name.partition("@")
+    loaded = _load_named(engine, base)
+    if not width:
+        return loaded
+    if not width.isdigit():
+        raise SaeError(f"{name}: expected name@width with a number after the @")
+    return prefix(loaded, int(width))
+
+
+def _load_named(engine: sa.Engine, name: str) -> LoadedSae:
+    if Path(name).is_dir():
+        return load_sae(name)
+    try:
+        record = get_sae(engine, name)
+    except HedgescopeError as error:
+        raise SaeError(f"{name}: neither a registered SAE nor a folder; `hedgescope sae list` shows names") from error
+    loaded = load_sae(record.source, name=record.name, widths=record.matryoshka_widths)
+    if loaded.record.checksum != record.checksum:
+        raise SaeError(
+            f"{name}: the weights in {record.source} have changed since it was registered; "
+            "add it again under another name"
+        )
+    return replace(loaded, record=record)

@@ -1,0 +1,143 @@
+"""Statistics and weights to scores, for all latents of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.passes import Statistics
+from app.pipeline.progress import Progress
+from app.sae.load import LoadedSae
+from app.scores.candidates import candidates_of
+from app.scores.decomposition import Decomposition, decompose
+from app.scores.geometry import Nearest, Null, nearest, null_of
+from app.scores.hedging import Hedging, PartnerMoments, hedging, interval
+from app.stats.moments import CandidateLists, CandidateSums
+
+N_NEIGHBOURS = 10
+N_BLOCKS = 8
+"""Blocks of rows for the jackknife."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Decoder cosines of both SAEs.
+
+    Attributes:
+        narrow, reference: nearest latents in the other SAE.
+        narrow_own, reference_own: nearest latents in the same SAE.
+        null: of random directions against the reference; narrow_null: against the narrow SAE.
+        narrow_alive, reference_alive: `[d_sae]` latents that can be somebody's match.
+    """
+
+    narrow: Nearest
+    reference: Nearest
+    narrow_own: Nearest
+    reference_own: Nearest
+    null: Null
+    narrow_null: Null
+    narrow_alive: NDArray[np.bool_]
+    reference_alive: NDArray[np.bool_]
+
+
+def geometry_of(narrow: LoadedSae, reference: LoadedSae, statistics: Statistics) -> Geometry:
+    """Cosines both ways; latents that never fire are no match for anything.
+
+    Where the narrow SAE is a prefix of the reference, its latents are left out of the reference:
+    each would only find itself.
+    """
+    n_alive = statistics.narrow.firing.n_firings > 0
+    r_alive = statistics.reference.firing.n_firings > 0
+    if narrow.shard_key == reference.shard_key:
+        r_alive[: narrow.d_sae] = False
+    d, e = narrow.unit_decoder, reference.unit_decoder
+    return Geometry(
+        narrow=nearest(d, e, r_alive, N_NEIGHBOURS),
+        reference=nearest(e, d, n_alive, N_NEIGHBOURS),
+        narrow_own=nearest(d, d, n_alive, N_NEIGHBOURS, same=True),
+        reference_own=nearest(e, e, statistics.reference.firing.n_firings > 0, N_NEIGHBOURS, same=True),
+        null=null_of(e, r_alive),
+        narrow_null=null_of(d, n_alive),
+        narrow_alive=n_alive,
+        reference_alive=r_alive,
+    )
+
+
+def decompositions_of(
+    narrow: LoadedSae, reference: LoadedSae, geometry: Geometry, statistics: Statistics, progress: Progress
+) -> list[Decomposition]:
+    """Each narrow latent on its candidates."""
+    advance = progress("decomposition", narrow.d_sae, "latents")
+    firing = statistics.reference.firing
+    n_both = statistics.co_firing.n_both
+    result = []
+    for i, direction in enumerate(narrow.unit_decoder):
+        cosines = np.where(geometry.reference_alive, reference.unit_decoder @ direction, np.nan)
+        n_i = int(statistics.narrow.firing.n_firings[i])
+        candidates = candidates_of(cosines, n_both, n_i, firing.n_firings, i, firing.n_tokens)
+        candidates = candidates[geometry.reference_alive[candidates]]
+        result.append(decompose(direction, reference.unit_decoder[candidates], candidates))
+        advance(1)
+    return result
+
+
+@dataclass(frozen=True)
+class Padded:
+    """Lists of partners as arrays `[L, K]`; `valid` is false where a list is shorter."""
+
+    partners: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    valid: NDArray[np.bool_]
+
+
+def padded(decompositions: Sequence[Decomposition]) -> Padded:
+    """Pad the lists; there is at least one column."""
+    width = max(1, *(len(each.partners) for each in decompositions))
+    shape = (len(decompositions), width)
+    partners, valid = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.bool_)
+    weights, shares = np.zeros(shape), np.zeros(shape)
+    for i, each in enumerate(decompositions):
+        k = len(each.partners)
+        partners[i, :k], weights[i, :k], shares[i, :k] = each.partners, each.weights, each.shares
+        valid[i, :k] = True
+    return Padded(partners, weights, shares, valid)
+
+
+def score_all(sums: CandidateSums, lists: Padded) -> tuple[Hedging, NDArray[np.float64], NDArray[np.float64]]:
+    """(scores, low and high end of their 95 % interval)."""
+    filled = [block for block in range(N_BLOCKS) if sums.n_tokens[block]]
+
+    def scored(blocks: list[int]) -> Hedging:
+        return hedging(moments_of(sums, blocks), lists.weights, lists.shares, lists.valid)
+
+    whole = scored(filled)
+    if len(filled) < 2:
+        undefined = np.full(len(whole.score), np.nan)
+        return whole, undefined, undefined
+    left_out = [scored([block for block in filled if block != left]).score for left in filled]
+    low, high = interval(whole.score, np.stack(left_out))
+    return whole, low, high
+
+
+def moments_of(sums: CandidateSums, blocks: list[int]) -> PartnerMoments:
+    """Moments of some blocks of tokens together."""
+    return PartnerMoments(
+        n_tokens=int(sums.n_tokens[blocks].sum()),
+        n_i=sums.narrow_firings[blocks].sum(axis=0),
+        sum_i=sums.narrow_sum[blocks].sum(axis=0),
+        sum_ii=sums.narrow_sum_squares[blocks].sum(axis=0),
+        n_j=sums.reference_firings[blocks].sum(axis=0),
+        sum_j=sums.reference_sum[blocks].sum(axis=0),
+        n_both=sums.n_both[blocks].sum(axis=0),
+        sum_ij=sums.sum_products[blocks].sum(axis=0),
+        sum_jk=sums.gram[blocks].sum(axis=0),
+    )
+
+
+def partner_lists(lists: Padded) -> CandidateLists:
+    """The partners as lists of candidates; an empty list stays, all places invalid."""
+    return CandidateLists(np.arange(len(lists.partners)), lists.partners, lists.valid)

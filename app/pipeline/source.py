@@ -1,0 +1,100 @@
+"""Where a comparison's activations come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.activations.cached import open_activations
+from app.activations.language_model import LanguageModel, ModelShelf, load_tokenizer
+from app.activations.stream import ActivationStream, ModelStream
+from app.activations.text import read_text
+from app.errors import SaeError
+from app.paths import resource
+from app.records import SaeRecord
+
+BUNDLED_TEXT = "demo/text.jsonl"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked to compare.
+
+    Attributes:
+        narrow, reference: registered names, paths, or `name@width`.
+        model: language model; the narrow SAE's own, if None.
+        text: text file or dataset; the bundled text, if None.
+        n_tokens: scored tokens to stop after; all, if None.
+        activations: a file that stands instead of model and text.
+        name: name part of the slug; made from the SAEs' names, if None.
+    """
+
+    narrow: str
+    reference: str
+    model: str | None = None
+    text: str | None = None
+    n_tokens: int | None = None
+    activations: str | None = None
+    name: str | None = None
+
+    @property
+    def command(self) -> list[str]:
+        """The command line that repeats it."""
+        options = {
+            "--narrow": self.narrow,
+            "--reference": self.reference,
+            "--model": self.model,
+            "--text": self.text,
+            "--tokens": self.n_tokens,
+            "--activations": self.activations,
+            "--name": self.name,
+        }
+        given = [(option, str(value)) for option, value in options.items() if value is not None]
+        return ["hedgescope", "compare", *(word for pair in given for word in pair)]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Activations, and what else is known of their model.
+
+    Attributes:
+        stream: the activations.
+        language_model: None where activations come from a file.
+        tokenizer: None where tokens can't be shown.
+        name: the text, dataset or file, as pages name it.
+        checksum: SHA-256 of it.
+    """
+
+    stream: ActivationStream
+    language_model: LanguageModel | None
+    tokenizer: Any | None
+    name: str
+    checksum: str
+
+
+def open_source(request: Request, narrow: SaeRecord, models: ModelShelf) -> Source:
+    """The activations a request asks for.
+
+    Raises:
+        HedgescopeError: model, hook, text or file can't be used.
+    """
+    if request.activations is not None:
+        return _from_file(request.activations, request.n_tokens, narrow, models)
+    model_name = request.model or narrow.model_name
+    if model_name is None or narrow.hook_name is None:
+        missing = "model" if model_name is None else "hook"
+        raise SaeError(f"{narrow.name}: its metadata name no {missing}; give --model, or a file with --activations")
+    text = read_text(request.text or str(resource(BUNDLED_TEXT)))
+    language_model = models.get(model_name)
+    stream = ModelStream(language_model, text, narrow.hook_name, n_tokens=request.n_tokens)
+    return Source(stream, language_model, language_model.tokenizer, request.text or BUNDLED_TEXT, text.checksum)
+
+
+def _from_file(activations: str, n_tokens: int | None, narrow: SaeRecord, models: ModelShelf) -> Source:
+    stream = open_activations(activations, n_tokens=n_tokens)
+    tokenizer = None
+    if narrow.model_name is not None and (stream.rows.ids >= 0).any():
+        tokenizer = load_tokenizer(narrow.model_name, cache_dir=models.cache_dir)
+    name = Path(activations).name
+    return Source(stream, None, tokenizer, name, str(stream.description["activations_checksum"]))

@@ -1,0 +1,41 @@
+"""Which reference latents may take part in a narrow latent's decomposition."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from app.scores.overlap import overlap
+
+N_BY_COSINE = 16
+"""Reference latents nearest by decoder cosine, whether they co-fire or not."""
+
+N_BY_OVERLAP = 16
+"""Reference latents with the highest correlation of firing, whatever their cosine."""
+
+
+def candidates_of(
+    cosines: NDArray[np.float32], n_both: sp.csr_array, n_i: int, n_j: NDArray[np.int64], row: int, n_tokens: int
+) -> NDArray[np.int64]:
+    """Candidate reference latents of one narrow latent, ascending.
+
+    Restricting the search to rows that are near in direction or in firing keeps chance matches out
+    of the decomposition, and its cost independent of the reference's width.
+
+    Args:
+        cosines: `[m]` to every reference row; NaN for latents that never fire.
+        n_both: `[n, m]` co-firing counts.
+        n_i: firings of this latent; `n_j`: `[m]` of the reference latents.
+        row: this latent's row in `n_both`.
+    """
+    alive = np.flatnonzero(np.isfinite(cosines))
+    size = np.abs(cosines[alive])
+    by_cosine = alive[np.argsort(-size, kind="stable")[:N_BY_COSINE]]
+    start, stop = n_both.indptr[row], n_both.indptr[row + 1]
+    others = n_both.indices[start:stop].astype(np.int64)
+    counts = n_both.data[start:stop].astype(np.int64)
+    phi = overlap(counts, np.full(len(others), n_i), n_j[others], n_tokens).phi
+    phi = np.where(np.isfinite(phi), phi, -np.inf)
+    by_overlap = others[np.argsort(-phi, kind="stable")[:N_BY_OVERLAP]]
+    return np.union1d(by_cosine, by_overlap)

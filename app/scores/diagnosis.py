@@ -1,0 +1,46 @@
+"""What a latent and its partners are called: a first rule, stated as such in the catalogue."""
+
+from __future__ import annotations
+
+from app.records import LatentDiagnosis, PartnerDiagnosis
+
+MIN_PERCENTILE = 0.95
+"""A best cosine below this percentile of random directions' is no match: the latent is novel."""
+
+MIN_SCORE = 0.1
+"""A latent with a hedged partner and at least this score is called hedged."""
+
+SPLIT_COSINE = 0.9
+"""A partner this close to the main partner's direction is a part of it, not another one."""
+
+
+def diagnose_partner(*, rank: int, hedged: bool, cosine_to_main: float) -> PartnerDiagnosis:
+    """The role of one partner.
+
+    Args:
+        rank: 0 for the main partner.
+        hedged: whether its sign agrees with significant co-firing and its share is large enough.
+        cosine_to_main: of its decoder row and the main partner's.
+    """
+    if rank == 0:
+        return "main"
+    if cosine_to_main >= SPLIT_COSINE:
+        return "split"
+    return "hedged" if hedged else "unexplained"
+
+
+def diagnose_latent(
+    *, n_firings: int, percentile: float | None, score: float | None, n_hedged: int
+) -> LatentDiagnosis | None:
+    """The diagnosis of a narrow latent; None where there is no score to decide by.
+
+    Args:
+        percentile: of its best cosine among random directions'.
+    """
+    if n_firings == 0:
+        return "dead"
+    if percentile is not None and percentile < MIN_PERCENTILE:
+        return "novel"
+    if score is None:
+        return None
+    return "hedged" if n_hedged and score >= MIN_SCORE else "clean"

@@ -1,0 +1,99 @@
+"""The work on one shard: read its activations once, encode them with every SAE that lacks it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.activations.batch import ActivationBatch
+from app.activations.stream import ActivationStream
+from app.errors import ActivationsError, SaeError
+from app.sae.load import LoadedSae
+from app.sparse.csr import SparseActs
+from app.sparse.encode import EncodedBatch, encode
+from app.sparse.shards import Shard, ShardStore, TokenShard
+
+
+@dataclass
+class _Moments:
+    """Running sums of the activations of a shard."""
+
+    sum_acts: NDArray[np.float64]
+    sum_squares: float = 0.0
+
+    def add(self, batch: ActivationBatch) -> None:
+        acts = batch.acts.double()
+        self.sum_acts += acts.sum(dim=0).numpy()
+        self.sum_squares += float(acts.square().sum())
+
+
+def missing_saes(store: ShardStore, shard: Shard, saes: Sequence[LoadedSae]) -> list[LoadedSae]:
+    """The SAEs whose active latents of this shard are not on disk, each once."""
+    unique = {sae.shard_key: sae for sae in saes}
+    if not store.has_tokens(shard):
+        return list(unique.values())
+    return [sae for key, sae in unique.items() if not store.has_acts(shard, key)]
+
+
+def encode_shard(stream: ActivationStream, saes: Sequence[LoadedSae], store: ShardStore, shard: Shard) -> None:
+    """Compute what a shard lacks and write it; nothing is done for what is there.
+
+    The tokens are written last: a shard that has them was whole once for every SAE of that run.
+
+    Raises:
+        SaeError: an SAE's `d_in` is not the stream's.
+        ActivationsError: NaN or infinite activations.
+    """
+    missing = missing_saes(store, shard, saes)
+    if not missing:
+        return
+    for sae in missing:
+        check_width(stream, sae)
+    moments = _Moments(np.zeros(stream.d_in))
+    encoded: dict[str, list[EncodedBatch]] = {sae.shard_key: [] for sae in missing}
+    for batch in stream.batches(shard.start, shard.stop):
+        moments.add(batch)
+        if not np.isfinite(moments.sum_squares):
+            raise ActivationsError(f"NaN or infinite activations in rows {shard.start} to {shard.stop - 1}")
+        for sae in missing:
+            encoded[sae.shard_key].append(encode(sae, batch.acts))
+    rows = stream.rows.slice(shard.start, shard.stop)
+    for sae in missing:
+        acts, residual = _joined(encoded[sae.shard_key], sae, rows.keep, shard)
+        store.write_acts(shard, sae.shard_key, acts, residual)
+    if not store.has_tokens(shard):
+        store.write_tokens(shard, TokenShard(rows, moments.sum_acts, moments.sum_squares))
+
+
+def check_width(stream: ActivationStream, sae: LoadedSae) -> None:
+    """Refuse an SAE of another width than the activations.
+
+    Raises:
+        SaeError: it is one.
+    """
+    if sae.record.d_in != stream.d_in:
+        raise SaeError(
+            f"{sae.record.name}: reads activations of width {sae.record.d_in}, but these have width {stream.d_in}; "
+            "give the model and hook the SAE was trained on"
+        )
+
+
+def _joined(
+    batches: Sequence[EncodedBatch], sae: LoadedSae, keep: NDArray[np.bool_], shard: Shard
+) -> tuple[SparseActs, NDArray[np.float64]]:
+    """One CSR of all batches of a shard, and the squared errors summed."""
+    counts = np.concatenate([batch.counts for batch in batches])
+    row, position = np.nonzero(keep)
+    acts = SparseActs(
+        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        latent=np.concatenate([batch.latent for batch in batches]),
+        value=np.concatenate([batch.value for batch in batches]),
+        row=row.astype(np.int64) + shard.start,
+        position=position.astype(np.int32),
+        n_latents=int(sae.module.cfg.d_sae),
+    )
+    residual = np.sum([batch.residual for batch in batches], axis=0)
+    return acts, residual
