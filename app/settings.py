@@ -6,16 +6,18 @@ A setting comes from the environment variable `HEDGESCOPE_<NAME>` or, where that
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
 
 PREFIX = "HEDGESCOPE_"
 DATABASE_FILE = "hedgescope.db"
+ORIGIN = re.compile(r"\*|https?://[^/\s?#]+")
 
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
 
@@ -50,12 +52,31 @@ class Settings(BaseSettings):
         le=100_000,
         description="Most latents one page of the API or of a table holds.",
     )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Sites whose scripts may read the API, such as `https://lab.example.org`, separated by commas; "
+        "`*` for all.",
+    )
     log_level: LogLevel = Field(default="info", description="What the server logs to stderr, this level and above.")
 
     @field_validator("data_dir")
     @classmethod
     def _expand_home(cls, value: Path) -> Path:
         return value.expanduser()
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _only_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [origin for origin in value if not ORIGIN.fullmatch(origin)]:
+            raise ValueError(
+                f"{wrong[0]!r} should be a scheme and host without a path, such as https://lab.example.org"
+            )
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod

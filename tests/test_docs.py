@@ -110,6 +110,10 @@ def test_every_page_of_the_docs_can_be_reached_from_the_readme() -> None:
     assert set((ROOT / "docs").rglob("*.md")) <= reached
 
 
+def options_of(path: str) -> set[str]:
+    return {option for parameter in COMMANDS[path].params for option in (*parameter.opts, *parameter.secondary_opts)}
+
+
 def test_commands_in_the_docs_exist() -> None:
     unknown = []
     for page, words in hedgescope_calls():
@@ -117,10 +121,8 @@ def test_commands_in_the_docs_exist() -> None:
         if path is None:
             unknown.append(f"{page}: hedgescope {' '.join(words)}")
             continue
-        known = {
-            option for parameter in COMMANDS[path].params for option in (*parameter.opts, *parameter.secondary_opts)
-        }
-        unknown += [f"{page}: {path} {word}" for word in words if word.startswith("--") and word not in known]
+        options = (word for word in words if word.startswith("--"))
+        unknown += [f"{page}: {path} {option}" for option in options if option not in options_of(path)]
     assert unknown == []
 
 
@@ -131,8 +133,9 @@ def test_options_named_beside_a_command_exist() -> None:
         if line.startswith("| `hedgescope "):
             path = command_of(line.split("`")[1].split()[1:])
             assert path is not None
-            known = {option for parameter in COMMANDS[path].params for option in parameter.opts}
-            unknown += [f"{path} {option}" for option in re.findall(r"--[a-z-]+", line) if option not in known]
+            unknown += [
+                f"{path} {option}" for option in re.findall(r"--[a-z-]+", line) if option not in options_of(path)
+            ]
     assert unknown == []
 
 

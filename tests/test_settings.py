@@ -62,6 +62,11 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
     assert load_settings() == Settings.model_construct()
 
 
+def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEDGESCOPE_CORS_ORIGINS", "https://a.example, http://localhost:3000")
+    assert load_settings().cors_origins == ("https://a.example", "http://localhost:3000")
+
+
 def test_the_data_folder_may_be_in_the_home_folder() -> None:
     assert load_settings(data_dir="~/sae-data").data_dir == Path.home() / "sae-data"
 
@@ -73,6 +78,8 @@ def test_the_data_folder_may_be_in_the_home_folder() -> None:
         ("HEDGESCOPE_PORT", "70000", "65535"),
         ("HEDGESCOPE_PAGE_SIZE_MAX", "0", "greater than or equal to 1"),
         ("HEDGESCOPE_LOG_LEVEL", "loud", "'warning'"),
+        ("HEDGESCOPE_CORS_ORIGINS", "lab.example.org", "scheme"),
+        ("HEDGESCOPE_CORS_ORIGINS", "https://lab.example.org/page", "without a path"),
     ],
 )
 def test_a_wrong_value_is_explained_in_one_line(
