@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import anyio.to_thread
 from fastapi import FastAPI
 from sqlalchemy import Engine
+from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
 from app.paths import resource
-from starlette.staticfiles import StaticFiles
 from app.settings import Settings
 from app.store.session import check_schema, make_engine
+from app.web import api, errors, pages, system
+from app.web.api.describe import model_of
+from app.web.api.models import ParameterProblem, ProblemDocument
+from app.web.request_ids import RequestIds
 from app.web.security import SecurityHeaders
-
-try:
-    from app.web.pages import router as pages_router
-except ImportError:
-    pages_router = None
+from app.web.static import VersionedFiles
 
 THREADS = 4
-"""Threads that run routes: measured with SQLite, fewer than the usual 40 cut the slowest answers' time to a third."""
+"""Threads that run routes. Measured with SQLite: fewer than the usual 40 cut the slowest answers' time to a third."""
+
+DESCRIPTION = """\
+Where a sparse autoencoder hedges, latent by latent. All reads; JSON; no key needed.
+
+What is below a comparison's slug never changes: its ETag is strong, and an answer once fetched may be kept. A slug may
+be given as its name part where only one comparison has that name; the answer is then a redirect (307) to the slug.
+What is undefined is `null`, and `reasons` says why. Errors are problem documents (RFC 9457)."""
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+class Dashboard(FastAPI):
+    """FastAPI, with the problem documents among the schemas that its OpenAPI document refers to."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document; made once."""
+        document = super().openapi()
+        schemas = document["components"]["schemas"]
+        schemas |= {
+            record.__name__: model_of(record).model_json_schema() for record in (ProblemDocument, ParameterProblem)
+        }
+        return document
 
 
 def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
@@ -36,26 +59,40 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         SchemaError: the database has no schema or another version's; the message names the command that helps.
         StoreError: the database can't be opened.
     """
-    own_engine = engine is None
+    made = engine is None
     engine = engine or make_engine(settings.resolved_database_url)
     check_schema(engine)
-    app = FastAPI(
+    app = Dashboard(
         title="Hedgescope",
+        description=DESCRIPTION,
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(engine if own_engine else None),
+        lifespan=_lifespan(engine if made else None),
+        # FastAPI's own measurements, for collectors that this program does not talk to.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     app.state.engine = engine
-    app.mount("/static", StaticFiles(directory=resource("static")), name="static")
-    if pages_router is not None:
-        app.include_router(pages_router)
-    app.add_middleware(SecurityHeaders)
+    errors.install(app)
+    app.mount("/static", VersionedFiles(directory=resource("static")), name="static")
+    for part in (system, api, pages):
+        app.include_router(part.router)
+    _add_middleware(app, settings)
     return app
 
 
-def _lifespan(engine):
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """Innermost first: whatever fails further in still gets the outer ones' headers."""
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET", "HEAD"])
+    app.add_middleware(RequestIds)
+    app.add_middleware(SecurityHeaders)
+
+
+def _lifespan(engine: Engine | None) -> Lifespan:
+    """Sets the thread limit; disposes of `engine` at the end, where there is one."""
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS

@@ -1,0 +1,36 @@
+"""`/comparisons`: what is known about a comparison as a whole."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.records import ComparisonSummary
+from app.store import read
+from app.web.api.models import ComparisonList, Levels
+from app.web.api.routes import get, json_response
+from app.web.caching import checked, immutable
+from app.web.deps import ComparisonDep, EngineDep
+
+router = APIRouter(tags=["Comparisons"])
+
+
+@get(router, "/comparisons", ComparisonList, problems=(400,))
+def list_comparisons(request: Request, engine: EngineDep) -> Response:
+    """All stored comparisons, newest first."""
+    comparisons = read.list_comparisons(engine)
+    return checked(request, json_response(ComparisonList(tuple(comparisons), None, len(comparisons))))
+
+
+@get(router, "/comparisons/{slug}", ComparisonSummary, problems=(400, 404))
+def get_comparison(request: Request, comparison: ComparisonDep) -> Response:
+    """One comparison: both SAEs, model, text, and everything that is not about one latent."""
+    return immutable(request, lambda: json_response(comparison), comparison.content_hash)
+
+
+@get(router, "/comparisons/{slug}/levels", Levels, problems=(400, 404))
+def get_levels(request: Request, comparison: ComparisonDep) -> Response:
+    """Both SAEs of a comparison, Matryoshka level by level."""
+    levels = Levels(comparison.slug, comparison.narrow.levels, comparison.reference.levels)
+    return immutable(request, lambda: json_response(levels), comparison.content_hash)

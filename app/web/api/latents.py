@@ -1,0 +1,77 @@
+"""`/comparisons/{slug}/latents` and one latent of either SAE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter
+from sqlalchemy import Engine
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.records import Context, Side, TextRow
+from app.store import read
+from app.store.page import LatentPage, LatentQuery
+from app.web import links
+from app.web.api.models import Latent, LatentContext, Neighbours
+from app.web.api.query import LatentQueryDep, filter_parameters
+from app.web.api.routes import get, json_response
+from app.web.caching import immutable
+from app.web.deps import ComparisonDep, EngineDep, Index
+
+router = APIRouter(prefix="/comparisons/{slug}", tags=["Latents"])
+
+ONE_LATENT = (400, 404, 422)
+
+
+@get(router, "/latents", LatentPage, problems=(400, 404), checks=(), extra=filter_parameters())
+def list_latents(request: Request, engine: EngineDep, comparison: ComparisonDep, query: LatentQueryDep) -> Response:
+    """A page of one SAE's latents; the header `Link` leads to the next one."""
+    return immutable(request, lambda: _page(request, engine, comparison.slug, query), comparison.content_hash)
+
+
+@get(router, "/narrow/{index}", Latent, problems=ONE_LATENT)
+def get_narrow(request: Request, engine: EngineDep, comparison: ComparisonDep, index: Index) -> Response:
+    """One latent of the narrow SAE, with what its scores rest on."""
+    return immutable(request, lambda: _latent(engine, comparison.slug, "narrow", index), comparison.content_hash)
+
+
+@get(router, "/reference/{index}", Latent, problems=ONE_LATENT)
+def get_reference(request: Request, engine: EngineDep, comparison: ComparisonDep, index: Index) -> Response:
+    """One latent of the reference SAE, with what its scores rest on."""
+    return immutable(request, lambda: _latent(engine, comparison.slug, "reference", index), comparison.content_hash)
+
+
+def _page(request: Request, engine: Engine, slug: str, query: LatentQuery) -> Response:
+    page = read.latents_page(engine, slug, query)
+    response = json_response(page)
+    if page.next is not None:
+        kept = [pair for pair in request.query_params.multi_items() if pair[0] != "cursor"]
+        following = links.with_query(f"{links.api_comparison(slug)}/latents", [*kept, ("cursor", page.next)])
+        response.headers["Link"] = f'<{following}>; rel="next"'
+    return response
+
+
+def _latent(engine: Engine, slug: str, side: Side, index: int) -> Response:
+    scores = read.get_latent(engine, slug, side, index)
+    detail = read.get_detail(engine, slug, side, index)
+    partners = read.partners_of_narrow if side == "narrow" else read.partners_of_reference
+    rows = read.text_rows(engine, slug, {context.row for context in detail.contexts})
+    latent = Latent(
+        **vars(scores),
+        partners=tuple(partners(engine, slug, index)),
+        histogram=detail.histogram,
+        contexts=tuple(_with_tokens(context, rows) for context in detail.contexts),
+        neighbours=Neighbours(detail.same_sae, detail.other_sae),
+        logit_weights=detail.logit_weights,
+    )
+    return json_response(latent)
+
+
+def _with_tokens(context: Context, rows: Mapping[int, TextRow]) -> LatentContext:
+    return LatentContext(**vars(context), tokens=tokens_of(rows, context.row, context.start, len(context.activations)))
+
+
+def tokens_of(rows: Mapping[int, TextRow], row: int, start: int, length: int) -> tuple[str, ...] | None:
+    """The tokens of a stretch of a row; None where the comparison keeps no text."""
+    return rows[row].tokens[start : start + length] if row in rows else None

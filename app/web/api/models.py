@@ -1,0 +1,199 @@
+"""What the API's answers hold, beside the records themselves. Written out as they stand, fields in this order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from app.records import (
+    ComparisonSummary,
+    Context,
+    LatentScores,
+    LevelSummary,
+    LogHistogram,
+    LogitWeights,
+    Neighbour,
+    PairContext,
+    Partner,
+    SaeRecord,
+)
+from app.web.contexts import FiringTable, Overlap
+
+
+@dataclass(frozen=True)
+class SaeList:
+    """The registered SAEs, by name.
+
+    Attributes:
+        items: all of them.
+        next: always null: the list is given whole.
+        total: how many there are.
+    """
+
+    items: tuple[SaeRecord, ...]
+    next: None
+    total: int
+
+
+@dataclass(frozen=True)
+class ComparisonList:
+    """The stored comparisons, newest first.
+
+    Attributes:
+        items: all of them.
+        next: always null: the list is given whole.
+        total: how many there are.
+    """
+
+    items: tuple[ComparisonSummary, ...]
+    next: None
+    total: int
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Both SAEs of a comparison, Matryoshka level by level, innermost first.
+
+    Attributes:
+        slug: of the comparison.
+        narrow, reference: a plain SAE has one level, its whole width.
+    """
+
+    slug: str
+    narrow: tuple[LevelSummary, ...]
+    reference: tuple[LevelSummary, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentContext(Context):
+    """A stretch of tokens around a firing of a latent.
+
+    Attributes:
+        tokens: joined, they read as the text; null where the comparison keeps no text.
+    """
+
+    tokens: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The nearest latents by decoder cosine, nearest first.
+
+    Attributes:
+        same_sae: of the same SAE.
+        other_sae: of the comparison's other SAE.
+    """
+
+    same_sae: tuple[Neighbour, ...]
+    other_sae: tuple[Neighbour, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latent(LatentScores):
+    """One latent: its scores, and what they rest on.
+
+    Attributes:
+        partners: of a narrow latent, the reference latents in its decomposition, main partner first; of a reference
+            latent, the narrow latents (`narrow_index`) whose decomposition holds it, largest share first.
+        histogram: of its activations.
+        contexts: `top` first by activation, then `q5` … `q1`.
+        neighbours: by decoder cosine.
+        logit_weights: null where no model was at hand.
+    """
+
+    partners: tuple[Partner, ...]
+    histogram: LogHistogram
+    contexts: tuple[LatentContext, ...]
+    neighbours: Neighbours
+    logit_weights: LogitWeights | None
+
+
+@dataclass(frozen=True)
+class JointHistogram:
+    """Tokens on which both latents of a pair fire, by how strongly each does.
+
+    Attributes:
+        narrow_edges, reference_edges: log-spaced bin edges, in units of activation.
+        counts: `[n_narrow_bins][n_reference_bins]` tokens.
+    """
+
+    narrow_edges: tuple[float, ...]
+    reference_edges: tuple[float, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedContext(PairContext):
+    """A stretch of tokens on which both latents of a pair fire.
+
+    Attributes:
+        row: index of the row in the text.
+        position: place in the row of the token the context is about.
+        start: place in the row of the context's first token.
+        narrow_activations, reference_activations: of the two latents on each token of the stretch.
+        tokens: joined, they read as the text; null where the comparison keeps no text.
+    """
+
+    tokens: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A narrow latent beside a reference latent.
+
+    Attributes:
+        decoder_cosine: of the two decoder rows.
+        firing: the 2×2 table: scored tokens by which of the two fire on them.
+        overlap: how much the two fire on the same tokens, with 95 % Wilson intervals.
+        partner: the evidence, where the reference latent is in the narrow one's decomposition.
+        joint_histogram: of the activations on tokens on which both fire.
+        contexts: where both fire most strongly, each relative to its own maximum.
+        reasons: field -> why it is null.
+    """
+
+    narrow_index: int
+    reference_index: int
+    decoder_cosine: float | None
+    firing: FiringTable | None
+    overlap: Overlap | None
+    partner: Partner | None
+    joint_histogram: JointHistogram | None
+    contexts: tuple[SharedContext, ...]
+    reasons: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ProblemDocument:
+    """An error, after RFC 9457.
+
+    Attributes:
+        type: the kind of problem, `urn:hedgescope:problem:…`.
+        title: of the kind.
+        status: of HTTP.
+        detail: what was found, what was expected, what to do.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterProblem(ProblemDocument):
+    """A wrong or unknown parameter.
+
+    Attributes:
+        parameter: its name.
+        valid: what would be accepted, where that can be listed; empty otherwise.
+    """
+
+    parameter: str
+    valid: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether the process, or the process and its database, can be used."""
+
+    status: Literal["ok", "ready"]

@@ -1,0 +1,86 @@
+"""How the API's routes are made: GET and HEAD, documented answers, no parameter that is not declared."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import orjson
+from fastapi import APIRouter, Depends
+from fastapi.params import Depends as Dependency
+from starlette.responses import Response
+
+from app.web.api.describe import model_of
+from app.web.api.models import ParameterProblem, ProblemDocument
+from app.web.deps import no_parameters
+from app.web.errors import PROBLEM_JSON
+
+Handler = TypeVar("Handler", bound=Callable[..., Response | Awaitable[Response]])
+
+PROBLEMS: dict[int | str, tuple[type, str]] = {
+    400: (ParameterProblem, "A wrong or unknown query parameter, or a name that several comparisons have"),
+    404: (ProblemDocument, "No such resource"),
+    422: (ParameterProblem, "A malformed index in the path"),
+    "default": (ProblemDocument, "Any other problem"),
+}
+
+
+def get(
+    router: APIRouter,
+    path: str,
+    answer: type,
+    *,
+    problems: Sequence[int],
+    checks: Sequence[Dependency] = (Depends(no_parameters),),
+    extra: dict[str, Any] | None = None,
+) -> Callable[[Handler], Handler]:
+    """Registers a handler for GET and HEAD.
+
+    Args:
+        router: to register it with.
+        path: below the router's prefix.
+        answer: the record that the handler's response holds.
+        problems: statuses it may fail with, beside those that are nobody's own.
+        checks: what every request passes first; unless given, that it has no parameters.
+        extra: more for the OpenAPI operation.
+    """
+
+    def register(handler: Handler) -> Handler:
+        name = f"api_{handler.__name__}"
+        router.add_api_route(
+            path,
+            handler,
+            methods=["GET"],
+            name=name,
+            operation_id=handler.__name__,
+            response_model=model_of(answer),
+            responses=_documented(problems),
+            dependencies=checks,
+            openapi_extra=extra,
+        )
+        router.add_api_route(
+            path,
+            handler,
+            methods=["HEAD"],
+            name=name,
+            response_model=None,
+            dependencies=checks,
+            include_in_schema=False,
+        )
+        return handler
+
+    return register
+
+
+def json_response(answer: object, headers: Mapping[str, str] | None = None) -> Response:
+    """A record as JSON, fields as they are named."""
+    return Response(orjson.dumps(answer), headers=headers, media_type="application/json")
+
+
+def _documented(problems: Sequence[int]) -> dict[int | str, dict[str, Any]]:
+    documented: dict[int | str, dict[str, Any]] = {}
+    for status, (record, description) in PROBLEMS.items():
+        if status in (*problems, "default"):
+            schema = {"$ref": f"#/components/schemas/{record.__name__}"}
+            documented[status] = {"description": description, "content": {PROBLEM_JSON: {"schema": schema}}}
+    return documented

@@ -1,0 +1,31 @@
+"""`/saes`: the registered SAEs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.records import SaeRecord
+from app.store import read
+from app.web.api.models import SaeList
+from app.web.api.routes import get, json_response
+from app.web.caching import checked
+from app.web.deps import EngineDep
+
+router = APIRouter(tags=["SAEs"])
+
+
+@get(router, "/saes", SaeList, problems=(400,))
+def list_saes(request: Request, engine: EngineDep) -> Response:
+    """All registered SAEs, by name."""
+    saes = read.list_saes(engine)
+    return checked(request, json_response(SaeList(tuple(saes), None, len(saes))))
+
+
+@get(router, "/saes/{name:path}", SaeRecord, problems=(400, 404))
+def get_sae(request: Request, engine: EngineDep, name: Annotated[str, Path(description="Its name.")]) -> Response:
+    """One registered SAE."""
+    return checked(request, json_response(read.get_sae(engine, name)))
