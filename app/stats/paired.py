@@ -8,7 +8,7 @@ from app.sparse.csr import SparseActs, concatenate
 from app.stats.checks import expect_same_tokens, expect_width
 
 BUFFER_ENTRIES = 1 << 22
-"""Active latents of both SAEs held before they are multiplied: about 50 MB. The sum of products has
+"""Active latents of both SAEs held before they are multiplied: about 35 MB. The sum of products has
 millions of entries, and adding it to the total at each shard would cost more than the products."""
 
 

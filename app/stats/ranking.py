@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 COMPACT_AT = 1 << 20
-"""Candidates held before all but the best are dropped: about 36 MB."""
+"""Candidates held before all but the best are dropped: about 34 MB."""
 
 
 @dataclass(frozen=True)

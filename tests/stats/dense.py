@@ -71,15 +71,16 @@ def make_text(
     n_reference: int = 11,
     active: float = 0.4,
     kept: float = 0.8,
+    levels: int = 11,
 ) -> DenseText:
-    """Random activations; some tokens are not scored, some rows may have no scored token."""
+    """Random activations of `levels` values; some tokens are not scored, some rows may have no scored token."""
     rng = np.random.default_rng(seed)
     row, position = np.nonzero(rng.random((n_rows, row_length)) < kept)
     acts = []
     for width in (n_narrow, n_reference):
         share = active * rng.choice([0.0, 0.5, 1.0], size=width) if 0 < active < 1 else np.full(width, active)
         fires = rng.random((len(row), width)) < share
-        acts.append(np.where(fires, rng.integers(1, 12, fires.shape) / 8, 0).astype(np.float32))
+        acts.append(np.where(fires, rng.integers(1, levels + 1, fires.shape) / 8, 0).astype(np.float32))
     return DenseText(acts[0], acts[1], 3 + 2 * row, position.astype(np.int32))
 
 
@@ -128,6 +129,10 @@ plans = st.builds(
     seed=st.integers(0, 99),
     first=st.integers(0, 6),
 )
+
+RICH_TEXT = make_text(seed=40, n_rows=8, active=0.7, levels=500)
+"""Few ties, and latents that fire in both halves of `RICH_PLAN`."""
+RICH_PLAN = Plan(cuts=(2, 4, 5), seed=1, first=2)
 
 
 def assert_same(found: Any, expected: Any) -> None:

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from app.errors import ScoringError
 from app.stats import paired
 from app.stats.co_firing import CoFiring, CoFiringTable
-from tests.stats.dense import DenseText, Plan, make_text, one_row_each, plans, texts
+from tests.stats.dense import RICH_PLAN, RICH_TEXT, DenseText, Plan, make_text, one_row_each, plans, texts
 
 
 def assert_is_dense(table: CoFiringTable, left: np.ndarray, right: np.ndarray) -> None:
@@ -30,6 +30,7 @@ def test_hand_worked() -> None:
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(text=texts(), plan=plans)
+@example(text=RICH_TEXT, plan=RICH_PLAN)
 def test_equals_dense_under_any_split(text: DenseText, plan: Plan) -> None:
     widths = text.narrow.shape[1], text.reference.shape[1]
     table = plan.run(lambda: CoFiring(*widths), text, CoFiring.update)

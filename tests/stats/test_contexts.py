@@ -4,14 +4,25 @@ from itertools import groupby
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from numpy.typing import NDArray
 
 from app.errors import ScoringError
 from app.stats.contexts import BandContexts, ContextRows, TopContexts
 from app.stats.histograms import EDGES, ActivationHistograms, quantile_edges
 from app.stats.mixing import hash_firings
-from tests.stats.dense import DenseText, Plan, assert_same, make_text, one_row_each, plans, texts, to_shard
+from tests.stats.dense import (
+    RICH_PLAN,
+    RICH_TEXT,
+    DenseText,
+    Plan,
+    assert_same,
+    make_text,
+    one_row_each,
+    plans,
+    texts,
+    to_shard,
+)
 
 Place = tuple[int, int, int, float]
 """(latent, row, position, activation)."""
@@ -76,6 +87,7 @@ def test_top_hand_worked() -> None:
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(text=texts(), plan=plans)
+@example(text=RICH_TEXT, plan=RICH_PLAN)
 def test_top_equals_sorting_everything_under_any_split(text: DenseText, plan: Plan) -> None:
     width = text.reference.shape[1]
     found = plan.run(lambda: TopContexts(width, k=3), text, lambda top, _, shard: top.update(shard))
@@ -85,6 +97,7 @@ def test_top_equals_sorting_everything_under_any_split(text: DenseText, plan: Pl
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(text=texts(), plan=plans)
+@example(text=RICH_TEXT, plan=RICH_PLAN)
 def test_bands_equal_sorting_everything_under_any_split(text: DenseText, plan: Plan) -> None:
     bands, top = edges_of(text), top_of(text, k=2)
     found = plan.run(lambda: BandContexts(bands, top, k=2), text, lambda sample, _, shard: sample.update(shard))

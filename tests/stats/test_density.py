@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from app.errors import ScoringError
 from app.stats.density import FiringCounts, FiringTotals
-from tests.stats.dense import DenseText, Plan, assert_same, one_row_each, plans, texts
+from tests.stats.dense import RICH_PLAN, RICH_TEXT, DenseText, Plan, assert_same, one_row_each, plans, texts
 
 
 def test_hand_worked() -> None:
@@ -56,6 +56,7 @@ def test_another_width_is_refused() -> None:
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(text=texts(), plan=plans)
+@example(text=RICH_TEXT, plan=RICH_PLAN)
 def test_equals_dense_under_any_split(text: DenseText, plan: Plan) -> None:
     acts = text.reference.astype(np.float64)
     expected = FiringTotals(

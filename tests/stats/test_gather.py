@@ -2,19 +2,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.errors import ScoringError
 from app.stats.gather import ActivationGather, Stretches
-from tests.stats.dense import DenseText, Plan, make_text, one_row_each, plans, texts, to_shard
+from tests.stats.dense import RICH_PLAN, RICH_TEXT, DenseText, Plan, make_text, one_row_each, plans, texts, to_shard
 
 
 def stretches(latent: list[int], row: list[int], start: list[int], stop: list[int]) -> Stretches:
     return Stretches(*(np.array(column, dtype=np.int64) for column in (latent, row, start, stop)))
 
 
-def random_requests(text: DenseText, seed: int, n: int = 40) -> Stretches:
+def random_requests(text: DenseText, seed: int, n: int = 200) -> Stretches:
     rng = np.random.default_rng(seed)
     start = rng.integers(0, 8, n)
     return Stretches(
@@ -42,6 +42,7 @@ def test_hand_worked() -> None:
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(text=texts(), plan=plans, seed=st.integers(0, 99))
+@example(text=RICH_TEXT, plan=RICH_PLAN, seed=1)
 def test_equals_dense_under_any_split(text: DenseText, plan: Plan, seed: int) -> None:
     requests = random_requests(text, seed)
     width = text.reference.shape[1]

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.stats.histograms import EDGES, N_BINS, ActivationHistograms, band_of, bin_of, quantile_edges
-from tests.stats.dense import DenseText, Plan, assert_same, one_row_each, plans, texts
+from tests.stats.dense import RICH_PLAN, RICH_TEXT, DenseText, Plan, assert_same, one_row_each, plans, texts
 
 
 def test_edges_are_eight_an_octave_and_exact_at_powers_of_two() -> None:
@@ -31,6 +31,7 @@ def test_values_next_to_every_edge_are_binned_as_searchsorted_says() -> None:
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(text=texts(), plan=plans)
+@example(text=RICH_TEXT, plan=RICH_PLAN)
 def test_equals_dense_under_any_split(text: DenseText, plan: Plan) -> None:
     width = text.reference.shape[1]
     table = plan.run(lambda: ActivationHistograms(width), text, lambda histograms, _, shard: histograms.update(shard))

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.errors import ScoringError
 from app.stats import paired
 from app.stats.moments import CandidateLists, CandidateMoments, CandidateSums, candidate_lists
-from tests.stats.dense import DenseText, Plan, assert_same, make_text, one_row_each, plans, texts
+from tests.stats.dense import RICH_PLAN, RICH_TEXT, DenseText, Plan, assert_same, make_text, one_row_each, plans, texts
 
 N_BLOCKS = 3
 
@@ -88,6 +88,7 @@ def test_sums_hand_worked() -> None:
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(text=texts(), plan=plans, seed=st.integers(0, 99))
+@example(text=RICH_TEXT, plan=RICH_PLAN, seed=1)
 def test_equals_dense_under_any_split(text: DenseText, plan: Plan, seed: int) -> None:
     widths = text.narrow.shape[1], text.reference.shape[1]
     lists = random_lists(*widths, seed)

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.errors import ScoringError
 from app.stats.pairs import JointHistogram, LatentPairs, PairContexts, PairRows, joint_firings
-from tests.stats.dense import DenseText, Plan, make_text, one_row_each, plans, texts
+from tests.stats.dense import RICH_PLAN, RICH_TEXT, DenseText, Plan, make_text, one_row_each, plans, texts
 
 NARROW_EDGES = np.array([0.25, 0.5, 1.0])
 REFERENCE_EDGES = np.array([0.1, 0.4, 0.8, 2.0])
@@ -59,6 +59,7 @@ def test_histogram_hand_worked() -> None:
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(text=texts(), plan=plans, seed=st.integers(0, 99))
+@example(text=RICH_TEXT, plan=RICH_PLAN, seed=1)
 def test_histogram_equals_looping_under_any_split(text: DenseText, plan: Plan, seed: int) -> None:
     pairs, (narrow_edges, reference_edges) = some_pairs(text, seed), edges_for(text)
     counts = plan.run(lambda: JointHistogram(pairs, narrow_edges, reference_edges), text, JointHistogram.update)
@@ -107,6 +108,7 @@ def rows_by_looping(text: DenseText, pairs: LatentPairs, k: int) -> list[tuple[i
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(text=texts(), plan=plans, seed=st.integers(0, 99))
+@example(text=RICH_TEXT, plan=RICH_PLAN, seed=1)
 def test_contexts_equal_looping_under_any_split(text: DenseText, plan: Plan, seed: int) -> None:
     pairs = some_pairs(text, seed)
     largest = text.narrow.max(axis=0, initial=0), text.reference.max(axis=0, initial=0)
