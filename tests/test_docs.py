@@ -174,6 +174,7 @@ def test_paths_in_the_docs_are_served(site: FastAPI) -> None:
     paths = [re.sub(r"\{\w+\}", "1", cell) for cell in cells if cell.startswith("/")]
     paths += [urlsplit(url).path for _, line in shell_lines() for url in re.findall(r"http://[^'\s]+", line)]
     assert len(paths) > 10
+    assert not answers(site, "/c/1/no-such-page")
     assert [path for path in paths if not answers(site, path)] == []
 
 
