@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import sqlalchemy as sa
 
 from app.activations.language_model import LanguageModel, ModelShelf
@@ -27,7 +26,7 @@ from app.pipeline.details import (
     pair_details,
     pair_profiles,
     second_pass,
-    text_rows,
+    shown_rows,
 )
 from app.pipeline.identity import checked_name, content_hash, slug_of, versions
 from app.pipeline.latents import Scored, score_latents
@@ -37,7 +36,7 @@ from app.pipeline.register import open_sae
 from app.pipeline.score import Geometry, Padded, decompositions_of, geometry_of, padded
 from app.pipeline.source import Request, Source, open_source
 from app.pipeline.summary import null_summary, score_distribution, side_summary
-from app.records import ComparisonBundle, ComparisonSummary, LatentDetail, LogitWeights
+from app.records import ComparisonBundle, ComparisonSummary, LatentDetail, LogitWeights, TextRow
 from app.sae.load import LoadedSae
 from app.sparse.shards import ShardStore, plan_shards
 from app.sparse.work import check_width
@@ -59,7 +58,7 @@ class Computed:
     scored: Scored
     gathered: Gathered
     logits: Logits
-    shower: TokenShower
+    tokens: dict[int, tuple[str, ...]]
 
 
 def run(
@@ -91,7 +90,7 @@ def run(
     computed = compute(ShardReader(store, shards, *saes), saes, source, progress)
     summary = summarize(saes, source, request, computed, name, hash_)
     storing = progress("storing", 1, "comparisons")
-    write_comparison(engine, bundle_of(saes, source, computed, summary))
+    write_comparison(engine, bundle_of(saes, computed, summary))
     storing(1)
     return summary
 
@@ -114,11 +113,12 @@ def compute(reader: ShardReader, saes: Saes, source: Source, progress: Progress)
     lists = padded(decompositions)
     shown = second_pass(reader, statistics, lists, *saes, progress)
     shower = TokenShower(source.tokenizer)
-    names = labels(rows, shower, shown.contexts[0], widths[0]), labels(rows, shower, shown.contexts[1], widths[1])
+    tokens = shown_rows(rows, shower, shown)
+    names = labels(tokens, shown.contexts[0], widths[0]), labels(tokens, shown.contexts[1], widths[1])
     scored = score_latents(saes, statistics, geometry, decompositions, lists, shown.sums, names)
     gathered = gather(reader, rows, shown, main_partner_arrays(scored.latents), widths, progress)
     logits = logits_of(source.language_model, saes, shower, progress)
-    return Computed(statistics, geometry, lists, shown, scored, gathered, logits, shower)
+    return Computed(statistics, geometry, lists, shown, scored, gathered, logits, tokens)
 
 
 def logits_of(language_model: LanguageModel | None, saes: Saes, shower: TokenShower, progress: Progress) -> Logits:
@@ -162,10 +162,9 @@ def summarize(
     )
 
 
-def bundle_of(saes: Saes, source: Source, computed: Computed, summary: ComparisonSummary) -> ComparisonBundle:
+def bundle_of(saes: Saes, computed: Computed, summary: ComparisonSummary) -> ComparisonBundle:
     """The records the store takes; made while they are written, so that they are never all in memory."""
     shown, gathered, scored = computed.shown, computed.gathered, computed.scored
-    used = np.concatenate([shown.contexts[0].row, shown.contexts[1].row, shown.pair_rows.row])
     return ComparisonBundle(
         summary=summary,
         latents=(latent for side in scored.latents for latent in side),
@@ -173,7 +172,7 @@ def bundle_of(saes: Saes, source: Source, computed: Computed, summary: Compariso
         details=_details(computed),
         pairs=pair_details(shown, gathered),
         profiles=pair_profiles(*saes, computed.statistics, computed.geometry, computed.lists),
-        text_rows=text_rows(source.stream.rows, computed.shower, used),
+        text_rows=(TextRow(row, tokens) for row, tokens in computed.tokens.items()),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.activations.batch import TokenRows
-from app.activations.show_tokens import TokenShower
+from app.activations.show_tokens import UNKNOWN_TOKEN, TokenShower
 from app.pipeline.passes import ChosenContexts, ShardReader, Statistics, band_contexts, chosen_contexts
 from app.pipeline.progress import Progress
 from app.pipeline.score import Geometry, Padded, partner_lists
@@ -26,7 +26,6 @@ from app.records import (
     PairDetail,
     PairProfile,
     Side,
-    TextRow,
 )
 from app.sae.load import LoadedSae
 from app.scores.geometry import Nearest
@@ -38,6 +37,9 @@ from app.stats.pairs import JointHistogram, LatentPairs, PairContexts, PairRows
 N_JOINT_BINS = 8
 MAX_PROFILE = 8192
 """Reference latents a profile lists at most: all of them up to this width, else the most co-firing."""
+
+LATENTS_PER_BLOCK = 64
+"""Narrow latents whose profiles are made at once: 64 × 65,536 counts are 34 MB."""
 
 LABEL_TOKENS = 4
 WHITE_SPACE = {"\n": "↵", "\t": "⇥", " ": "␣"}
@@ -204,12 +206,20 @@ def _context_stretches(
     )
 
 
-def labels(rows: TokenRows, shower: TokenShower, chosen: ChosenContexts, n_latents: int) -> list[str]:
+def shown_rows(rows: TokenRows, shower: TokenShower, shown: Shown) -> dict[int, tuple[str, ...]]:
+    """The rows that contexts come from, as they are shown."""
+    used = np.concatenate([shown.contexts[0].row, shown.contexts[1].row, shown.pair_rows.row])
+    return {int(row): shower.row(rows.ids[row]) for row in np.unique(used)}
+
+
+def labels(tokens: Mapping[int, tuple[str, ...]], chosen: ChosenContexts, n_latents: int) -> list[str]:
     """The tokens at each latent's strongest contexts, most frequent first."""
     counts: list[Counter[str]] = [Counter() for _ in range(n_latents)]
-    for latent, row, position, kind in zip(chosen.latent, chosen.row, chosen.position, chosen.kind, strict=True):
-        if kind == 0 and rows.ids[row, position] >= 0:
-            counts[latent][_label_token(shower.row(rows.ids[row])[position])] += 1
+    top = chosen.kind == 0
+    for latent, row, position in zip(chosen.latent[top], chosen.row[top], chosen.position[top], strict=True):
+        token = tokens[int(row)][position]
+        if token != UNKNOWN_TOKEN:
+            counts[latent][_label_token(token)] += 1
     return [" ".join(token for token, _ in counter.most_common(LABEL_TOKENS)) for counter in counts]
 
 
@@ -278,28 +288,21 @@ def pair_profiles(
     narrow: LoadedSae, reference: LoadedSae, statistics: Statistics, geometry: Geometry, lists: Padded
 ) -> Iterator[PairProfile]:
     """Each narrow latent against every reference latent, or the ones that matter most."""
-    width = reference.d_sae
-    for i, direction in enumerate(narrow.unit_decoder):
-        n_both = np.zeros(width, dtype=np.int64)
-        table = statistics.co_firing.n_both
-        inside = slice(table.indptr[i], table.indptr[i + 1])
-        n_both[table.indices[inside]] = table.data[inside]
-        indices = np.arange(width)
-        if width > MAX_PROFILE:
-            most = np.argsort(-n_both, kind="stable")[: MAX_PROFILE // 2]
-            partners = lists.partners[i][lists.valid[i]]
-            near = geometry.narrow.index[i][geometry.narrow.index[i] >= 0]
-            indices = np.unique(np.concatenate([most, partners, near]))
-        cosines = np.clip(reference.unit_decoder[indices] @ direction, -1, 1)
-        yield PairProfile(
-            i, indices.tolist(), n_both[indices].tolist(), cosines.tolist(), complete=len(indices) == width
-        )
-
-
-def text_rows(rows: TokenRows, shower: TokenShower, used: NDArray[np.int64]) -> Iterator[TextRow]:
-    """The rows that contexts come from, as they are shown."""
-    for row in np.unique(used):
-        yield TextRow(int(row), shower.row(rows.ids[row]))
+    complete = reference.d_sae <= MAX_PROFILE
+    for start in range(0, narrow.d_sae, LATENTS_PER_BLOCK):
+        stop = min(start + LATENTS_PER_BLOCK, narrow.d_sae)
+        n_both = statistics.co_firing.n_both[start:stop].toarray()
+        cosines = np.clip(narrow.unit_decoder[start:stop] @ reference.unit_decoder.T, -1, 1)
+        for i in range(start, stop):
+            counts = n_both[i - start]
+            indices = np.arange(reference.d_sae)
+            if not complete:
+                near = geometry.narrow.index[i]
+                most = np.argsort(-counts, kind="stable")[: MAX_PROFILE // 2]
+                indices = np.unique(np.concatenate([most, lists.partners[i][lists.valid[i]], near[near >= 0]]))
+            yield PairProfile(
+                i, indices.tolist(), counts[indices].tolist(), cosines[i - start, indices].tolist(), complete
+            )
 
 
 def main_partner_arrays(
