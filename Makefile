@@ -48,7 +48,7 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/.test
-	$(BIN)/python bench/run.py $(ARGS)
+	$(BIN)/python -m bench.run $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -49,7 +49,7 @@ def decompose(direction: NDArray[np.float32], rows: NDArray[np.float32], latents
     target = rows.astype(np.float64) @ direction.astype(np.float64)
     gram = rows.astype(np.float64) @ rows.T.astype(np.float64)
     chosen: list[int] = []
-    weights = np.zeros(0)
+    weights: Floats = np.zeros(0)
     explained = 0.0
     while len(chosen) < min(MAX_PARTNERS, len(rows)):
         correlation = np.abs(target - gram[:, chosen] @ weights)

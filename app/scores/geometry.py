@@ -115,7 +115,8 @@ def c_dec(decoder: Floats) -> Floats:
         total[start : start + BLOCK] = np.abs(decoder[start : start + BLOCK] @ decoder.T).sum(axis=1, dtype=np.float64)
     own = np.einsum("ij,ij->i", decoder, decoder, dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return ((total - own) / np.float64(len(decoder) - 1)).astype(np.float32)
+        mean: Floats = ((total - own) / np.float64(len(decoder) - 1)).astype(np.float32)
+    return mean
 
 
 def cosines_of_pairs(

@@ -96,7 +96,7 @@ class ShardStore:
 
     def write_tokens(self, shard: Shard, tokens: TokenShard) -> None:
         """Write what belongs to the shard's tokens."""
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "ids": tokens.rows.ids,
             "keep": tokens.rows.keep.astype(np.uint8),
             "sum_acts": tokens.sum_acts,
@@ -106,7 +106,7 @@ class ShardStore:
 
     def write_acts(self, shard: Shard, sae_key: str, acts: SparseActs, residual: NDArray[np.float64]) -> None:
         """Write an SAE's active latents of the shard."""
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "indptr": acts.indptr,
             "latent": acts.latent,
             "value": acts.value,
