@@ -218,11 +218,20 @@ class ScatterData:
 
 
 @dataclass(frozen=True)
+class PartnerRow:
+    """A partner seen from one of its two latents: index and label are the other one's."""
+
+    partner: Partner
+    index: int
+    label: str
+
+
+@dataclass(frozen=True)
 class TopLatent:
     """One of the most hedged latents, with its partners and its strongest context."""
 
     latent: LatentScores
-    partners: tuple[Partner, ...]
+    partners: tuple[PartnerRow, ...]
     context: ShownContext | None
 
 
@@ -309,15 +318,6 @@ class Steps:
     previous: int | None
     next: int | None
     query: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class PartnerRow:
-    """A partner, and the label of the latent on its other side."""
-
-    partner: Partner
-    index: int
-    label: str
 
 
 @dataclass(frozen=True)

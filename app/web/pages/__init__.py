@@ -1,0 +1,14 @@
+"""The pages: `router` has them all, each with its `.json` twin."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from app.web.pages import about, home, latent, latents, levels, overview, pair, points, saes
+
+router = APIRouter()
+# Fixed endings such as `points.json` come before patterns that would take them for something else.
+for part in (home, about, saes, points, latents, levels, pair, latent, overview):
+    router.include_router(part.router)
+
+__all__ = ["router"]

@@ -1,0 +1,34 @@
+"""`/about`: what the scores mean, their limits, and every field of the catalogue."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.catalogue import LATENT_SPECS, PARTNER_SPECS, SCORING_VERSION, SUMMARY_SPECS
+from app.web import links
+from app.web.contexts import AboutContext, Crumb, SpecGroup
+from app.web.pages.answers import changing_page, make_frame, page
+from app.web.pages.params import no_params
+
+router = APIRouter()
+
+GROUPS = (
+    SpecGroup("Of a latent", "", LATENT_SPECS),
+    SpecGroup("Of a narrow latent and one of its partners", "partner-", PARTNER_SPECS),
+    SpecGroup("Of an SAE, a level or a comparison", "summary-", SUMMARY_SPECS),
+)
+
+
+@page(router, "/about")
+def about(request: Request) -> Response:
+    """The scores, explained."""
+    no_params(request)
+    frame = make_frame(
+        request,
+        "What the scores mean",
+        "Definitions, ranges, sources and limits of the hedging scores and of every number beside them.",
+        (Crumb("Comparisons", links.home()),),
+    )
+    return changing_page(request, "about.html", AboutContext(frame, SCORING_VERSION, GROUPS))

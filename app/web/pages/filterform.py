@@ -1,0 +1,77 @@
+"""Filters as a page shows them: the inputs of its form, and chips for those in force."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from app.catalogue import LATENT_FIELDS
+from app.records import ComparisonSummary, Side
+from app.store.filters import CHOICES
+from app.web.contexts import FilterChip, FilterField
+from app.web.pages.params import Pairs
+
+INPUTS: Mapping[Side, tuple[str, ...]] = {
+    "narrow": (
+        "hedging_score__gte",
+        "hedging_score__lte",
+        "diagnosis",
+        "density__gte",
+        "density__lte",
+        "n_firings__gte",
+        "level",
+    ),
+    "reference": ("max_jaccard__gte", "density__gte", "density__lte", "n_firings__gte", "level"),
+}
+"""Filters that have an input in the forms; all others work in the URL."""
+
+SIGNS: Mapping[str, str] = {
+    "": "is",
+    "eq": "is",
+    "ne": "is not",
+    "gt": ">",
+    "gte": "≥",
+    "lt": "<",
+    "lte": "≤",
+    "in": "is one of",
+}
+
+
+def filter_fields(summary: ComparisonSummary, side: Side, filters: Pairs) -> tuple[FilterField, ...]:
+    """The inputs of a filter form, filled in as the URL says."""
+    values = dict(filters)
+    levels = (summary.narrow if side == "narrow" else summary.reference).levels
+    names = (name for name in INPUTS[side] if name != "level" or len(levels) > 1)
+    return tuple(_field(name, values.get(name, ""), len(levels)) for name in names)
+
+
+def other_filters(side: Side, filters: Pairs) -> Pairs:
+    """The filters in force that no input of the form holds."""
+    return tuple(pair for pair in filters if pair[0] not in INPUTS[side])
+
+
+def chips(filters: Pairs, url_of: Callable[[Pairs], str]) -> tuple[FilterChip, ...]:
+    """The filters in force, each with the page's URL without it."""
+    return tuple(
+        FilterChip(in_words(name, value), name, value, url_of((*filters[:place], *filters[place + 1 :])))
+        for place, (name, value) in enumerate(filters)
+    )
+
+
+def in_words(name: str, value: str) -> str:
+    """A filter as people say it: `Hedging score ≥ 0.5`."""
+    field, _, op = name.partition("__")
+    title = LATENT_FIELDS[field].title
+    if op == "isnull":
+        return f"{title} {'undefined' if value == '1' else 'defined'}"
+    return f"{title} {SIGNS[op]} {value.replace(',', ', ')}"
+
+
+def _field(name: str, value: str, n_levels: int) -> FilterField:
+    field, _, op = name.partition("__")
+    spec = LATENT_FIELDS[field]
+    label = f"{spec.title} {SIGNS[op]}" if op else spec.title
+    if field == "level":
+        return FilterField(name, label, "choice", value, options=tuple(map(str, range(n_levels))))
+    if field in CHOICES:
+        return FilterField(name, label, "choice", value, options=CHOICES[field])
+    return FilterField(name, label, "number", value, step="1" if spec.kind == "integer" else "any")

@@ -1,0 +1,32 @@
+"""`/`: all comparisons, newest first."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.store import read
+from app.web import links
+from app.web.contexts import ComparisonRow, HomeContext
+from app.web.deps import EngineDep
+from app.web.pages.answers import changing_page, make_frame, page
+from app.web.pages.params import no_params
+
+router = APIRouter()
+
+
+@page(router, "/", twin="/index.json")
+def home(request: Request, engine: EngineDep) -> Response:
+    """All comparisons with their key numbers."""
+    no_params(request)
+    rows = tuple(
+        ComparisonRow(summary, summary.score_quantiles.get("0.5")) for summary in read.list_comparisons(engine)
+    )
+    frame = make_frame(
+        request,
+        "Comparisons",
+        "Where sparse autoencoders hedge, latent by latent: narrow SAEs beside wider and Matryoshka SAEs.",
+        api_url=f"{links.API}/comparisons",
+    )
+    return changing_page(request, "home.html", HomeContext(frame, rows))

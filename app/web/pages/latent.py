@@ -1,0 +1,189 @@
+"""`/c/{slug}/narrow/{i}` and `/c/{slug}/reference/{j}`: one latent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.catalogue import LATENT_FIELDS, ScoreSpec
+from app.records import LatentDetail, LatentScores, Partner, Side
+from app.store import read
+from app.store.cursors import parse_sort
+from app.store.page import LatentQuery
+from app.web import figures, links, show
+from app.web.contexts import ContextGroup, Crumb, Frame, LatentContext, NearLatent, PartnerRow, Plot, Steps
+from app.web.deps import EngineDep
+from app.web.pages.answers import Visit, comparison_frame, comparison_page, page
+from app.web.pages.filterform import in_words
+from app.web.pages.near import Latents, before_and_after, latents_by_index, near_latents
+from app.web.pages.params import HIGHLIGHTS, Params, read_params
+from app.web.pages.templating import other_side
+from app.web.pages.tokens import context_groups, rows_of
+
+router = APIRouter()
+
+OWN = ("sort", "q", "highlight")
+MOST_PARTNERS = 100
+"""A reference latent may be in the decomposition of many narrow ones; the table holds the first."""
+
+MOST_BARS = 16
+
+SCORES: Mapping[Side, tuple[str, ...]] = {
+    "narrow": (
+        "hedging_score",
+        "decoder_hedging",
+        "activation_hedging",
+        "n_hedged_partners",
+        "main_partner",
+        "decomposition_residual",
+        "max_decoder_cosine",
+        "max_decoder_cosine_percentile",
+        "max_decoder_cosine_index",
+        "mutual_best",
+        "max_jaccard",
+        "max_jaccard_index",
+        "c_dec",
+        "density",
+        "n_firings",
+        "max_activation",
+        "mean_activation",
+        "level",
+    ),
+    "reference": (
+        "main_partner",
+        "max_decoder_cosine",
+        "max_decoder_cosine_index",
+        "mutual_best",
+        "max_jaccard",
+        "max_jaccard_index",
+        "c_dec",
+        "density",
+        "n_firings",
+        "max_activation",
+        "mean_activation",
+        "level",
+    ),
+}
+
+
+@page(router, "/c/{slug}/narrow/{index}")
+def narrow(request: Request, engine: EngineDep, slug: str, index: int) -> Response:
+    """A narrow latent: scores, decomposition, contexts, neighbours."""
+    return comparison_page(request, engine, slug, "latent.html", lambda visit: build(visit, "narrow", index))
+
+
+@page(router, "/c/{slug}/reference/{index}")
+def reference(request: Request, engine: EngineDep, slug: str, index: int) -> Response:
+    """A reference latent: the narrow latents that it is mixed into, contexts, neighbours."""
+    return comparison_page(request, engine, slug, "latent.html", lambda visit: build(visit, "reference", index))
+
+
+def build(visit: Visit, side: Side, index: int) -> LatentContext:
+    """What the page shows."""
+    params = read_params(visit.request, OWN)
+    latent = read.get_latent(visit.engine, visit.slug, side, index)
+    detail = read.get_detail(visit.engine, visit.slug, side, index)
+    partners = _partners(visit, side, index)
+    shown = partners[:MOST_PARTNERS]
+    others = latents_by_index(visit.engine, visit.slug, other_side(side), _named(latent, detail, shown))
+    rows = tuple(PartnerRow(p, k, others[k].label) for p, k in ((p, _other_index(p, side)) for p in shown))
+    groups, has_tokens = _groups(visit, latent, detail, others)
+    own = latents_by_index(visit.engine, visit.slug, side, (n.index for n in detail.same_sae))
+    return LatentContext(
+        frame=_frame(visit, latent),
+        summary=visit.summary,
+        latent=latent,
+        scores=_scores(side),
+        partners=rows,
+        n_partners=len(partners),
+        decomposition=_decomposition(latent, rows),
+        histogram=figures.activation_histogram(detail.histogram) if detail.histogram.counts else None,
+        groups=groups,
+        has_tokens=has_tokens,
+        highlight=params.choice("highlight", "both", HIGHLIGHTS),
+        other_latent=_main_partner(latent, others),
+        same_sae=near_latents(detail.same_sae, side, own),
+        other_sae=near_latents(detail.other_sae, other_side(side), others),
+        logit_weights=detail.logit_weights,
+        steps=_steps(visit, latent, params),
+    )
+
+
+def _scores(side: Side) -> tuple[ScoreSpec, ...]:
+    return tuple(LATENT_FIELDS[name] for name in SCORES[side])
+
+
+def _partners(visit: Visit, side: Side, index: int) -> list[Partner]:
+    partners_of = read.partners_of_narrow if side == "narrow" else read.partners_of_reference
+    return partners_of(visit.engine, visit.slug, index)
+
+
+def _other_index(partner: Partner, side: Side) -> int:
+    return partner.index if side == "narrow" else partner.narrow_index
+
+
+def _named(latent: LatentScores, detail: LatentDetail, partners: Sequence[Partner]) -> set[int]:
+    """Latents of the other SAE that the page names."""
+    named = {_other_index(partner, latent.sae) for partner in partners} | {n.index for n in detail.other_sae}
+    return named if latent.main_partner is None else named | {latent.main_partner}
+
+
+def _main_partner(latent: LatentScores, others: Latents) -> NearLatent | None:
+    if latent.main_partner is None or latent.main_partner not in others:
+        return None
+    main = others[latent.main_partner]
+    return NearLatent(main.sae, main.index, main.label, main.diagnosis)
+
+
+def _groups(
+    visit: Visit, latent: LatentScores, detail: LatentDetail, others: Latents
+) -> tuple[tuple[ContextGroup, ...], bool]:
+    """The contexts by kind, and whether there is text for them."""
+    rows = read.text_rows(visit.engine, visit.slug, rows_of(detail.contexts))
+    main = None if latent.main_partner is None else others.get(latent.main_partner)
+    largest = None if main is None else main.max_activation
+    return context_groups(detail.contexts, rows, latent.max_activation, largest), bool(rows)
+
+
+def _decomposition(latent: LatentScores, rows: Sequence[PartnerRow]) -> Plot | None:
+    if not rows:
+        return None
+    return figures.decomposition(latent, rows[:MOST_BARS])
+
+
+def _steps(visit: Visit, latent: LatentScores, params: Params) -> tuple[Steps, ...]:
+    """The latents before and after this one: by index and, where it was opened from a table, in its order."""
+    side = visit.summary.narrow if latent.sae == "narrow" else visit.summary.reference
+    last = side.sae.d_sae - 1
+    kept = params.kept("highlight")
+    by_index = Steps(
+        order="by index",
+        previous=latent.index - 1 if latent.index > 0 else None,
+        next=latent.index + 1 if latent.index < last else None,
+        query=kept,
+    )
+    if not (params.filters or "sort" in params.own or "q" in params.own):
+        return (by_index,)
+    sort = parse_sort(params.own.get("sort", "index"))
+    query = LatentQuery(latent.sae, str(sort), params.parsed, params.own.get("q"))
+    previous, following = before_and_after(visit.engine, visit.slug, latent, query)
+    words = [f"by {LATENT_FIELDS[sort.field].title.lower()}, {'highest' if sort.descending else 'lowest'} first"]
+    words += [in_words(name, value) for name, value in params.filters]
+    words += [f"label has {params.own['q']}"] if "q" in params.own else []
+    query_pairs = (*params.kept("sort", "q"), *params.filters, *kept)
+    return by_index, Steps("; ".join(words), previous, following, query_pairs)
+
+
+def _frame(visit: Visit, latent: LatentScores) -> Frame:
+    label = show.plain(latent.label)
+    score = f", hedging score {show.number(latent.hedging_score)}" if latent.hedging_score is not None else ""
+    return comparison_frame(
+        visit,
+        f"{latent.sae.capitalize()} latent {latent.index}",
+        f"Fires on {label}{score}." if label else f"{latent.sae.capitalize()} latent {latent.index}{score}.",
+        Crumb("Latents", links.latents(visit.slug, (("sae", latent.sae),))),
+        api=f"/{latent.sae}/{latent.index}",
+    )

@@ -1,0 +1,212 @@
+"""`/c/{slug}/latents`: the table of latents, and the same as CSV and NDJSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from app.catalogue import LATENT_FIELDS, LATENT_SPECS, ScoreSpec
+from app.records import LatentScores, Side
+from app.store import read
+from app.store.cursors import Sort, parse_sort
+from app.store.page import LatentQuery
+from app.web import links
+from app.web.contexts import Column, FilterForm, LatentsContext
+from app.web.deps import EngineDep, SettingsDep
+from app.web.pages.answers import Visit, comparison_answer, comparison_frame, comparison_page, page
+from app.web.pages.filterform import chips, filter_fields, other_filters
+from app.web.pages.params import SIDES, Pairs, Params, read_params
+
+router = APIRouter()
+
+Lines = Callable[[Iterable[LatentScores]], Iterator[str] | Iterator[bytes]]
+
+OWN = ("sae", "sort", "q", "limit", "cursor", "columns")
+LIMIT = 100
+DEFAULT_SORT: Mapping[Side, str] = {"narrow": "-hedging_score", "reference": "-density"}
+
+USUAL: Mapping[Side, tuple[str, ...]] = {
+    "narrow": (
+        "index",
+        "label",
+        "hedging_score",
+        "decoder_hedging",
+        "activation_hedging",
+        "max_decoder_cosine",
+        "max_jaccard",
+        "main_partner",
+        "n_hedged_partners",
+        "diagnosis",
+        "density",
+        "n_firings",
+        "max_activation",
+    ),
+    "reference": (
+        "index",
+        "label",
+        "level",
+        "max_decoder_cosine",
+        "max_decoder_cosine_index",
+        "max_jaccard",
+        "max_jaccard_index",
+        "main_partner",
+        "density",
+        "n_firings",
+        "max_activation",
+    ),
+}
+ASCENDING_FIRST = frozenset({"index", "level", "diagnosis"})
+"""Fields that a first click sorts upwards: their small values come first for people."""
+
+
+@dataclass(frozen=True)
+class TableState:
+    """The table's state, all of it from the URL, and the URLs of the states next to it."""
+
+    slug: str
+    params: Params
+    side: Side
+    sort: Sort
+
+    @property
+    def query(self) -> Pairs:
+        """Side, order, filters and search: which latents, in which order."""
+        return (("sae", self.side), ("sort", str(self.sort)), *self.params.filters, *self.params.kept("q"))
+
+    @property
+    def layout(self) -> Pairs:
+        """How the table is shown."""
+        return self.params.kept("limit", "columns")
+
+    def with_filters(self, filters: Pairs) -> str:
+        """The table with other filters, from its first page."""
+        order = (("sae", self.side), ("sort", str(self.sort)))
+        return links.latents(self.slug, (*order, *filters, *self.params.kept("q"), *self.layout))
+
+    def with_sort(self, sort: Sort) -> str:
+        """The table in another order, from its first page."""
+        query = (("sae", self.side), ("sort", str(sort)), *self.params.filters, *self.params.kept("q"))
+        return links.latents(self.slug, (*query, *self.layout))
+
+    def at(self, cursor: str | None) -> str:
+        """The page that a cursor leads to; the first for None."""
+        place = () if cursor is None else (("cursor", cursor),)
+        return links.latents(self.slug, (*self.query, *self.layout, *place))
+
+
+@page(router, "/c/{slug}/latents")
+def latents(request: Request, engine: EngineDep, settings: SettingsDep, slug: str) -> Response:
+    """The table of latents."""
+    return comparison_page(request, engine, slug, "latents.html", lambda visit: build(visit, settings.page_size_max))
+
+
+@router.get("/c/{slug}/latents.csv", include_in_schema=False)
+def latents_csv(request: Request, engine: EngineDep, slug: str) -> Response:
+    """All latents of the filtered view as CSV: a head, then one row each; an undefined value is empty."""
+    return comparison_answer(request, engine, slug, lambda visit: _file(visit, "csv", "text/csv", _csv_lines))
+
+
+@router.get("/c/{slug}/latents.ndjson", include_in_schema=False)
+def latents_ndjson(request: Request, engine: EngineDep, slug: str) -> Response:
+    """All latents of the filtered view, one JSON object a line, reasons included."""
+    return comparison_answer(
+        request, engine, slug, lambda visit: _file(visit, "ndjson", "application/x-ndjson", _json_lines)
+    )
+
+
+def build(visit: Visit, most: int) -> LatentsContext:
+    """What the page shows; `most` is the largest page allowed."""
+    state = table_state(visit)
+    params, side, summary = state.params, state.side, visit.summary
+    limit = params.whole("limit", min(LIMIT, most), 1, most)
+    query = latent_query(state, limit=limit, cursor=params.own.get("cursor"))
+    found = read.latents_page(visit.engine, visit.slug, query)
+    all_columns = params.choice("columns", "usual", ("usual", "all")) == "all"
+    kept = (("sae", side), *params.kept("sort", "limit", "columns"), *other_filters(side, params.filters))
+    return LatentsContext(
+        frame=comparison_frame(visit, "Latents", f"The latents of {summary.name}, with every score.", api="/latents"),
+        summary=summary,
+        sae=side,
+        columns=tuple(_column(spec, state) for spec in _specs(side, all_columns)),
+        all_columns=all_columns,
+        columns_url=links.latents(
+            visit.slug, (*state.query, *params.kept("limit"), *(() if all_columns else (("columns", "all"),)))
+        ),
+        items=tuple(found.items),
+        total=found.total,
+        limit=limit,
+        q=params.own.get("q", ""),
+        form=FilterForm(links.latents(visit.slug), filter_fields(summary, side, params.filters), kept),
+        chips=chips(params.filters, state.with_filters),
+        side_urls={one: links.latents(visit.slug, (("sae", one), *state.layout)) for one in SIDES},
+        first_url=state.at(None) if "cursor" in params.own else None,
+        next_url=None if found.next is None else state.at(found.next),
+        plot_url=links.comparison(visit.slug, (("sae", side), *params.filters)),
+        csv_url=links.latents_file(visit.slug, "csv", state.query),
+        ndjson_url=links.latents_file(visit.slug, "ndjson", state.query),
+        latent_query=tuple(pair for pair in state.query if pair[0] != "sae"),
+    )
+
+
+def table_state(visit: Visit) -> TableState:
+    """The table's state. Raises QueryError where the URL makes no sense."""
+    params = read_params(visit.request, OWN)
+    side = params.side()
+    return TableState(visit.slug, params, side, parse_sort(params.own.get("sort", DEFAULT_SORT[side])))
+
+
+def latent_query(state: TableState, *, limit: int = LIMIT, cursor: str | None = None) -> LatentQuery:
+    """The store's query of a state."""
+    return LatentQuery(
+        state.side, str(state.sort), state.params.parsed, state.params.own.get("q"), limit=limit, cursor=cursor
+    )
+
+
+def _specs(side: Side, all_columns: bool) -> Iterable[ScoreSpec]:
+    if all_columns:
+        return tuple(spec for spec in LATENT_SPECS if spec.name != "sae")
+    return tuple(LATENT_FIELDS[name] for name in USUAL[side])
+
+
+def _column(spec: ScoreSpec, state: TableState) -> Column:
+    if not spec.sortable:
+        return Column(spec, None, None)
+    is_sorted = state.sort.field == spec.name
+    descending = not state.sort.descending if is_sorted else spec.name not in ASCENDING_FIRST
+    direction: Literal["ascending", "descending"] = "descending" if state.sort.descending else "ascending"
+    return Column(spec, state.with_sort(Sort(spec.name, descending)), direction if is_sorted else None)
+
+
+def _file(visit: Visit, ending: str, media_type: str, lines: Lines) -> Response:
+    state = table_state(visit)
+    items = read.iter_latents(visit.engine, visit.slug, latent_query(state))
+    name = f"{visit.slug}-{state.side}.{ending}"
+    return StreamingResponse(
+        lines(items), media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+
+
+def _csv_lines(items: Iterable[LatentScores]) -> Iterator[str]:
+    names = [spec.name for spec in LATENT_SPECS]
+    yield _csv_line(names)
+    for latent in items:
+        yield _csv_line([getattr(latent, name) for name in names])
+
+
+def _csv_line(values: Iterable[object]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow(["" if value is None else value for value in values])
+    return buffer.getvalue()
+
+
+def _json_lines(items: Iterable[LatentScores]) -> Iterator[bytes]:
+    for latent in items:
+        yield orjson.dumps(latent, option=orjson.OPT_APPEND_NEWLINE)

@@ -1,0 +1,29 @@
+"""`/c/{slug}/levels`: both SAEs, Matryoshka level by level."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.web.contexts import LevelsContext
+from app.web.deps import EngineDep
+from app.web.figures import level_plots
+from app.web.pages.answers import Visit, comparison_frame, comparison_page, page
+from app.web.pages.params import no_params
+
+router = APIRouter()
+
+
+@page(router, "/c/{slug}/levels")
+def levels(request: Request, engine: EngineDep, slug: str) -> Response:
+    """The table of levels and its plots."""
+    return comparison_page(request, engine, slug, "levels.html", build)
+
+
+def build(visit: Visit) -> LevelsContext:
+    """What the page shows."""
+    no_params(visit.request)
+    description = "Explained variance, L0, dead latents and hedging by Matryoshka level."
+    frame = comparison_frame(visit, "Levels", description, api="/levels")
+    return LevelsContext(frame, visit.summary, level_plots(visit.summary))

@@ -1,0 +1,172 @@
+"""`/c/{slug}`: one comparison at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter
+from sqlalchemy import Engine
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.catalogue import LATENT_SPECS
+from app.errors import QueryError
+from app.records import ComparisonSummary, Context, LatentScores, Partner, Side
+from app.store import read
+from app.store.page import LatentQuery
+from app.web import figures, links, show
+from app.web.contexts import (
+    AxisChoice,
+    FilterForm,
+    OverviewContext,
+    PartnerRow,
+    ScatterData,
+    ScatterView,
+    ShownContext,
+    TopLatent,
+)
+from app.web.deps import EngineDep
+from app.web.pages.answers import Visit, comparison_frame, comparison_page, page
+from app.web.pages.filterform import filter_fields, other_filters
+from app.web.pages.near import latents_by_index
+from app.web.pages.params import Params, read_params
+from app.web.pages.tokens import shown_context
+
+router = APIRouter()
+
+OWN = ("sae", "x", "y", "color", "zoom")
+TOP = 10
+LOG_FIELDS = frozenset({"density", "n_firings", "max_activation", "mean_activation"})
+"""Fields that spread over decades: their axes are logarithmic."""
+
+AXES = tuple(
+    AxisChoice(s.name, s.title, s.unit, s.definition, s.name in LOG_FIELDS, s.kind == "integer")
+    for s in LATENT_SPECS
+    if s.sortable and s.kind in ("integer", "number")
+)
+DEFAULT_COLOUR: Mapping[Side, str] = {"narrow": "hedging_score", "reference": "density"}
+
+
+@page(router, "/c/{slug}")
+def overview(request: Request, engine: EngineDep, slug: str) -> Response:
+    """Facts, scatter, distributions, levels and the most hedged latents of a comparison."""
+    return comparison_page(request, engine, slug, "overview.html", build)
+
+
+def build(visit: Visit) -> OverviewContext:
+    """What the page shows."""
+    summary = visit.summary
+    params = read_params(visit.request, OWN)
+    scatter = scatter_data(summary, params)
+    view = scatter.view
+    return OverviewContext(
+        frame=comparison_frame(visit, summary.name, _description(summary)),
+        summary=summary,
+        scatter=scatter,
+        form=FilterForm(
+            links.comparison(visit.slug),
+            filter_fields(summary, view.sae, view.filters),
+            other_filters(view.sae, view.filters),
+        ),
+        score_plot=figures.score_distribution(summary),
+        level_plots=figures.level_plots(summary),
+        top=top_latents(visit.engine, visit.slug),
+    )
+
+
+def scatter_data(summary: ComparisonSummary, params: Params) -> ScatterData:
+    """What the browser draws, and where it gets the points."""
+    view = scatter_view(params)
+    return ScatterData(
+        view=view,
+        axes=AXES,
+        null=summary.null,
+        points_url=links.points(summary.slug),
+        overview_url=links.comparison(summary.slug),
+        table_url=links.latents(summary.slug, (("sae", view.sae), *view.filters)),
+        counts={"narrow": summary.narrow.sae.d_sae, "reference": summary.reference.sae.d_sae},
+    )
+
+
+def scatter_view(params: Params) -> ScatterView:
+    """The plot's state from the URL.
+
+    Raises:
+        QueryError: an axis, side or window that makes no sense.
+    """
+    side = params.side()
+    names = tuple(axis.name for axis in AXES)
+    return ScatterView(
+        sae=side,
+        x=params.choice("x", "max_decoder_cosine", names),
+        y=params.choice("y", "max_jaccard", names),
+        color=params.choice("color", DEFAULT_COLOUR[side], names),
+        filters=params.filters,
+        zoom=_zoom(params.own.get("zoom")),
+    )
+
+
+def _zoom(text: str | None) -> tuple[float, float, float, float] | None:
+    if text is None:
+        return None
+    try:
+        x0, x1, y0, y1 = (float(part) for part in text.split(","))
+    except ValueError as error:
+        message = f"zoom is {text!r}; expected four numbers x0,x1,y0,y1"
+        raise QueryError(message, parameter="zoom") from error
+    # Also false for NaN.
+    if not (x0 < x1 < float("inf") and y0 < y1 < float("inf") and min(x0, y0) > float("-inf")):
+        raise QueryError(f"zoom is {text!r}; expected x0 < x1 and y0 < y1, all finite", parameter="zoom")
+    return x0, x1, y0, y1
+
+
+def top_latents(engine: Engine, slug: str) -> tuple[TopLatent, ...]:
+    """The latents with the highest hedging scores, with what a reader recognises them by."""
+    latents = [
+        latent
+        for latent in read.latents_page(engine, slug, LatentQuery("narrow", limit=TOP)).items
+        if latent.hedging_score is not None
+    ]
+    partners = {
+        latent.index: _shown_partners(read.partners_of_narrow(engine, slug, latent.index)) for latent in latents
+    }
+    references = latents_by_index(engine, slug, "reference", (p.index for some in partners.values() for p in some))
+    contexts = _strongest_contexts(engine, slug, latents, references)
+    return tuple(
+        TopLatent(
+            latent,
+            tuple(PartnerRow(p, p.index, references[p.index].label) for p in partners[latent.index]),
+            contexts.get(latent.index),
+        )
+        for latent in latents
+    )
+
+
+def _shown_partners(partners: list[Partner]) -> list[Partner]:
+    return [partner for partner in partners if partner.diagnosis in ("main", "hedged")]
+
+
+def _strongest_contexts(
+    engine: Engine, slug: str, latents: list[LatentScores], references: Mapping[int, LatentScores]
+) -> dict[int, ShownContext]:
+    strongest: dict[int, Context] = {}
+    for latent in latents:
+        contexts = read.get_detail(engine, slug, "narrow", latent.index).contexts
+        if contexts:
+            strongest[latent.index] = contexts[0]
+    rows = read.text_rows(engine, slug, (context.row for context in strongest.values()))
+    shown = {}
+    for latent in latents:
+        if latent.index in strongest:
+            partner = references.get(latent.main_partner) if latent.main_partner is not None else None
+            largest = None if partner is None else partner.max_activation
+            shown[latent.index] = shown_context(strongest[latent.index], rows, latent.max_activation, largest)
+    return shown
+
+
+def _description(summary: ComparisonSummary) -> str:
+    on = f" on {summary.model_name}" if summary.model_name else ""
+    return (
+        f"{show.number(summary.n_hedged)} of {show.number(summary.n_scored)} scored latents of "
+        f"{summary.narrow.sae.name} hedge, measured against {summary.reference.sae.name}{on}."
+    )

@@ -1,0 +1,77 @@
+"""A page's state, read from its URL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from app.errors import QueryError
+from app.records import Side
+from app.store.filters import Filter, parse_filters
+
+SIDES: tuple[Side, ...] = ("narrow", "reference")
+HIGHLIGHTS = ("both", "latent", "partner")
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Params:
+    """The parameters of a page.
+
+    Attributes:
+        own: those that are not filters; a repeated one counts the last time.
+        filters: `(field__op, value)` as written, in order.
+        parsed: the same as conditions.
+    """
+
+    own: Mapping[str, str]
+    filters: Pairs
+    parsed: tuple[Filter, ...]
+
+    def choice(self, name: str, default: str, valid: Sequence[str]) -> str:
+        """One of some words. Raises QueryError for another one."""
+        value = self.own.get(name, default)
+        if value not in valid:
+            raise QueryError(f"{name} is {value!r}; expected {', '.join(valid)}", parameter=name, valid=valid)
+        return value
+
+    def side(self) -> Side:
+        """Which SAE the page is about; the narrow one unless it says otherwise."""
+        return "reference" if self.choice("sae", "narrow", SIDES) == "reference" else "narrow"
+
+    def whole(self, name: str, default: int, least: int, most: int) -> int:
+        """A whole number within bounds. Raises QueryError for anything else."""
+        text = self.own.get(name, str(default))
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+            raise QueryError(f"{name} is {text!r}; expected a whole number from {least} to {most}", parameter=name)
+        return int(text)
+
+    def kept(self, *names: str) -> Pairs:
+        """Those of its own parameters that are set, in the order asked for."""
+        return tuple((name, self.own[name]) for name in names if name in self.own)
+
+
+def read_params(request: Request, own: Collection[str]) -> Params:
+    """The query of a page that has parameters of its own; every other one must be a filter.
+
+    Raises:
+        QueryError: an unknown parameter, or a filter that makes no sense.
+    """
+    given = request.query_params.multi_items()
+    filters = tuple(pair for pair in given if pair[0] not in own and pair[0] != "embed")
+    return Params(dict(pair for pair in given if pair[0] in own), filters, parse_filters(filters))
+
+
+def no_params(request: Request, own: Collection[str] = ()) -> Params:
+    """The query of a page that takes no filters.
+
+    Raises:
+        QueryError: an unknown parameter.
+    """
+    for name in request.query_params:
+        if name not in own and name != "embed":
+            raise QueryError(f"unknown parameter {name!r}", parameter=name, valid=(*own, "embed"))
+    return Params(dict(request.query_params), (), ())

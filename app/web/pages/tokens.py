@@ -1,0 +1,107 @@
+"""Stored contexts and text rows to what a page shows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from app.records import Context, PairContext, TextRow
+from app.web.contexts import ContextGroup, ShownContext, ShownToken
+from app.web.show import intensity
+
+GROUP_TITLES: Mapping[str, str] = {
+    "top": "Strongest firings",
+    "q5": "Strongest fifth of its firings",
+    "q4": "Fourth fifth",
+    "q3": "Middle fifth",
+    "q2": "Second fifth",
+    "q1": "Weakest fifth of its firings",
+}
+"""Kinds of contexts, in the order in which they are shown."""
+
+Rows = Mapping[int, TextRow]
+
+
+def rows_of(contexts: Sequence[Context | PairContext]) -> list[int]:
+    """The text rows that the contexts need, each once."""
+    return sorted({context.row for context in contexts})
+
+
+def context_groups(
+    contexts: Sequence[Context], rows: Rows, largest: float | None, other_largest: float | None
+) -> tuple[ContextGroup, ...]:
+    """Contexts by kind, strongest kind first; empty kinds are left out.
+
+    Args:
+        contexts: of one latent.
+        rows: the text; empty where the comparison keeps none.
+        largest, other_largest: largest activation of the latent and of its main partner: full colour.
+    """
+    shown = [(context.kind, shown_context(context, rows, largest, other_largest)) for context in contexts]
+    groups = (
+        ContextGroup(kind, title, tuple(context for k, context in shown if k == kind))
+        for kind, title in GROUP_TITLES.items()
+    )
+    return tuple(group for group in groups if group.contexts)
+
+
+def shown_context(context: Context, rows: Rows, largest: float | None, other_largest: float | None) -> ShownContext:
+    """A latent's context, with its main partner's activations where it has one."""
+    centre = context.position - context.start
+    return ShownContext(
+        row=context.row,
+        position=context.position,
+        activation=context.activation,
+        other=None if context.partner_activations is None else context.partner_activations[centre],
+        tokens=_tokens(
+            _texts(rows, context.row, context.start, len(context.activations)),
+            context.activations,
+            context.partner_activations,
+            (largest, other_largest),
+            centre,
+        ),
+    )
+
+
+def shown_pair_context(
+    context: PairContext, rows: Rows, narrow_largest: float | None, reference_largest: float | None
+) -> ShownContext:
+    """A context of a pair: the narrow latent first, the reference latent beside it."""
+    centre = context.position - context.start
+    return ShownContext(
+        row=context.row,
+        position=context.position,
+        activation=context.narrow_activations[centre],
+        other=context.reference_activations[centre],
+        tokens=_tokens(
+            _texts(rows, context.row, context.start, len(context.narrow_activations)),
+            context.narrow_activations,
+            context.reference_activations,
+            (narrow_largest, reference_largest),
+            centre,
+        ),
+    )
+
+
+def _texts(rows: Rows, row: int, start: int, length: int) -> Sequence[str]:
+    return rows[row].tokens[start : start + length] if row in rows else ()
+
+
+def _tokens(
+    texts: Sequence[str],
+    activations: Sequence[float],
+    others: Sequence[float] | None,
+    largest: tuple[float | None, float | None],
+    centre: int,
+) -> tuple[ShownToken, ...]:
+    """Tokens with their activations; none where there is no text."""
+    return tuple(
+        ShownToken(
+            text=text,
+            activation=activations[k],
+            other=None if others is None else others[k],
+            strength=intensity(activations[k], largest[0]),
+            other_strength=0 if others is None else intensity(others[k], largest[1]),
+            centre=k == centre,
+        )
+        for k, text in enumerate(texts)
+    )

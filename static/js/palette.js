@@ -1,0 +1,43 @@
+// Colours of plots in the current theme. Text and grid come from the style sheet.
+
+import { isDark } from "./theme.js";
+
+const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b"];
+
+/** Viridis, told apart with any colour vision: higher values stand out more from the background. */
+export function sequential() {
+  const colours = isDark() ? VIRIDIS.slice(1) : VIRIDIS.toReversed();
+  return colours.map((colour, place) => [place / (colours.length - 1), colour]);
+}
+
+/** The colours that an element's style sheet gives it. */
+export function colours(element) {
+  const style = getComputedStyle(element);
+  return { text: style.color, grid: style.borderTopColor, surface: style.backgroundColor };
+}
+
+/** A figure's layout with font, grid and background of the theme; axes keep what they say themselves. */
+export function themed(layout, element) {
+  const { text, grid, surface } = colours(element);
+  const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: text };
+  const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, tickcolor: grid, zeroline: false };
+  const hover = { bgcolor: surface, bordercolor: text, font: { ...font, size: 13 }, align: "left" };
+  return {
+    margin: { l: 50, r: 12, t: 10, b: 44 },
+    showlegend: false,
+    legend: { orientation: "h", x: 0, y: 1.02, xanchor: "left", yanchor: "bottom" },
+    ...layout,
+    font,
+    paper_bgcolor: surface,
+    plot_bgcolor: surface,
+    hoverlabel: hover,
+    xaxis: { ...axis, ...layout.xaxis },
+    yaxis: { ...axis, ...layout.yaxis },
+  };
+}
+
+export const CONFIG = {
+  responsive: true,
+  displaylogo: false,
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+};

@@ -1,0 +1,146 @@
+// Columns and a view to Plotly traces and layout. No state, no events.
+
+import { sequential, themed } from "./palette.js";
+
+const SIZES = [
+  [1000, 9],
+  [10000, 6],
+  [Infinity, 4],
+];
+const HOVER_LABEL = 48;
+
+/** Plotly reads markup in text: the characters that would start it. */
+function escaped(text) {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+function shown(value) {
+  if (value === null) return "–";
+  return Number.isInteger(value) ? String(value) : value.toPrecision(3);
+}
+
+function hoverText(row, columns, view, axes) {
+  const label = columns.label[row];
+  const cut = label.length > HOVER_LABEL ? `${label.slice(0, HOVER_LABEL)}…` : label;
+  const fields = [...new Set([view.color, view.x, view.y])].filter((name) => name !== "index");
+  const partner = columns.main_partner[row];
+  const other = view.sae === "narrow" ? "reference" : "narrow";
+  return [
+    `<b>${view.sae} ${columns.index[row]}</b>`,
+    escaped(cut) || "no label",
+    ...fields.map((name) => `${axes[name].title}: ${shown(columns[name][row])}`),
+    `Main partner: ${partner === null ? "–" : `${other} ${partner}`}`,
+  ].join("<br>");
+}
+
+function drawable(value, axis) {
+  return value !== null && (!axis.log || value > 0);
+}
+
+/** Rows that have a place in the plot: both values defined, and above zero on a logarithmic axis. */
+export function placed(rows, columns, view, axes) {
+  return rows.filter(
+    (row) => drawable(columns[view.x][row], axes[view.x]) && drawable(columns[view.y][row], axes[view.y]),
+  );
+}
+
+function trace(rows, columns, view, axes, marker) {
+  const pick = (name) => rows.map((row) => columns[name][row]);
+  return {
+    type: "scattergl",
+    mode: "markers",
+    x: pick(view.x),
+    y: pick(view.y),
+    customdata: pick("index"),
+    text: rows.map((row) => hoverText(row, columns, view, axes)),
+    hovertemplate: "%{text}<extra></extra>",
+    marker: { size: SIZES.find(([most]) => rows.length <= most)[1], opacity: 0.88, ...marker },
+  };
+}
+
+function colourValues(rows, columns, axis) {
+  const values = rows.map((row) => columns[axis.name][row]);
+  return axis.log ? values.map(Math.log10) : values;
+}
+
+/** 1, 2 and 5 times the powers of ten between two logarithms. */
+function roundTicks(low, high) {
+  const ticks = [];
+  for (let power = Math.floor(low); power <= high; power += 1) {
+    for (const step of [1, 2, 5]) {
+      const value = Number(`${step}e${power}`);
+      if (Math.log10(value) >= low && Math.log10(value) <= high) ticks.push(value);
+    }
+  }
+  return ticks;
+}
+
+/** A log colour bar says the values, not their logarithms. */
+function colourBar(axis, values, narrowScreen) {
+  const bar = { title: { text: axis.title, side: narrowScreen ? "top" : "right" }, thickness: 12, outlinewidth: 0 };
+  if (axis.log) {
+    const [low, high] = values.reduce(([least, most], v) => [Math.min(least, v), Math.max(most, v)], [Infinity, -Infinity]);
+    const ticks = roundTicks(low, high);
+    Object.assign(bar, { tickvals: ticks.map(Math.log10), ticktext: ticks.map(String) });
+  }
+  if (narrowScreen) Object.assign(bar, { orientation: "h", y: 1, yanchor: "bottom", len: 1, thickness: 9 });
+  return bar;
+}
+
+/** Coloured points, and grey ones for latents whose colour is undefined. */
+export function scatterTraces(rows, columns, view, axes, narrowScreen) {
+  const axis = axes[view.color];
+  const coloured = rows.filter((row) => drawable(columns[view.color][row], axis));
+  const grey = rows.filter((row) => !drawable(columns[view.color][row], axis));
+  const unit = axis.name.endsWith("hedging_score") || axis.name.endsWith("_hedging") ? { cmin: 0, cmax: 1 } : {};
+  const values = colourValues(coloured, columns, axis);
+  const marker = {
+    color: values,
+    colorscale: sequential(),
+    showscale: true,
+    colorbar: colourBar(axis, values, narrowScreen),
+    ...unit,
+  };
+  const traces = [trace(coloured, columns, view, axes, marker)];
+  if (grey.length) traces.unshift(trace(grey, columns, view, axes, { color: "#8a8f98", symbol: "circle-open" }));
+  return traces;
+}
+
+function axisLayout(axis, range) {
+  const layout = { title: { text: axis.unit ? `${axis.title} (${axis.unit})` : axis.title }, automargin: true };
+  if (axis.log) Object.assign(layout, { type: "log", dtick: 1, exponentformat: "power" });
+  if (range) layout.range = axis.log ? range.map(Math.log10) : range;
+  return layout;
+}
+
+/** The dashed line at the chance level, where one axis is the narrow latents' decoder cosine. */
+function nullLines(view, q95, colour) {
+  if (view.sae !== "narrow") return { shapes: [], annotations: [] };
+  const line = { color: colour, width: 1.5, dash: "dash" };
+  const shapes = [];
+  const annotations = [];
+  const note = { text: "chance, 95 %", showarrow: false, font: { size: 11 } };
+  if (view.x === "max_decoder_cosine") {
+    shapes.push({ type: "line", x0: q95, x1: q95, y0: 0, y1: 1, yref: "paper", line });
+    annotations.push({ ...note, x: q95, y: 1, yref: "paper", xanchor: "left", yanchor: "top", xshift: 4 });
+  }
+  if (view.y === "max_decoder_cosine") {
+    shapes.push({ type: "line", y0: q95, y1: q95, x0: 0, x1: 1, xref: "paper", line });
+    annotations.push({ ...note, y: q95, x: 1, xref: "paper", xanchor: "right", yanchor: "bottom" });
+  }
+  return { shapes, annotations };
+}
+
+/** Layout of the scatter for a view. `uirevision` keeps a zoom while only colours or filters change. */
+export function scatterLayout(view, axes, q95, element, narrowScreen) {
+  const [x0, x1, y0, y1] = view.zoom ?? [];
+  const layout = {
+    xaxis: axisLayout(axes[view.x], view.zoom && [x0, x1]),
+    yaxis: axisLayout(axes[view.y], view.zoom && [y0, y1]),
+    hovermode: "closest",
+    dragmode: narrowScreen ? "pan" : "zoom",
+    margin: { l: 54, r: 10, t: narrowScreen ? 56 : 14, b: 46 },
+    ...nullLines(view, q95, getComputedStyle(element).color),
+  };
+  return themed(layout, element);
+}

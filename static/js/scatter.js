@@ -1,0 +1,133 @@
+// The overview's scatter: reads its state from the page, draws, and keeps the URL in step.
+
+import { fieldOf, passing } from "./filters.js";
+import { CONFIG } from "./palette.js";
+import { placed, scatterLayout, scatterTraces } from "./scatter-figure.js";
+import { formFilters, keptParams, viewParams } from "./scatter-state.js";
+
+const data = JSON.parse(document.getElementById("scatter-data").textContent);
+const axes = Object.fromEntries(data.axes.map((axis) => [axis.name, axis]));
+const view = { ...data.view, filters: data.view.filters.map((pair) => [...pair]) };
+const element = document.getElementById("scatter");
+const form = document.getElementById("scatter-form");
+const windowButton = document.getElementById("scatter-window");
+const resetButton = document.getElementById("scatter-reset");
+const narrowScreen = matchMedia("(max-width: 600px)");
+const columns = {};
+let drawing = Promise.resolve();
+
+async function fetchColumns(names) {
+  const missing = [...new Set(names)].filter((name) => !(name in columns));
+  if (!missing.length) return;
+  const query = new URLSearchParams({ sae: view.sae, fields: missing.toSorted().join(",") });
+  const response = await fetch(`${data.points_url}?${query}`);
+  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+  Object.assign(columns, (await response.json()).columns);
+}
+
+function say(rows, drawn) {
+  const total = columns.index.length;
+  const unplaced = rows.length - drawn.length;
+  const left = unplaced ? `; ${unplaced} have no value on these axes` : "";
+  document.getElementById("scatter-count").textContent = `${drawn.length} of ${total} latents shown${left}`;
+}
+
+async function drawNow() {
+  const fields = ["index", "label", "main_partner", view.x, view.y, view.color];
+  await fetchColumns([...fields, ...view.filters.map(([parameter]) => fieldOf(parameter))]);
+  const rows = passing(view.filters, columns, columns.index.length);
+  const drawn = placed(rows, columns, view, axes);
+  const traces = scatterTraces(drawn, columns, view, axes, narrowScreen.matches);
+  const layout = scatterLayout(view, axes, data.null.q95, element, narrowScreen.matches);
+  await Plotly.react(element, traces, layout, CONFIG);
+  say(rows, drawn);
+  element.dataset.points = String(drawn.length);
+  element.dataset.drawn = "true";
+}
+
+function draw() {
+  // One after the other: a later call must not be overtaken by an earlier one that waits for its columns.
+  drawing = drawing.then(drawNow).catch((error) => {
+    document.getElementById("scatter-count").textContent = `The points can't be loaded: ${error.message}`;
+  });
+  return drawing;
+}
+
+function writeUrl() {
+  const query = viewParams(view, keptParams());
+  history.replaceState(null, "", `${data.overview_url}?${query}`);
+  for (const link of document.querySelectorAll("a[data-follow-query]")) {
+    link.search = query;
+  }
+  const table = document.getElementById("scatter-table");
+  table.search = new URLSearchParams([["sae", view.sae], ...view.filters]).toString();
+  windowButton.hidden = !view.zoom;
+  resetButton.hidden = !view.zoom && !view.filters.length;
+}
+
+function update() {
+  element.removeAttribute("data-drawn");
+  writeUrl();
+  return draw();
+}
+
+/** The other SAE has other levels, other inputs and no hedging scores: the server makes that page. */
+function changeSide(sae) {
+  const query = new URLSearchParams([["sae", sae], ...keptParams()]);
+  location.assign(`${data.overview_url}?${query}`);
+}
+
+function onFormChange(event) {
+  const { name, value } = event.target;
+  if (name === "sae") return changeSide(value);
+  if (name === "x" || name === "y") view.zoom = null;
+  if (name === "x" || name === "y" || name === "color") view[name] = value;
+  else if (event.target.checkValidity()) view.filters = formFilters(form);
+  return update();
+}
+
+/** Plotly reports ranges in the axis' own coordinates: logarithms on a logarithmic axis. */
+function currentRange(axisName, field) {
+  const range = [...element.layout[axisName].range];
+  return axes[field].log ? range.map((value) => 10 ** value) : range;
+}
+
+function onRelayout(change) {
+  const keys = Object.keys(change);
+  if (!keys.some((key) => /^[xy]axis/.test(key))) return;
+  const reset = keys.some((key) => key.endsWith("autorange"));
+  view.zoom = reset ? null : [...currentRange("xaxis", view.x), ...currentRange("yaxis", view.y)];
+  writeUrl();
+}
+
+function filterToWindow() {
+  const [x0, x1, y0, y1] = view.zoom.map((value) => String(Number(value.toPrecision(5))));
+  const replaced = [
+    [`${view.x}__gte`, x0],
+    [`${view.x}__lte`, x1],
+    [`${view.y}__gte`, y0],
+    [`${view.y}__lte`, y1],
+  ];
+  const names = new Set(replaced.map(([name]) => name));
+  const filters = view.filters.filter(([name]) => !names.has(name)).concat(replaced);
+  const query = viewParams({ ...view, filters, zoom: null }, keptParams());
+  location.assign(`${data.overview_url}?${query}`);
+}
+
+function openLatent(event) {
+  const url = `${data.overview_url}/${view.sae}/${event.points[0].customdata}`;
+  if (document.querySelector("base[target=_blank]")) window.open(url, "_blank", "noopener");
+  else location.assign(url);
+}
+
+form.addEventListener("change", onFormChange);
+form.addEventListener("submit", (event) => event.preventDefault());
+windowButton.addEventListener("click", filterToWindow);
+resetButton.addEventListener("click", () => changeSide(view.sae));
+document.documentElement.addEventListener("themechange", draw);
+narrowScreen.addEventListener("change", draw);
+windowButton.hidden = !view.zoom;
+resetButton.hidden = !view.zoom && !view.filters.length;
+await draw();
+element.on("plotly_click", openLatent);
+element.on("plotly_relayout", onRelayout);

@@ -1,0 +1,31 @@
+// The theme button. Plots listen for the `themechange` event.
+
+const root = document.documentElement;
+const system = matchMedia("(prefers-color-scheme: dark)");
+
+export function isDark() {
+  return root.dataset.theme ? root.dataset.theme === "dark" : system.matches;
+}
+
+function announce() {
+  const button = document.getElementById("theme");
+  if (button) {
+    button.textContent = isDark() ? "Light theme" : "Dark theme";
+    button.hidden = false;
+  }
+  root.dispatchEvent(new CustomEvent("themechange"));
+}
+
+function toggle() {
+  root.dataset.theme = isDark() ? "light" : "dark";
+  try {
+    localStorage.setItem("theme", root.dataset.theme);
+  } catch {
+    // Storage may be blocked: the choice then lasts as long as the page.
+  }
+  announce();
+}
+
+document.getElementById("theme")?.addEventListener("click", toggle);
+system.addEventListener("change", announce);
+announce();

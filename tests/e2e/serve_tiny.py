@@ -1,0 +1,34 @@
+"""Serves made-up comparisons for looking at the pages: `python -m tests.e2e.serve_tiny [PORT]`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.settings import Settings
+from app.store.session import make_engine, upgrade
+from app.store.write import register_sae, write_comparison
+from app.web.main import create_app
+from tests.builders import make_bundle, make_sae_record
+
+
+def tiny_app(folder: Path) -> FastAPI:
+    """The application over a fresh database with a small and a larger comparison."""
+    url = f"sqlite:///{folder / 'hedgescope.db'}"
+    upgrade(url)
+    engine = make_engine(url)
+    write_comparison(engine, make_bundle())
+    write_comparison(engine, make_bundle(name="wide", seed=1, n_narrow=160, n_reference=400, widths=(50, 150, 400), n_rows=40))
+    register_sae(engine, make_sae_record())
+    register_sae(engine, make_sae_record("tiny-matryoshka", d_sae=60, widths=(12, 60)))
+    return create_app(Settings(data_dir=folder), engine)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        port = int(sys.argv[1]) if len(sys.argv) > 1 else 8100
+        uvicorn.run(tiny_app(Path(folder)), port=port, log_level="warning")
