@@ -12,7 +12,7 @@ from fastapi import Depends, HTTPException, Path
 from sqlalchemy import Engine
 from starlette.requests import Request
 
-from app.errors import QueryError
+from app.errors import NotFoundError, QueryError
 from app.records import ComparisonSummary
 from app.settings import Settings
 from app.store import read
@@ -33,8 +33,15 @@ async def _settings(request: Request) -> Settings:
 EngineDep = Annotated[Engine, Depends(_engine)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 
+WITHOUT_NUL = r"^[^\x00]+$"
+"""What no name has and PostgreSQL does not take is refused before it gets there."""
+
 Slug = Annotated[
-    str, Path(description="A comparison's slug; a name that only one comparison has leads to its slug (status 307).")
+    str,
+    Path(
+        pattern=WITHOUT_NUL,
+        description="A comparison's slug; a name that only one comparison has leads to its slug (status 307).",
+    ),
 ]
 Index = Annotated[int, Path(ge=0, le=MAX_INDEX, description="Index of a latent in its SAE, from 0.")]
 
@@ -47,11 +54,12 @@ def _comparison(request: Request, engine: EngineDep, slug: Slug) -> ComparisonSu
         NotFoundError: no such comparison.
         QueryError: several comparisons have that name.
     """
-    whole = read.resolve_slug(engine, slug)
-    if whole != slug:
-        path = request.app.url_path_for(request.scope["route"].name, **{**request.path_params, "slug": whole})
-        raise HTTPException(307, headers={"Location": links.with_query(path, request.query_params.multi_items())})
-    return read.get_comparison(engine, whole)
+    try:
+        return read.get_comparison(engine, slug)
+    except NotFoundError:
+        whole = read.resolve_slug(engine, slug)
+    path = request.app.url_path_for(request.scope["route"].name, **{**request.path_params, "slug": whole})
+    raise HTTPException(307, headers={"Location": links.with_query(path, request.query_params.multi_items())})
 
 
 ComparisonDep = Annotated[ComparisonSummary, Depends(_comparison)]

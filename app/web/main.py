@@ -85,7 +85,12 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Innermost first: whatever fails further in still gets the outer ones' headers."""
     if settings.cors_origins:
-        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET", "HEAD"])
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "HEAD"],
+            expose_headers=["ETag", "Link", "X-Request-ID"],
+        )
     app.add_middleware(RequestIds)
     app.add_middleware(SecurityHeaders)
 

@@ -34,6 +34,34 @@ SPECS: Mapping[type, Mapping[str, ScoreSpec]] = {
 NAMES: Mapping[type, str] = {LatentScores: "LatentItem", NullSummary: "RandomDirections"}
 """Schemas whose name is not the record's."""
 
+COMMON: Mapping[str, str] = {
+    "both": "Tokens on which both latents fire.",
+    "bottom": "The tokens whose logits it lowers most.",
+    "created_at": "When it was first stored.",
+    "d_in": "Width of the hook point.",
+    "d_sae": "Number of latents.",
+    "decoder_cosine": "Cosine of the two decoder rows.",
+    "dtype": "Of the stored weights.",
+    "hook_name": "Where in the model the SAE reads; null where that is not known.",
+    "index": "Index of the latent in its SAE.",
+    "model_name": "The language model; null where that is not known.",
+    "n_narrow": "Tokens on which the narrow latent fires.",
+    "n_reference": "Tokens on which the reference latent fires.",
+    "narrow": "The SAE under examination.",
+    "narrow_index": "Index of the narrow latent.",
+    "narrow_only": "Tokens on which the narrow latent fires and the reference latent does not.",
+    "neither": "Tokens on which neither fires.",
+    "null": "What random directions reach, to read a decoder cosine against.",
+    "reference": "The SAE that it is compared with.",
+    "reference_index": "Index of the reference latent.",
+    "reference_only": "Tokens on which the reference latent fires and the narrow latent does not.",
+    "scoring_version": "Of the formulas of the scores.",
+    "token": "As it is shown.",
+    "top": "The tokens whose logits it raises most.",
+    "weight": "How much the latent's direction raises the token's logit.",
+}
+"""Fields whose name says enough in the code, in words for those who don't read it."""
+
 ATTRIBUTE = re.compile(r"^ {4}(\w+(?:, \w+)*): (.+(?:\n {8}.+)*)", re.MULTILINE)
 """One entry of a docstring's list of attributes, with the lines that continue it."""
 
@@ -42,11 +70,16 @@ ATTRIBUTE = re.compile(r"^ {4}(\w+(?:, \w+)*): (.+(?:\n {8}.+)*)", re.MULTILINE)
 def model_of(record: type) -> type[BaseModel]:
     """The schema of a dataclass, and of those that it holds: every field is always there."""
     fields: dict[str, Any] = {
-        name: (documented(hint, spec_of(record, name)), Field(description=words(record, name)))
+        name: (documented(hint, spec_of(record, name)), _field(record, name))
         for name, hint in get_type_hints(record).items()
     }
     summary = (inspect.getdoc(record) or "").partition("\n\n")[0]
     return create_model(NAMES.get(record, record.__name__), __doc__=summary, **fields)
+
+
+def _field(record: type, name: str) -> Any:
+    spec = spec_of(record, name)
+    return Field(title=None if spec is None else spec.title, description=words(record, name))
 
 
 def documented(hint: Any, spec: ScoreSpec | None = None) -> Any:
@@ -68,18 +101,25 @@ def spec_of(record: type, field: str) -> ScoreSpec | None:
 
 
 def words(record: type, field: str) -> str | None:
-    """What a field means: from the catalogue, else from the record's docstring; None where neither says it."""
+    """What a field means: from the catalogue, else from the record's docstring, else from `COMMON`."""
     spec = spec_of(record, field)
-    if spec is None:
-        return next((notes[field] for base in record.__mro__ if field in (notes := attribute_notes(base))), None)
-    unit = f" Unit: {spec.unit}." if spec.unit else ""
-    limits = f" {spec.limits}" if spec.limits else ""
-    return f"{spec.definition}{unit}{limits}"
+    if spec is not None:
+        unit = f" Unit: {spec.unit}." if spec.unit else ""
+        limits = f" {spec.limits}" if spec.limits else ""
+        return f"{spec.definition}{unit}{limits}"
+    notes = (attribute_notes(base) for base in record.__mro__)
+    return next((of_base[field] for of_base in notes if field in of_base), COMMON.get(field) or _interval_end(field))
+
+
+def _interval_end(field: str) -> str | None:
+    name, _, end = field.rpartition("_")
+    return f"{end.capitalize()} end of the 95 % Wilson interval of `{name}`." if end in ("low", "high") else None
 
 
 def attribute_notes(record: type) -> dict[str, str]:
-    """Field -> its entry under `Attributes:` in the record's own docstring."""
+    """Field -> its entry under `Attributes:` in the record's own docstring, as a sentence about JSON."""
     notes: dict[str, str] = {}
     for names, text in ATTRIBUTE.findall(inspect.cleandoc(record.__doc__ or "")):
-        notes |= dict.fromkeys(names.split(", "), " ".join(text.split()))
+        sentence = " ".join(text.split()).replace("None", "null")
+        notes |= dict.fromkeys(names.split(", "), sentence[:1].upper() + sentence[1:])
     return notes

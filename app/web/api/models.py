@@ -194,6 +194,10 @@ class ParameterProblem(ProblemDocument):
 
 @dataclass(frozen=True)
 class Health:
-    """Whether the process, or the process and its database, can be used."""
+    """Whether the process, or the process and its database, can be used.
+
+    Attributes:
+        status: `ok`: the process answers; `ready`: its database too.
+    """
 
     status: Literal["ok", "ready"]

@@ -89,6 +89,7 @@ def filter_parameters() -> dict[str, Any]:
         "description": "Any number of conditions `field__op=value`; all must hold. What is undefined meets none but "
         "`isnull=1` and `ne`.",
         "schema": {"type": "object", "properties": properties, "additionalProperties": False},
+        "example": {"n_firings__gte": 1},
     }
     return {"parameters": [parameter]}
 

@@ -53,6 +53,7 @@ def get(
             methods=["GET"],
             name=name,
             operation_id=handler.__name__,
+            summary=handler.__name__.replace("_", " ").capitalize(),
             response_model=model_of(answer),
             responses=_documented(problems),
             dependencies=checks,

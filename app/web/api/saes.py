@@ -13,9 +13,11 @@ from app.store import read
 from app.web.api.models import SaeList
 from app.web.api.routes import get, json_response
 from app.web.caching import checked
-from app.web.deps import EngineDep
+from app.web.deps import WITHOUT_NUL, EngineDep
 
 router = APIRouter(tags=["SAEs"])
+
+SaeName = Annotated[str, Path(pattern=WITHOUT_NUL, description="Its name; it may contain slashes.")]
 
 
 @get(router, "/saes", SaeList, problems=(400,))
@@ -26,6 +28,6 @@ def list_saes(request: Request, engine: EngineDep) -> Response:
 
 
 @get(router, "/saes/{name:path}", SaeRecord, problems=(400, 404))
-def get_sae(request: Request, engine: EngineDep, name: Annotated[str, Path(description="Its name.")]) -> Response:
+def get_sae(request: Request, engine: EngineDep, name: SaeName) -> Response:
     """One registered SAE."""
     return checked(request, json_response(read.get_sae(engine, name)))

@@ -1,0 +1,147 @@
+"""The OpenAPI document tells the truth about every answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.catalogue import LATENT_SPECS, PARTNER_SPECS
+from app.web.api.describe import attribute_notes
+from tests.web.api.schema import resolve, violations
+
+# Each operation with values for its path, so that a new one fails the test until it stands here.
+EXAMPLES: dict[str, list[dict[str, str]]] = {
+    "/healthz": [{}],
+    "/readyz": [{}],
+    "/api/v1/saes": [{}],
+    "/api/v1/saes/{name}": [{"name": "plain"}, {"name": "release/with slashes:é"}],
+    "/api/v1/comparisons": [{}],
+    "/api/v1/comparisons/{slug}": [{}],
+    "/api/v1/comparisons/{slug}/levels": [{}],
+    "/api/v1/comparisons/{slug}/latents": [{}, {"?": "sae=reference"}, {"?": "sae=narrow&limit=3"}],
+    "/api/v1/comparisons/{slug}/narrow/{index}": [{"index": str(i)} for i in range(24)],
+    "/api/v1/comparisons/{slug}/reference/{index}": [{"index": str(j)} for j in range(60)],
+    "/api/v1/comparisons/{slug}/pairs/{i}/{j}": [
+        {"i": str(i), "j": str(j)} for i in (0, 1, 2, 3, 5) for j in range(0, 60, 3)
+    ],
+}
+
+WRONG = ["latents?sort=label", "latents?nope=1", "narrow/9999", "narrow/x", "pairs/0/-1"]
+
+
+@pytest.fixture(scope="module")
+def document(client: TestClient) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/openapi.json").json()
+    return found
+
+
+def fill(path: str, values: dict[str, str], slug: str) -> str:
+    query = f"?{values['?']}" if "?" in values else ""
+    return path.format(**{"slug": slug, **values}) + query
+
+
+def test_every_operation_has_an_example(document: dict[str, Any]) -> None:
+    assert set(document["paths"]) == set(EXAMPLES)
+    assert {method for operations in document["paths"].values() for method in operations} == {"get"}
+
+
+@pytest.mark.parametrize("path", EXAMPLES)
+def test_answers_are_as_documented(client: TestClient, document: dict[str, Any], slug: str, path: str) -> None:
+    documented = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    for values in EXAMPLES[path]:
+        response = client.get(fill(path, values, slug))
+        assert response.status_code == 200, response.text
+        assert response.headers["content-type"] == "application/json"
+        assert list(violations(response.json(), documented, document)) == []
+
+
+@pytest.mark.parametrize("path", WRONG)
+def test_problems_are_as_documented(client: TestClient, document: dict[str, Any], slug: str, path: str) -> None:
+    response = client.get(f"/api/v1/comparisons/{slug}/{path}")
+    route = next(
+        known for known in EXAMPLES if known.split("{slug}/")[-1].split("/")[0] == path.split("?")[0].split("/")[0]
+    )
+    documented = document["paths"][route]["get"]["responses"][str(response.status_code)]
+    (media_type,) = documented["content"]
+    assert response.headers["content-type"] == media_type == "application/problem+json"
+    assert list(violations(response.json(), documented["content"][media_type]["schema"], document)) == []
+
+
+def test_fastapis_own_error_shape_is_nowhere(document: dict[str, Any]) -> None:
+    assert "HTTPValidationError" not in str(document)
+
+
+def test_every_field_is_explained(document: dict[str, Any]) -> None:
+    unexplained = [
+        f"{name}.{field}"
+        for name, schema in document["components"]["schemas"].items()
+        for field, inner in schema["properties"].items()
+        if not inner.get("description")
+    ]
+    assert unexplained == []
+
+
+@pytest.mark.parametrize(("name", "specs"), [("LatentItem", LATENT_SPECS), ("Partner", PARTNER_SPECS)])
+def test_numbers_are_documented_from_the_catalogue(document: dict[str, Any], name: str, specs: Any) -> None:
+    properties = document["components"]["schemas"][name]["properties"]
+    for spec in specs:
+        found = properties[spec.name]
+        assert spec.definition in found["description"]
+        number = next((one for one in found.get("anyOf", [found]) if one.get("type") in ("integer", "number")), {})
+        if spec.kind in ("integer", "number"):
+            assert (number.get("minimum"), number.get("maximum")) == (spec.minimum, spec.maximum)
+
+
+def test_every_filter_is_documented_and_accepted(client: TestClient, document: dict[str, Any], slug: str) -> None:
+    operation = document["paths"]["/api/v1/comparisons/{slug}/latents"]["get"]
+    parameter = next(one for one in operation["parameters"] if one["name"] == "filters")
+    filters = parameter["schema"]["properties"]
+    assert {"level", "diagnosis__in", "hedging_score__gte", "density__lt", "max_jaccard__isnull"} <= set(filters)
+    for name, schema in filters.items():
+        value = schema.get("enum", ["clean,dead" if name == "diagnosis__in" else "1"])[0]
+        response = client.get(f"/api/v1/comparisons/{slug}/latents", params={name: value})
+        assert response.status_code == 200, response.text
+
+
+def test_the_latents_parameters_are_those_that_are_taken(
+    client: TestClient, document: dict[str, Any], slug: str
+) -> None:
+    operation = document["paths"]["/api/v1/comparisons/{slug}/latents"]["get"]
+    sort = next(one for one in operation["parameters"] if one["name"] == "sort")
+    for value in sort["schema"]["enum"]:
+        assert client.get(f"/api/v1/comparisons/{slug}/latents", params={"sort": value}).status_code == 200
+
+
+def test_the_schema_check_finds_what_is_wrong(document: dict[str, Any]) -> None:
+    schema = resolve("#/components/schemas/Levels", document)
+    right = {"slug": "x", "narrow": [], "reference": []}
+    level = dict.fromkeys(resolve("#/components/schemas/LevelSummary", document)["properties"], 1)
+    assert list(violations({**right, "narrow": [level]}, schema, document)) == []
+    for wrong in (
+        {"slug": 1, "narrow": [], "reference": []},
+        {"slug": "x", "narrow": []},
+        {**right, "more": 1},
+        {**right, "narrow": [{**level, "l0": "1"}]},
+        {**right, "narrow": [{**level, "mean_hedging_score": 1.5}]},
+        {**right, "narrow": [{**level, "n_dead": None}]},
+    ):
+        assert list(violations(wrong, schema, document))
+
+
+def test_docstring_notes_are_read_whole() -> None:
+    class Example:
+        """A summary.
+
+        Attributes:
+            one: the first: of two lines,
+                the second; None where there is none.
+            two, three: both of them.
+        """
+
+    assert attribute_notes(Example) == {
+        "one": "The first: of two lines, the second; null where there is none.",
+        "two": "Both of them.",
+        "three": "Both of them.",
+    }
