@@ -77,6 +77,7 @@ def _score(engine: sa.Engine, settings: Settings, tokens: int) -> ComparisonSumm
     from app.pipeline.source import Request
 
     models = ModelShelf(settings.data_dir / "models")
+    _forget_older(engine)
     for name, folder in SAES.items():
         with errors.status(f"checking {name} on a sample (the first time, the model is converted: half a minute)"):
             record = add_sae(engine, str(resource("demo") / "saes" / folder), models=models, name=name)
@@ -84,6 +85,21 @@ def _score(engine: sa.Engine, settings: Settings, tokens: int) -> ComparisonSumm
     narrow, reference = SAES
     with stages() as progress:
         return run(engine, settings.data_dir, Request(narrow, reference, n_tokens=tokens, name=NAME), progress, models)
+
+
+def _forget_older(engine: sa.Engine) -> None:
+    """Free the demo's names where an earlier version of the program registered other weights under them."""
+    from app.hashing import file_checksum
+    from app.paths import resource
+    from app.store.read import list_saes
+    from app.store.write import remove_sae
+
+    for record in list_saes(engine):
+        if record.name not in SAES:
+            continue
+        weights = resource("demo") / "saes" / SAES[record.name] / "sae_weights.safetensors"
+        if file_checksum(weights) != record.checksum:
+            remove_sae(engine, record.name)
 
 
 def _print_hedged(engine: sa.Engine, summary: ComparisonSummary) -> None:

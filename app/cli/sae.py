@@ -76,6 +76,16 @@ def show(name: Annotated[str, typer.Argument(help="Its registered name.")]) -> N
     _print(get_sae(open_store(load_settings()), name))
 
 
+@app.command()
+def remove(name: Annotated[str, typer.Argument(help="Its registered name.")]) -> None:
+    """Forget a registered SAE; its files and the comparisons made with it stay."""
+    from app.cli.open import open_store
+    from app.settings import load_settings
+    from app.store.write import remove_sae
+
+    remove_sae(open_store(load_settings()), name)
+
+
 def parse_widths(value: str | None) -> list[int] | None:
     """`128,512` to numbers.
 

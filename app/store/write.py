@@ -84,6 +84,17 @@ def register_sae(engine: Engine, record: SaeRecord) -> SaeRecord:
         return stored
 
 
+def remove_sae(engine: Engine, name: str) -> None:
+    """Forget a registered SAE; its files and the comparisons made with it stay.
+
+    Raises:
+        NotFoundError: no SAE has this name.
+    """
+    with writing(engine) as connection:
+        if connection.execute(delete(tables.saes).where(tables.saes.c.name == name)).rowcount == 0:
+            raise NotFoundError(f"no SAE {name!r} is registered; `hedgescope sae list` shows names")
+
+
 def _refuse_other_sae(known: SaeRecord, new: SaeRecord) -> None:
     if known.checksum != new.checksum:
         found = f"weights {known.checksum[:12]} from {known.source}, not {new.checksum[:12]} from {new.source}"
