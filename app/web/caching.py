@@ -52,9 +52,13 @@ def build_tag() -> str:
 
 def _tagged(request: Request, answer: Answer, tag: str, control: str) -> Response:
     headers = {"ETag": tag, "Cache-Control": control}
-    if _matches(request.headers.get("if-none-match"), tag):
+    known = _tags(request.headers.get("if-none-match", ""))
+    if tag in known:
         return Response(status_code=304, headers=headers)
     response = answer if isinstance(answer, Response) else answer()
+    if "*" in known:
+        # Any answer will do for the client, but whether there is one shows only now.
+        return Response(status_code=304, headers=headers)
     response.headers.update(headers)
     return response
 
@@ -63,9 +67,6 @@ def _tag(*parts: str) -> str:
     return f'"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"'
 
 
-def _matches(header: str | None, tag: str) -> bool:
-    """Whether `If-None-Match` names the tag (compared weakly, RFC 9110 section 13.1.2)."""
-    if header is None:
-        return False
-    given = {entry.strip().removeprefix("W/") for entry in header.split(",")}
-    return "*" in given or tag in given
+def _tags(header: str) -> set[str]:
+    """The tags of `If-None-Match`, to be compared weakly (RFC 9110 section 13.1.2)."""
+    return {entry.strip().removeprefix("W/") for entry in header.split(",")}

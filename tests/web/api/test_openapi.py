@@ -89,7 +89,9 @@ def test_numbers_are_documented_from_the_catalogue(document: dict[str, Any], nam
     for spec in specs:
         found = properties[spec.name]
         assert spec.definition in found["description"]
-        number = next((one for one in found.get("anyOf", [found]) if one.get("type") in ("integer", "number")), {})
+        number: dict[str, Any] = next(
+            (one for one in found.get("anyOf", [found]) if one.get("type") in ("integer", "number")), {}
+        )
         if spec.kind in ("integer", "number"):
             assert (number.get("minimum"), number.get("maximum")) == (spec.minimum, spec.maximum)
 
