@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from app.pipeline.passes import SideStatistics, Statistics
-from app.pipeline.score import Geometry, Padded, score_all
+from app.pipeline.score import Geometry, Padded, is_prefix, score_all
 from app.records import LatentScores, Partner, Side
 from app.sae.levels import levels_of
 from app.sae.load import LoadedSae
@@ -54,7 +55,7 @@ def score_latents(
     """Score every latent of both SAEs (narrow, reference)."""
     narrow, reference = saes
     hedging, low, high = score_all(sums, lists)
-    overlaps = _overlaps(statistics)
+    overlaps = _overlaps(statistics, is_prefix(narrow, reference))
     narrow_side = _side(
         "narrow", narrow, statistics.narrow, labels[0], geometry.narrow, geometry.reference, geometry.null, overlaps[0]
     )
@@ -83,13 +84,26 @@ def score_latents(
     return Scored(latents, partners)
 
 
-def _overlaps(statistics: Statistics) -> tuple[BestOverlap, BestOverlap]:
-    """Best overlap of narrow latents, and of reference latents the other way."""
+def _overlaps(statistics: Statistics, own: bool) -> tuple[BestOverlap, BestOverlap]:
+    """Best overlap of narrow latents, and of reference latents the other way.
+
+    Args:
+        own: whether the narrow latents are the reference's first ones: they are no match for
+            narrow latents then, and no latent is one for itself.
+    """
     n_i, n_j = statistics.narrow.firing.n_firings, statistics.reference.firing.n_firings
-    n_both = statistics.co_firing.n_both
     n_tokens = statistics.co_firing.n_tokens
-    back = n_both.T.tocsr()
-    return best_overlap(n_both, n_i, n_j, n_tokens), best_overlap(back, n_j, n_i, n_tokens)
+    pairs = statistics.co_firing.n_both.tocoo()
+    forth = (pairs.col >= len(n_i)) | (not own)
+    back = (pairs.col != pairs.row) | (not own)
+    return (
+        best_overlap(_only(pairs, forth).tocsr(), n_i, n_j, n_tokens),
+        best_overlap(_only(pairs, back).T.tocsr(), n_j, n_i, n_tokens),
+    )
+
+
+def _only(pairs: sp.coo_array, kept: NDArray[np.bool_]) -> sp.coo_array:
+    return sp.coo_array((pairs.data[kept], (pairs.row[kept], pairs.col[kept])), shape=pairs.shape)
 
 
 def _side(

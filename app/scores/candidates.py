@@ -24,18 +24,26 @@ def candidates_of(
     of the decomposition, and its cost independent of the reference's width.
 
     Args:
-        cosines: `[m]` to every reference row; NaN for latents that never fire.
+        cosines: `[m]` to every reference row; NaN for latents that are no match for anything.
         n_both: `[n, m]` co-firing counts.
         n_i: firings of this latent; `n_j`: `[m]` of the reference latents.
         row: this latent's row in `n_both`.
     """
     alive = np.flatnonzero(np.isfinite(cosines))
-    size = np.abs(cosines[alive])
-    by_cosine = alive[np.argsort(-size, kind="stable")[:N_BY_COSINE]]
+    by_cosine = alive[_largest(np.abs(cosines[alive]), N_BY_COSINE)]
     start, stop = n_both.indptr[row], n_both.indptr[row + 1]
-    others = n_both.indices[start:stop].astype(np.int64)
-    counts = n_both.data[start:stop].astype(np.int64)
+    possible = np.isfinite(cosines[n_both.indices[start:stop]])
+    others = n_both.indices[start:stop][possible].astype(np.int64)
+    counts = n_both.data[start:stop][possible].astype(np.int64)
     phi = overlap(counts, np.full(len(others), n_i), n_j[others], n_tokens).phi
-    phi = np.where(np.isfinite(phi), phi, -np.inf)
-    by_overlap = others[np.argsort(-phi, kind="stable")[:N_BY_OVERLAP]]
+    by_overlap = others[_largest(np.where(np.isfinite(phi), phi, -np.inf), N_BY_OVERLAP)]
     return np.union1d(by_cosine, by_overlap)
+
+
+def _largest(values: NDArray[np.floating], k: int) -> NDArray[np.int64]:
+    """Indices of the k largest values, in no order; of equal ones the first."""
+    if len(values) <= k:
+        return np.arange(len(values))
+    border = np.partition(values, -k)[-k]
+    above = np.flatnonzero(values > border)
+    return np.concatenate([above, np.flatnonzero(values == border)[: k - len(above)]])

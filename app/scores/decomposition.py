@@ -55,7 +55,7 @@ def decompose(direction: NDArray[np.float32], rows: NDArray[np.float32], latents
         correlation = np.abs(target - gram[:, chosen] @ weights)
         correlation[chosen] = -1
         trial = [*chosen, int(np.argmax(correlation))]
-        fitted = np.linalg.lstsq(gram[np.ix_(trial, trial)], target[trial], rcond=1e-10)[0]
+        fitted = np.linalg.lstsq(gram[np.ix_(trial, trial)], target[trial], rcond=1e-10)[0].astype(np.float64)
         gain = float(fitted @ target[trial]) - explained
         if gain < MIN_GAIN:
             break

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
-BLOCK = 1024
-"""Rows of a cosine table made at once: 1,024 × 65,536 cosines are 256 MB."""
+BLOCK = 256
+"""Rows of a cosine table made at once: 256 × 65,536 cosines are 67 MB, putting them in order takes twice that."""
 
 N_RANDOM_DIRECTIONS = 2000
 """Directions drawn for the null: the 95th percentile is then known to about 0.5 points of percentile."""
@@ -41,8 +41,9 @@ class Null:
     best: Floats
 
     def percentile(self, cosine: Floats) -> Floats:
-        """Share of random directions whose best cosine is smaller, for each cosine."""
-        return (np.searchsorted(self.best, cosine, side="left") / len(self.best)).astype(np.float32)
+        """Share of random directions whose best cosine is smaller, for each cosine; NaN for NaN."""
+        share = np.searchsorted(self.best, cosine, side="left") / len(self.best)
+        return np.where(np.isnan(cosine), np.nan, share).astype(np.float32)
 
 
 def nearest(queries: Floats, decoder: Floats, alive: Flags, k: int, *, same: bool = False) -> Nearest:
@@ -62,21 +63,26 @@ def nearest(queries: Floats, decoder: Floats, alive: Flags, k: int, *, same: boo
         if same:
             own = columns[None, :] == np.arange(start, start + len(table))[:, None]
             table[own] = -np.inf
-        top = min(k, table.shape[1] - int(same))
-        if top <= 0:
+        top = min(k, table.shape[1])
+        if top == 0:
             continue
         order = _top(table, top)
-        index[start : start + len(table), :top] = columns[order]
-        cosine[start : start + len(table), :top] = np.take_along_axis(table, order, axis=1)
+        found = np.take_along_axis(table, order, axis=1)
+        itself = np.isneginf(found)
+        index[start : start + len(table), :top] = np.where(itself, -1, columns[order])
+        cosine[start : start + len(table), :top] = np.where(itself, np.nan, found)
     return Nearest(index, np.clip(cosine, -1, 1))
 
 
 def _top(table: Floats, k: int) -> NDArray[np.int64]:
     """Column indices of the k largest values of each row, largest first, ties by index."""
-    if k < table.shape[1]:
-        part = np.sort(np.argpartition(-table, k - 1, axis=1)[:, :k], axis=1)
-    else:
-        part = np.broadcast_to(np.arange(table.shape[1]), table.shape)
+    n = table.shape[1]
+    part = np.argpartition(table, n - k, axis=1)[:, n - k :]
+    # A partition takes any of the values that tie with its smallest one: such rows are put in order whole.
+    border = np.take_along_axis(table, part, axis=1).min(axis=1)
+    torn = (table >= border[:, None]).sum(axis=1) > k
+    part[torn] = np.argsort(-table[torn], axis=1, kind="stable")[:, :k]
+    part.sort(axis=1)
     order = np.argsort(-np.take_along_axis(table, part, axis=1), axis=1, kind="stable")
     return np.take_along_axis(part, order, axis=1).astype(np.int64)
 
@@ -115,8 +121,10 @@ def c_dec(decoder: Floats) -> Floats:
         total[start : start + BLOCK] = np.abs(decoder[start : start + BLOCK] @ decoder.T).sum(axis=1, dtype=np.float64)
     own = np.einsum("ij,ij->i", decoder, decoder, dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean: Floats = ((total - own) / np.float64(len(decoder) - 1)).astype(np.float32)
-    return mean
+        mean = (total - own) / np.float64(len(decoder) - 1)
+    # Float32 products of orthogonal rows can come out a rounding below zero, of equal rows above one.
+    clipped: Floats = np.clip(mean, 0, 1).astype(np.float32)
+    return clipped
 
 
 def cosines_of_pairs(

@@ -37,6 +37,9 @@ MIN_FIRINGS = 30
 MIN_HEDGED_SHARE = 0.05
 """A gated partner counts as hedged from this mean share on."""
 
+RELATIVE_ZERO = 1e-12
+"""Explained variance below this share of the mean square is rounding of the sums: nothing is explained."""
+
 RIDGE = 1e-6
 """Of the mean variance of the regressors: keeps the regression solvable when two are the same."""
 
@@ -107,8 +110,9 @@ def activation_shares(moments: PartnerMoments, valid: Flags) -> Floats:
     beta = np.linalg.solve(gram, cross[:, :, None])[:, :, 0]
     contribution = np.clip(beta * cross, 0, None)
     total = contribution.sum(axis=1, keepdims=True)
+    explained = total > RELATIVE_ZERO * moments.sum_ii[:, None] / n
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(total > 0, contribution / total, np.nan)
+        return np.where(explained, contribution / total, np.nan)
 
 
 def hedging(moments: PartnerMoments, weights: Floats, shares: Floats, valid: Flags) -> Hedging:
@@ -127,17 +131,22 @@ def hedging(moments: PartnerMoments, weights: Floats, shares: Floats, valid: Fla
     mean_share = (shares + activation_share) / 2
     has_partner = valid[:, 0]
     enough = has_partner & (moments.n_i >= MIN_FIRINGS)
-    score = np.where(others & gated, mean_share, 0.0).sum(axis=1)
+    scored = enough & np.isfinite(activation_share[:, 0])
     return Hedging(
-        score=np.where(enough & np.isfinite(activation_share[:, 0]), score, np.nan),
-        decoder=np.where(has_partner, np.where(others, shares, 0.0).sum(axis=1), np.nan),
-        activation=np.where(enough, np.where(others, activation_share, 0.0).sum(axis=1), np.nan)
-        + 0 * activation_share[:, 0],
+        score=_total(mean_share, others & gated, scored),
+        decoder=_total(shares, others, has_partner),
+        activation=_total(activation_share, others, scored),
         activation_share=activation_share,
         z=z,
         gated=gated,
         hedged=others & gated & (mean_share >= MIN_HEDGED_SHARE),
     )
+
+
+def _total(shares: Floats, counted: Flags, defined: Flags) -> Floats:
+    """`[L]` sum of the counted shares, without the rounding that lifts it above 1; NaN where not defined."""
+    total = np.where(counted, shares, 0.0).sum(axis=1)
+    return np.where(defined, np.minimum(total, 1.0), np.nan)
 
 
 def interval(score: Floats, without_block: Floats) -> tuple[Floats, Floats]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,7 +104,7 @@ def narrow_latents(
             "activation_hedging": number(hedging.activation[i]),
             "decomposition_residual": decomposition.residual if found else None,
             "main_partner": int(decomposition.partners[0]) if found else None,
-            "n_hedged_partners": n_hedged if found else None,
+            "n_hedged_partners": n_hedged if score is not None else None,
             "diagnosis": diagnose_latent(
                 n_firings=int(arrays.firing.n_firings[i]),
                 percentile=number(arrays.percentile[i]),
@@ -112,7 +112,7 @@ def narrow_latents(
                 n_hedged=n_hedged,
             ),
         }
-        rows.append(_latent(arrays, i, own, _narrow_reason(arrays.firing, i, found)))
+        rows.append(_latent(arrays, i, own, _narrow_reasons(arrays.firing, i, found, score)))
     return rows
 
 
@@ -130,20 +130,31 @@ def reference_latents(arrays: SideArrays, partners: Sequence[Sequence[Partner]])
             "main_partner": main[j][1] if j in main else None,
             "diagnosis": "dead" if dead else None,
         }
-        rows.append(_latent(arrays, j, own, "scores are defined for narrow latents, relative to the reference"))
+        rows.append(_latent(arrays, j, own, {"main_partner": "in no narrow latent's decomposition"}))
     return rows
 
 
-def _narrow_reason(firing: Firing, i: int, found: bool) -> str:
+def _narrow_reasons(firing: Firing, i: int, found: bool, score: float | None) -> dict[str, str]:
+    """Why a narrow latent's own fields are None, where they are."""
+    of_score = _score_reason(firing, i, found)
+    of_interval = of_score if score is None else "too few tokens or firings to score it with a block of them left out"
+    return {
+        **dict.fromkeys(_OWN_FIELDS, of_score),
+        **dict.fromkeys(("hedging_score_low", "hedging_score_high"), of_interval),
+        **dict.fromkeys(("decoder_hedging", "decomposition_residual", "main_partner"), NOT_FOUND),
+    }
+
+
+def _score_reason(firing: Firing, i: int, found: bool) -> str:
     n = int(firing.n_firings[i])
     if n == 0:
         return f"never fires on the {firing.n_tokens:,} scored tokens"
     if n < MIN_FIRINGS:
         return f"fires on {n} of {firing.n_tokens:,} scored tokens; at least {MIN_FIRINGS} are needed"
-    if not found:
-        return "no reference latent explains 1 % of its decoder row"
-    return "its partners' activations explain nothing of its own"
+    return "its partners' activations explain nothing of its own" if found else NOT_FOUND
 
+
+NOT_FOUND = "no reference latent explains 1 % of its decoder row"
 
 _OWN_FIELDS = (
     "hedging_score",
@@ -157,8 +168,20 @@ _OWN_FIELDS = (
     "diagnosis",
 )
 
+REASONS = {
+    **dict.fromkeys(_OWN_FIELDS, "scores are defined for narrow latents, relative to the reference"),
+    **dict.fromkeys(("max_activation", "mean_activation", "max_jaccard"), "never fires on the scored tokens"),
+    **dict.fromkeys(
+        ("max_decoder_cosine", "max_decoder_cosine_percentile", "max_decoder_cosine_index", "mutual_best"),
+        "the other SAE has no latent that fires",
+    ),
+    "max_jaccard_index": "fires together with no latent of the other SAE",
+    "c_dec": "its SAE has no other latent",
+}
+"""Field -> why it is None, where nothing else is said."""
 
-def _latent(arrays: SideArrays, index: int, own: dict[str, object], own_reason: str) -> LatentScores:
+
+def _latent(arrays: SideArrays, index: int, own: dict[str, object], own_reasons: Mapping[str, str]) -> LatentScores:
     firing = arrays.firing
     n = int(firing.n_firings[index])
     near = int(arrays.nearest.index[index, 0])
@@ -176,7 +199,7 @@ def _latent(arrays: SideArrays, index: int, own: dict[str, object], own_reason: 
         "max_jaccard_index": overlapping if overlapping >= 0 else None,
         "c_dec": number(arrays.c_dec[index]),
     }
-    reasons = {name: _reason(name, own_reason, n) for name, value in values.items() if value is None}
+    known = {**REASONS, **own_reasons}
     return LatentScores(
         sae=arrays.side,
         index=index,
@@ -185,22 +208,8 @@ def _latent(arrays: SideArrays, index: int, own: dict[str, object], own_reason: 
         n_firings=n,
         density=n / firing.n_tokens,
         **values,  # type: ignore[arg-type]
-        reasons=reasons,
+        reasons={name: known[name] for name, value in values.items() if value is None},
     )
-
-
-def _reason(name: str, own_reason: str, n_firings: int) -> str:
-    if name in ("max_activation", "mean_activation", "max_jaccard") and n_firings == 0:
-        return "never fires on the scored tokens"
-    if name == "max_jaccard_index":
-        return "fires together with no latent of the other SAE"
-    if name in ("max_decoder_cosine", "max_decoder_cosine_percentile", "max_decoder_cosine_index", "mutual_best"):
-        return "the other SAE has no latent that fires"
-    if name == "c_dec":
-        return "its SAE has no other latent"
-    if name == "main_partner" and own_reason.startswith("scores are"):
-        return "in no narrow latent's decomposition"
-    return own_reason
 
 
 @dataclass(frozen=True)

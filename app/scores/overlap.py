@@ -54,7 +54,7 @@ def overlap(n_both: Counts, n_i: Counts, n_j: Counts, n_tokens: int) -> Overlap:
             p_j_given_i=_defined(both / i),
             p_i_given_j=_defined(both / j),
             lift=_defined(both / expected),
-            phi=_defined((both - expected) / np.sqrt(spread * t)),
+            phi=np.clip(_defined((both - expected) / np.sqrt(spread * t)), -1, 1),
             z=_defined((both - expected) / np.sqrt(variance)),
         )
 
