@@ -45,6 +45,7 @@ class PreflightError(SaeError):
 
     def __init__(self, source: str, problems: Sequence[str]) -> None:
         super().__init__(f"{source}: " + "; ".join(problems))
+        self.source = source
         self.problems = tuple(problems)
 
 

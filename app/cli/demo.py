@@ -54,8 +54,7 @@ def stored_demo(engine: sa.Engine, tokens: int) -> ComparisonSummary | None:
     from app.paths import resource
     from app.store.read import list_comparisons
 
-    saes = resource("demo") / "saes"
-    weights = [file_checksum(saes / folder / "sae_weights.safetensors") for folder in SAES.values()]
+    weights = [file_checksum(resource(f"demo/saes/{folder}/sae_weights.safetensors")) for folder in SAES.values()]
     for summary in list_comparisons(engine):
         found = [summary.narrow.sae.checksum, summary.reference.sae.checksum]
         if (summary.name, found, summary.n_tokens, summary.scoring_version) == (
@@ -81,7 +80,10 @@ def _score(engine: sa.Engine, settings: Settings, tokens: int) -> ComparisonSumm
     for name, folder in SAES.items():
         with errors.status(f"checking {name} on a sample (the first time, the model is converted: half a minute)"):
             record = add_sae(engine, str(resource("demo") / "saes" / folder), models=models, name=name)
-        errors.print(f"{name}: {record.d_sae:,} latents, explained variance {record.explained_variance:.3f}")
+        explained = record.explained_variance
+        quality = "" if explained is None else f", explained variance {explained:.3f}"
+        for line in (f"{name}: {record.d_sae:,} latents{quality}", *record.notes):
+            errors.print(line, markup=False, highlight=False)
     narrow, reference = SAES
     with stages() as progress:
         return run(engine, settings.data_dir, Request(narrow, reference, n_tokens=tokens, name=NAME), progress, models)
@@ -110,6 +112,8 @@ def _print_hedged(engine: sa.Engine, summary: ComparisonSummary) -> None:
     query = LatentQuery(side="narrow", sort="-hedging_score", limit=N_SHOWN)
     table = Table("latent", "hedging score", "main partner", "hedged partners", "a top context", box=None)
     for latent in latents_page(engine, summary.slug, query).items:
+        if latent.hedging_score is None:
+            continue
         partners = partners_of_narrow(engine, summary.slug, latent.index)
         context = get_detail(engine, summary.slug, "narrow", latent.index).contexts[0]
         tokens = text_rows(engine, summary.slug, [context.row])[context.row].tokens

@@ -25,6 +25,9 @@ app.command("train")(train.train)
 app.command("serve")(serve.serve)
 app.add_typer(database.app, name="db")
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C; Typer turns the interrupt into it."""
+
 _debug = False
 
 
@@ -55,14 +58,15 @@ def main() -> None:
             raise
         _explain(error)
         sys.exit(1)
-    except KeyboardInterrupt:
-        errors.print("\nstopped; the same command goes on where this one left off")
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            errors.print("stopped; the same command goes on where this one left off")
+        raise
 
 
 def _explain(error: HedgescopeError) -> None:
+    lines = [str(error)]
     if isinstance(error, PreflightError):
-        for problem in error.problems:
-            errors.print(f"error: {problem}", style="red", markup=False, highlight=False)
-        return
-    errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        lines = [f"{error.source}: {problem}" for problem in error.problems]
+    for line in lines:
+        errors.print(f"error: {line}", style="red", markup=False, highlight=False, soft_wrap=True)

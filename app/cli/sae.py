@@ -95,7 +95,7 @@ def parse_widths(value: str | None) -> list[int] | None:
     if value is None:
         return None
     parts = [part.strip() for part in value.split(",")]
-    if not all(part.isdigit() for part in parts):
+    if not all(part.isdecimal() for part in parts):
         raise SettingsError(f"widths {value!r}: expected numbers separated by commas, e.g. 128,512,2048")
     return [int(part) for part in parts]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -41,7 +42,9 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
     url = url_of(settings.host, listener.getsockname()[1])
     output.print(f"serving [bold]{url}{path}[/bold] (Ctrl-C stops)", highlight=False, soft_wrap=True)
     config = uvicorn.Config(create_app(settings, engine), log_level=settings.log_level, access_log=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    # Ctrl-C is how serving ends: the server has shut down in order by then.
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -28,7 +28,7 @@ from app.pipeline.details import (
     second_pass,
     shown_rows,
 )
-from app.pipeline.identity import checked_name, content_hash, slug_of, versions
+from app.pipeline.identity import checked_name, content_hash, default_name, slug_of, versions
 from app.pipeline.latents import Scored, score_latents
 from app.pipeline.passes import ShardReader, Statistics, first_pass
 from app.pipeline.progress import Progress
@@ -74,7 +74,7 @@ def run(
         HedgescopeError: something can't be used; nothing is stored then.
     """
     saes = open_sae(engine, request.narrow), open_sae(engine, request.reference)
-    name = checked_name(request.name or f"{saes[0].record.name}-vs-{saes[1].record.name}".replace("@", "-"))
+    name = checked_name(request.name or default_name(saes[0].record, saes[1].record))
     source = open_source(request, saes[0].record, models or ModelShelf(data_dir / "models"))
     for sae in saes:
         check_width(source.stream, sae)

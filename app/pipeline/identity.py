@@ -16,6 +16,8 @@ from app.records import SaeRecord
 HASH_LENGTH = 12
 """Hexadecimal digits of the hash in a slug: 48 bits."""
 
+MAX_NAME = 64
+
 _LIBRARIES = ("hedgescope", "sae-lens", "transformers", "torch", "numpy", "scipy")
 
 
@@ -52,9 +54,18 @@ def checked_name(name: str) -> str:
     Raises:
         SaeError: it is none.
     """
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name):
-        raise SaeError(f"name {name!r}: expected lower-case letters, digits, '.', '_' and '-', at most 64 of them")
+    if len(name) > MAX_NAME or not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name):
+        raise SaeError(
+            f"name {name!r}: expected lower-case letters, digits, '.', '_' and '-', at most {MAX_NAME} of them; "
+            "choose one with --name"
+        )
     return name
+
+
+def default_name(narrow: SaeRecord, reference: SaeRecord) -> str:
+    """A name for the comparison of two SAEs, whatever they are called."""
+    name = f"{narrow.name}-vs-{reference.name}".lower()
+    return re.sub(r"[^a-z0-9_.-]+", "-", name).lstrip("_.-")[:MAX_NAME]
 
 
 def versions() -> dict[str, str]:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from app.activations.language_model import ModelShelf
 from app.activations.stream import ModelStream
 from app.activations.text import read_text
-from app.errors import HedgescopeError, ModelError, PreflightError, SaeError
+from app.errors import ModelError, NotFoundError, PreflightError, SaeError
 from app.paths import resource
 from app.pipeline.identity import checked_name
 from app.records import SaeRecord
@@ -92,13 +92,11 @@ def open_sae(engine: sa.Engine, name: str) -> LoadedSae:
     Raises:
         SaeError: it can't be loaded, or its file has changed since it was registered.
     """
-    base, _, width = name.partition("@")
-    loaded = _load_named(engine, base)
-    if not width:
-        return loaded
-    if not width.isdigit():
+    base, at, width = name.partition("@")
+    if at and not width.isdecimal():
         raise SaeError(f"{name}: expected name@width with a number after the @")
-    return prefix(loaded, int(width))
+    loaded = _load_named(engine, base)
+    return prefix(loaded, int(width)) if at else loaded
 
 
 def _load_named(engine: sa.Engine, name: str) -> LoadedSae:
@@ -106,12 +104,13 @@ def _load_named(engine: sa.Engine, name: str) -> LoadedSae:
         return load_sae(name)
     try:
         record = get_sae(engine, name)
-    except HedgescopeError as error:
+    except NotFoundError as error:
         raise SaeError(f"{name}: neither a registered SAE nor a folder; `hedgescope sae list` shows names") from error
     loaded = load_sae(record.source, name=record.name, widths=record.matryoshka_widths)
-    if loaded.record.checksum != record.checksum:
+    now, then = loaded.record, record
+    if (now.checksum, now.config_checksum) != (then.checksum, then.config_checksum):
+        what = "weights" if now.checksum != then.checksum else "configuration"
         raise SaeError(
-            f"{name}: the weights in {record.source} have changed since it was registered; "
-            "add it again under another name"
+            f"{name}: the {what} in {record.source} changed since it was registered; add it again under another name"
         )
     return replace(loaded, record=record)
