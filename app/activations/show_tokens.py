@@ -9,7 +9,7 @@ PARTIAL = "\ufffd"
 """What a tokenizer's decoder puts for bytes that are no whole character."""
 
 MAX_PIECES = 4
-"""A UTF-8 character has at most four bytes, hence at most four tokens."""
+"""A UTF-8 character has at most four bytes, hence at most four tokens: then the first is broken for good."""
 
 UNKNOWN_TOKEN = "·"
 """Shown for a token whose id or tokenizer is not known."""
@@ -41,17 +41,13 @@ class TokenShower:
         pending: list[int] = []
         for token_id in map(int, ids):
             if not self._known(token_id):
-                self._flush(shown, pending)
+                self._show(shown, pending, len(pending))
                 shown.append(UNKNOWN_TOKEN)
                 continue
-            if pending and self._stands_alone(pending, token_id):
-                self._flush(shown, pending)
             pending.append(token_id)
             shown.append("")
-            # Only the bytes at the end may still become a character.
-            if len(pending) == MAX_PIECES or not self._text(pending).endswith(PARTIAL):
-                self._flush(shown, pending)
-        self._flush(shown, pending)
+            self._settle(shown, pending)
+        self._show(shown, pending, len(pending))
         return tuple(shown)
 
     def whole(self, token_id: int) -> str | None:
@@ -64,16 +60,24 @@ class TokenShower:
     def _known(self, token_id: int) -> bool:
         return 0 <= token_id < self._n_known
 
-    def _stands_alone(self, pending: list[int], token_id: int) -> bool:
-        """Whether a token leaves the bytes before it as broken as they were."""
-        text = self._text([token_id])
-        return not text.startswith(PARTIAL) and self._text([*pending, token_id]) == self._text(pending) + text
+    def _settle(self, shown: list[str], pending: list[int]) -> None:
+        """Show what of the tokens held back can't become part of a character any more."""
+        whole = self._text(pending)
+        for cut in range(1, len(pending)):
+            head, tail = self._text(pending[:cut]), self._text(pending[cut:])
+            apart = head + tail == whole
+            if apart and (not tail.startswith(PARTIAL) or len(pending) >= MAX_PIECES):
+                self._show(shown, pending, cut)
+                self._settle(shown, pending)
+                return
+        if not whole.endswith(PARTIAL):
+            self._show(shown, pending, len(pending))
 
-    def _flush(self, shown: list[str], pending: list[int]) -> None:
-        """Show the tokens held back, on the last one of them."""
-        if pending:
-            shown[-1] = self._text(pending)
-            pending.clear()
+    def _show(self, shown: list[str], pending: list[int], count: int) -> None:
+        """Show the first `count` of the tokens held back, on the last one of them."""
+        if count:
+            shown[len(shown) - len(pending) + count - 1] = self._text(pending[:count])
+            del pending[:count]
 
     def _text(self, ids: list[int]) -> str:
         if len(ids) == 1 and ids[0] in self._single:
