@@ -39,7 +39,8 @@ def test_latents_that_never_meet() -> None:
     assert found.z == pytest.approx(-sqrt(3))
 
 
-tables = st.integers(2, 60).flatmap(
+# scipy's distribution divides by zero below 4 tokens.
+tables = st.integers(4, 60).flatmap(
     lambda t: st.tuples(
         st.lists(st.booleans(), min_size=t, max_size=t), st.lists(st.booleans(), min_size=t, max_size=t)
     )
