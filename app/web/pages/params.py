@@ -13,6 +13,8 @@ from app.store.filters import Filter, parse_filters
 
 SIDES: tuple[Side, ...] = ("narrow", "reference")
 HIGHLIGHTS = ("both", "latent", "partner")
+FRAME = ("embed", "theme")
+"""Parameters that any page takes: without header and footer; light or dark, whatever the system says."""
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -61,7 +63,7 @@ def read_params(request: Request, own: Collection[str]) -> Params:
         QueryError: an unknown parameter, or a filter that makes no sense.
     """
     given = request.query_params.multi_items()
-    filters = tuple(pair for pair in given if pair[0] not in own and pair[0] != "embed")
+    filters = tuple(pair for pair in given if pair[0] not in own and pair[0] not in FRAME)
     return Params(dict(pair for pair in given if pair[0] in own), filters, parse_filters(filters))
 
 
@@ -72,6 +74,6 @@ def no_params(request: Request, own: Collection[str] = ()) -> Params:
         QueryError: an unknown parameter.
     """
     for name in request.query_params:
-        if name not in own and name != "embed":
-            raise QueryError(f"unknown parameter {name!r}", parameter=name, valid=(*own, "embed"))
+        if name not in own and name not in FRAME:
+            raise QueryError(f"unknown parameter {name!r}", parameter=name, valid=(*own, *FRAME))
     return Params(dict(request.query_params), (), ())
