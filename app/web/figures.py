@@ -173,7 +173,8 @@ def decomposition(latent: LatentScores, rows: Sequence[PartnerRow]) -> Plot:
                 "yaxis": _axis("", type="category", categoryarray=names[::-1], categoryorder="array"),
                 "barmode": "overlay",
                 "showlegend": True,
-                "bargap": 0.3,
+                # A few bars stay as thin as many are.
+                "bargap": max(0.3, 1 - len(rows) / 8),
             },
         },
         table=DataTable(
