@@ -20,6 +20,8 @@ SAES = {"demo-narrow": "narrow", "demo-matryoshka": "matryoshka"}
 
 TOKENS = 65_536
 N_SHOWN = 10
+MAX_PARTNERS = 3
+"""Hedged partners named in a line of the table."""
 
 
 def demo(
@@ -137,7 +139,10 @@ def _score_text(latent: LatentScores) -> str:
 
 
 def _partners_text(partners: list[Partner], role: str) -> str:
-    return ", ".join(f"{partner.index} ({partner.share:.0%})" for partner in partners if partner.diagnosis == role)
+    """The partners of a role with their shares, largest first; what is too many for a line is counted."""
+    found = [f"{partner.index} ({partner.share:.0%})" for partner in partners if partner.diagnosis == role]
+    more = [f"{len(found) - MAX_PARTNERS} more"] if len(found) > MAX_PARTNERS else []
+    return ", ".join([*found[:MAX_PARTNERS], *more])
 
 
 def _context_text(context: Context, tokens: tuple[str, ...]) -> str:
