@@ -65,7 +65,7 @@ def checked_name(name: str) -> str:
 def default_name(narrow: SaeRecord, reference: SaeRecord) -> str:
     """A name for the comparison of two SAEs, whatever they are called."""
     name = f"{narrow.name}-vs-{reference.name}".lower()
-    return re.sub(r"[^a-z0-9_.-]+", "-", name).lstrip("_.-")[:MAX_NAME]
+    return re.sub(r"[^a-z0-9_.]+", "-", name).lstrip("_.-")[:MAX_NAME]
 
 
 def versions() -> dict[str, str]:

@@ -234,7 +234,8 @@ class DensePair:
     def activation_shares(self, i: int, tokens: NDArray[np.bool_]) -> Floats:
         """Shares in the variance that a regression on the partners explains."""
         a = self.narrow.acts[tokens, i]
-        r = self.reference.acts[tokens][:, [partner.index for partner in self.partners[i]]]
+        partners = np.array([partner.index for partner in self.partners[i]])
+        r = self.reference.acts[np.ix_(np.flatnonzero(tokens), partners)]
         a, r = a - a.mean(), r - r.mean(axis=0)
         beta = np.linalg.lstsq(r, a, rcond=None)[0]
         parts = np.maximum(beta * (r.T @ a), 0)

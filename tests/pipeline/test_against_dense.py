@@ -55,7 +55,8 @@ def test_the_world_has_what_the_tests_need(case: Case) -> None:
     if case.summary.narrow.sae.d_sae == N_NARROW:
         assert case.dense.narrow.n[DEAD_NARROW] == 0
         assert 0 < case.dense.narrow.n[RARE_NARROW] < MIN_FIRINGS
-        assert case.summary.n_hedged > 0
+        diagnoses = {latent.diagnosis for latent in case.latents("narrow")}
+        assert diagnoses == {"clean", "hedged", "novel", "dead"}
     assert case.dense.reference.n[DEAD_REFERENCE] == 0
 
 
@@ -244,6 +245,23 @@ def test_roles_of_partners(case: Case) -> None:
             else:
                 expected = "hedged" if gate and large else "unexplained"
             assert partner.diagnosis == expected
+
+
+def test_diagnoses(case: Case) -> None:
+    for latent in case.latents("narrow"):
+        assert latent.max_decoder_cosine_percentile is not None
+        partners = read.partners_of_narrow(case.engine, case.summary.slug, latent.index)
+        n_hedged = sum(partner.diagnosis == "hedged" for partner in partners)
+        if not latent.n_firings:
+            expected = "dead"
+        elif latent.max_decoder_cosine_percentile < 0.95:
+            expected = "novel"
+        elif latent.hedging_score is not None:
+            expected = "hedged" if n_hedged and latent.hedging_score >= 0.1 else "clean"
+        else:
+            expected = None
+        assert latent.diagnosis == expected
+        assert latent.n_hedged_partners == (None if latent.hedging_score is None else n_hedged)
 
 
 def test_histograms(case: Case) -> None:

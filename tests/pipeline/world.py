@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from app.pipeline.source import Request
-from tests.saes import D_IN, edit_weights, save_matryoshka, save_sae
+from tests.saes import D_IN, WEIGHTS_FILE, edit_weights, save_matryoshka, save_sae
 
 N_NARROW = 8
 ROW_LENGTH = 128
-N_TOKENS = 45 * ROW_LENGTH + 77
+N_ROWS = 36
+N_TOKENS = (N_ROWS - 1) * ROW_LENGTH + 77
 """More rows than a latent's 20 strongest contexts, so that there are others to choose from; the last is short."""
 DEAD_NARROW, RARE_NARROW, DEAD_REFERENCE = 6, 7, 9
 """Latents that never fire, and one that fires on too few tokens for a score."""
@@ -53,12 +54,22 @@ def make_world(folder: Path) -> World:
         folder / "narrow", "jumprelu", d_sae=N_NARROW, seed=1, model_name=str(tokenizer), hook_name="hook"
     )
     reference = save_matryoshka(folder / "reference", seed=2, model_name=str(tokenizer), hook_name="hook")
+    edit_weights(narrow, lambda tensors: mix_in(tensors, load_file(reference / WEIGHTS_FILE)))
     edit_weights(narrow, lambda tensors: make_exact(tensors, dead=DEAD_NARROW, rare=RARE_NARROW))
     edit_weights(reference, lambda tensors: make_exact(tensors, dead=DEAD_REFERENCE))
     acts, tokens = make_activations(N_TOKENS, seed=3)
     save_activations(folder / "acts.safetensors", acts)
     save_activations(folder / "with-tokens.safetensors", acts, tokens)
     return World(narrow, reference, acts, tokens, folder / "acts.safetensors", folder / "with-tokens.safetensors")
+
+
+def mix_in(narrow: dict[str, torch.Tensor], reference: dict[str, torch.Tensor]) -> None:
+    """Narrow latents 0 to 2 hedge two reference latents each, latent 3 is one of them; the others are random."""
+    for i, (first, second, share) in enumerate([(0, 1, 0.5), (2, 3, 0.5), (4, 5, -0.5), (8, 8, 0.0)]):
+        for name in ("W_dec", "W_enc"):
+            rows = reference[name] if name == "W_dec" else reference[name].T
+            own = narrow[name] if name == "W_dec" else narrow[name].T
+            own[i] = rows[first] / rows[first].norm() + share * rows[second] / rows[second].norm()
 
 
 def make_exact(tensors: dict[str, torch.Tensor], *, dead: int, rare: int | None = None) -> None:
