@@ -225,10 +225,16 @@ class PartnerRow:
 
 @dataclass(frozen=True)
 class TopLatent:
-    """One of the most hedged latents, with its partners and its strongest context."""
+    """One of the most hedged latents, with its strongest context.
+
+    Attributes:
+        partners: its main partner and the first hedged ones.
+        n_more: hedged partners that `partners` leaves out.
+    """
 
     latent: LatentScores
     partners: tuple[PartnerRow, ...]
+    n_more: int
     context: ShownContext | None
 
 

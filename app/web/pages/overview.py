@@ -36,6 +36,9 @@ router = APIRouter()
 
 OWN = ("sae", "x", "y", "color", "zoom")
 TOP = 10
+HEDGED_IN_TOP = 3
+"""Hedged partners named beside each of the most hedged latents; its own page has all."""
+
 LOG_FIELDS = frozenset({"density", "n_firings", "max_activation", "mean_activation"})
 """Fields that spread over decades: their axes are logarithmic."""
 
@@ -136,6 +139,7 @@ def top_latents(engine: Engine, slug: str) -> tuple[TopLatent, ...]:
         TopLatent(
             latent,
             tuple(PartnerRow(p, p.index, references[p.index].label) for p in partners[latent.index]),
+            max(0, (latent.n_hedged_partners or 0) - HEDGED_IN_TOP),
             contexts.get(latent.index),
         )
         for latent in latents
@@ -143,7 +147,8 @@ def top_latents(engine: Engine, slug: str) -> tuple[TopLatent, ...]:
 
 
 def _shown_partners(partners: list[Partner]) -> list[Partner]:
-    return [partner for partner in partners if partner.diagnosis in ("main", "hedged")]
+    main = [partner for partner in partners if partner.diagnosis == "main"]
+    return main + [partner for partner in partners if partner.diagnosis == "hedged"][:HEDGED_IN_TOP]
 
 
 def _strongest_contexts(
