@@ -132,7 +132,7 @@ class ContextTable:
 
 def _short(values: NDArray[np.float32]) -> tuple[float, ...]:
     """Four digits are what a page can show; they keep the stored contexts small."""
-    return tuple(float(f"{value:.4g}") if value else 0.0 for value in values)
+    return tuple([float(f"{value:.4g}") if value else 0.0 for value in values.tolist()])
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,8 @@ class World:
 
 def make_world(folder: Path) -> World:
     """Write everything below a folder."""
-    tokenizer = save_tokenizer(folder / "tokenizer")
+    tokenizer = folder / "tokenizer"
+    make_tokenizer().save_pretrained(tokenizer)
     narrow = save_sae(
         folder / "narrow", "jumprelu", d_sae=N_NARROW, seed=1, model_name=str(tokenizer), hook_name="hook"
     )
@@ -99,13 +100,12 @@ def save_activations(path: Path, acts: NDArray[np.float32], tokens: NDArray[np.i
     return path
 
 
-def save_tokenizer(folder: Path) -> Path:
-    """A tokenizer of the words `w0` … ; returns its folder."""
+def make_tokenizer(**special: str) -> Any:
+    """A tokenizer of the words `w0` … and of some special tokens."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    words = {**{f"w{index}": index for index in range(N_WORDS)}, "a": N_WORDS}
-    model = Tokenizer(models.WordLevel(words, unk_token="a"))
+    words = [*(f"w{index}" for index in range(N_WORDS)), "a", *special.values()]
+    model = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="a"))
     model.pre_tokenizer = pre_tokenizers.Whitespace()
-    PreTrainedTokenizerFast(tokenizer_object=model, unk_token="a").save_pretrained(folder)
-    return folder
+    return PreTrainedTokenizerFast(tokenizer_object=model, unk_token="a", **special)

@@ -1,0 +1,91 @@
+"""The content hash changes with everything that decides a number, and with nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.errors import SaeError
+from app.pipeline import identity
+from app.pipeline.identity import checked_name, content_hash, default_name, slug_of, versions
+from tests.builders import make_sae_record
+
+NARROW = make_sae_record()
+REFERENCE = make_sae_record("tiny-matryoshka", d_sae=60, widths=(12, 60))
+STREAM = {"model": "m", "hook_name": "h", "text_checksum": "t"}
+
+
+def hashed(**changes: Any) -> str:
+    given: dict[str, Any] = {"narrow": NARROW, "reference": REFERENCE, "stream": STREAM, "n_tokens": 100, **changes}
+    return content_hash(**given)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"narrow": replace(NARROW, checksum="0" * 64)},
+        {"narrow": replace(NARROW, config_checksum="1")},
+        {"narrow": REFERENCE, "reference": NARROW},
+        {"reference": replace(REFERENCE, matryoshka_widths=(24, 60))},
+        {"reference": replace(REFERENCE, matryoshka_widths=None)},
+        {"reference": replace(REFERENCE, d_sae=12)},
+        {"stream": {**STREAM, "text_checksum": "u"}},
+        {"n_tokens": 101},
+    ],
+)
+def test_what_decides_a_number_changes_the_hash(changes: dict[str, Any]) -> None:
+    assert hashed(**changes) != hashed()
+
+
+def test_so_does_the_version_of_the_formulas(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = hashed()
+    monkeypatch.setattr(identity, "SCORING_VERSION", "next")
+    assert hashed() != before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"narrow": replace(NARROW, name="renamed", source="elsewhere", notes=("seen",), l0=1.0)},
+        {"stream": dict(reversed(STREAM.items()))},
+    ],
+)
+def test_names_and_places_do_not(changes: dict[str, Any]) -> None:
+    assert hashed(**changes) == hashed()
+
+
+def test_a_slug_ends_in_the_hash() -> None:
+    assert slug_of("demo", hashed()) == f"demo-{hashed()[:12]}"
+
+
+@pytest.mark.parametrize("name", ["demo", "a", "0.5_x-y", "x" * 64])
+def test_good_names(name: str) -> None:
+    assert checked_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "Demo", "a b", "-a", ".a", "a/b", "é", "x" * 65, "a\n"])
+def test_bad_names(name: str) -> None:
+    with pytest.raises(SaeError, match="expected lower-case letters"):
+        checked_name(name)
+
+
+@pytest.mark.parametrize(
+    ("narrow", "reference", "expected"),
+    [
+        ("demo-narrow", "demo-matryoshka", "demo-narrow-vs-demo-matryoshka"),
+        ("sae@128", "sae", "sae-128-vs-sae"),
+        ("My SAE", "Ünder/Lined", "my-sae-vs-nder-lined"),
+        ("", "_x", "vs-_x"),
+        ("x" * 70, "y", "x" * 64),
+    ],
+)
+def test_names_made_from_the_saes_are_good_ones(narrow: str, reference: str, expected: str) -> None:
+    name = default_name(replace(NARROW, name=narrow), replace(REFERENCE, name=reference))
+    assert name == expected
+    assert checked_name(name) == name
+
+
+def test_versions_name_what_computed_the_numbers() -> None:
+    assert {"sae-lens", "torch", "numpy", "scipy"} <= set(versions())
