@@ -19,16 +19,26 @@ function shown(value) {
   return Number.isInteger(value) ? String(value) : value.toPrecision(3);
 }
 
+/** The score of a narrow latent, then what the plot shows. */
+function hoverFields(view) {
+  const score = view.sae === "narrow" ? ["hedging_score"] : [];
+  return [...new Set([...score, view.color, view.x, view.y])].filter((name) => name !== "index");
+}
+
+/** Columns that a view needs. */
+export function neededFields(view) {
+  return ["index", "label", "main_partner", view.x, view.y, view.color, ...hoverFields(view)];
+}
+
 function hoverText(row, columns, view, axes) {
   const label = columns.label[row];
   const cut = label.length > HOVER_LABEL ? `${label.slice(0, HOVER_LABEL)}…` : label;
-  const fields = [...new Set([view.color, view.x, view.y])].filter((name) => name !== "index");
   const partner = columns.main_partner[row];
   const other = view.sae === "narrow" ? "reference" : "narrow";
   return [
     `<b>${view.sae} ${columns.index[row]}</b>`,
     escaped(cut) || "no label",
-    ...fields.map((name) => `${axes[name].title}: ${shown(columns[name][row])}`),
+    ...hoverFields(view).map((name) => `${axes[name].title}: ${shown(columns[name][row])}`),
     `Main partner: ${partner === null ? "–" : `${other} ${partner}`}`,
   ].join("<br>");
 }

@@ -2,7 +2,7 @@
 
 import { fieldOf, passing } from "./filters.js";
 import { CONFIG } from "./palette.js";
-import { placed, scatterLayout, scatterTraces } from "./scatter-figure.js";
+import { neededFields, placed, scatterLayout, scatterTraces } from "./scatter-figure.js";
 import { formFilters, keptParams, viewParams } from "./scatter-state.js";
 
 const data = JSON.parse(document.getElementById("scatter-data").textContent);
@@ -33,8 +33,7 @@ function say(rows, drawn) {
 }
 
 async function drawNow() {
-  const fields = ["index", "label", "main_partner", view.x, view.y, view.color];
-  await fetchColumns([...fields, ...view.filters.map(([parameter]) => fieldOf(parameter))]);
+  await fetchColumns([...neededFields(view), ...view.filters.map(([parameter]) => fieldOf(parameter))]);
   const rows = passing(view.filters, columns, columns.index.length);
   const drawn = placed(rows, columns, view, axes);
   const traces = scatterTraces(drawn, columns, view, axes, narrowScreen.matches);
@@ -116,7 +115,8 @@ function filterToWindow() {
 
 function openLatent(event) {
   const url = `${data.overview_url}/${view.sae}/${event.points[0].customdata}`;
-  if (document.querySelector("base[target=_blank]")) window.open(url, "_blank", "noopener");
+  const apart = event.event.ctrlKey || event.event.metaKey || document.querySelector("base[target=_blank]");
+  if (apart) window.open(url, "_blank", "noopener");
   else location.assign(url);
 }
 

@@ -70,7 +70,6 @@ def coloured_pixels(page: Page, chromium: Browser) -> tuple[int, int]:
     """Coloured pixels within the axes, and how many colours they have."""
     box = page.locator("#scatter .nsewdrag").first.bounding_box()
     assert box is not None
-    # Without what Plotly puts over the corner while the pointer is there.
     png = page.screenshot(clip={"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]})
     blank = chromium.new_page()
     coloured, colours = blank.evaluate(COUNT_COLOURED, base64.b64encode(png).decode())
@@ -98,7 +97,10 @@ def test_a_click_opens_the_latent(open_tab: OpenTab, overview: str) -> None:
     page.mouse.move(point["x"] - 3, point["y"] - 3)
     page.mouse.move(point["x"], point["y"], steps=3)
     page.wait_for_selector("#scatter .hovertext")
-    assert f"narrow {point['index']}" in (page.locator("#scatter .hovertext").text_content() or "")
+    hover = page.locator("#scatter .hovertext").text_content() or ""
+    assert f"narrow {point['index']}" in hover
+    assert "Hedging score: " in hover
+    assert "Main partner: reference " in hover
     page.mouse.click(point["x"], point["y"])
     page.wait_for_url(f"**{overview}/narrow/{point['index']}")
     assert re.search(rf"Narrow latent\s+{point['index']}\b", page.locator("h1").inner_text())
@@ -173,7 +175,7 @@ def test_the_other_sae_has_its_own_latents(open_tab: OpenTab, overview: str) -> 
 
 
 def test_filters_are_those_of_the_table(open_tab: OpenTab, overview: str, server: str) -> None:
-    page = open_tab(overview)
+    page = open_tab("/about")
     slug = overview.removeprefix("/c/")
     count = """async ([slug, filters]) => {
       const { passing, fieldOf } = await import("/static/js/filters.js");
@@ -214,7 +216,7 @@ def test_the_theme_is_kept_and_plots_follow(open_tab: OpenTab, overview: str, ch
     assert coloured_pixels(page, chromium)[0] > 1000
 
 
-def test_the_theme_of_a_link_wins(open_tab: OpenTab, overview: str) -> None:
-    page = open_tab(f"{overview}?theme=dark")
+def test_the_theme_of_a_link_wins(open_tab: OpenTab) -> None:
+    page = open_tab("/about?theme=dark")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    wait_until_drawn(page, "#scatter")
+    assert page.locator("#theme").inner_text() == "Light theme"
