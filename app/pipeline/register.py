@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from app.activations.language_model import ModelShelf
 from app.activations.stream import ModelStream
 from app.activations.text import read_text
-from app.errors import ModelError, NotFoundError, PreflightError, SaeError
+from app.errors import ModelError, NotFoundError, PreflightError, SaeError, TextError
 from app.paths import resource
 from app.pipeline.identity import checked_name
 from app.records import SaeRecord
@@ -64,7 +64,7 @@ def _sampled(loaded: LoadedSae, models: ModelShelf) -> SaeRecord:
         language_model = models.get(record.model_name)
         text = read_text(str(resource("demo") / "text.jsonl"))
         stream = ModelStream(language_model, text, record.hook_name, n_tokens=SAMPLE_TOKENS)
-    except ModelError as error:
+    except (ModelError, TextError) as error:
         return _noted(record, f"not tried on text: {error}")
     if stream.d_in != record.d_in:
         raise PreflightError(

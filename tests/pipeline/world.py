@@ -108,4 +108,4 @@ def make_tokenizer(**special: str) -> Any:
     words = [*(f"w{index}" for index in range(N_WORDS)), "a", *special.values()]
     model = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="a"))
     model.pre_tokenizer = pre_tokenizers.Whitespace()
-    return PreTrainedTokenizerFast(tokenizer_object=model, unk_token="a", **special)
+    return PreTrainedTokenizerFast(tokenizer_object=model, **special)
