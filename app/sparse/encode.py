@@ -41,16 +41,18 @@ def encode(loaded: LoadedSae, acts: torch.Tensor) -> EncodedBatch:
     """
     module = loaded.module
     latents = module.encode(acts)
-    active = latents > 0
+    norms = module.W_dec.norm(dim=1)
+    # A latent without a direction adds nothing, whatever its activation: it counts as silent.
+    active = (latents > 0) & (norms > 0)
     token, latent = active.nonzero(as_tuple=True)
     value = latents[active].numpy()
     counts = np.bincount(token.numpy(), minlength=len(acts)).astype(np.int64)
     index = latent.numpy().astype(np.int32)
-    norms = module.W_dec.norm(dim=1).numpy()[index]
+    norm = norms.numpy()[index]
     if getattr(module.cfg, "rescale_acts_by_decoder_norm", False):
         # A TopK SAE of this kind has multiplied by the norm already, and divides by it to decode.
-        value = value / norms
-    return EncodedBatch(counts, index, value * norms, _residual(loaded, acts, counts, index, value))
+        value = value / norm
+    return EncodedBatch(counts, index, value * norm, _residual(loaded, acts, counts, index, value))
 
 
 def _residual(

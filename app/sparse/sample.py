@@ -14,6 +14,9 @@ from app.sparse.work import check_width
 N_ROWS = 32
 """32 rows of 128 tokens: 2 s of model time on two cores, explained variance known to about 0.01."""
 
+RELATIVE_ZERO = 1e-12
+"""A variance below this share of the squared norms is the rounding of float64 sums."""
+
 
 @dataclass(frozen=True)
 class Reconstruction:
@@ -48,5 +51,5 @@ def reconstruct_sample(stream: ActivationStream, sae: LoadedSae, n_rows: int = N
         n_tokens += len(batch.acts)
         n_active += int(encoded.counts.sum())
     variance = squares - float(total @ total) / max(n_tokens, 1)
-    explained = 1 - residual / variance if variance > 0 else None
+    explained = 1 - residual / variance if variance > RELATIVE_ZERO * squares else None
     return Reconstruction(n_tokens, explained, n_active / max(n_tokens, 1))

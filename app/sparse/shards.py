@@ -13,7 +13,8 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,7 @@ class ShardStore:
 
     def read_tokens(self, shard: Shard) -> TokenShard:
         """Read what belongs to the shard's tokens."""
-        arrays = _read(self._tokens_path(shard))
+        arrays = _read(self._tokens_path(shard), ("ids", "keep", "sum_acts", "sum_squares"))
         rows = TokenRows(arrays["ids"], arrays["keep"].astype(np.bool_))
         return TokenShard(rows, arrays["sum_acts"], float(arrays["sum_squares"][0]))
 
@@ -127,16 +128,19 @@ class ShardStore:
         Args:
             rows: the shard's rows, from `read_tokens`.
         """
-        arrays = _read(self._acts_path(shard, sae_key))
+        arrays = _read(self._acts_path(shard, sae_key), ("indptr", "latent", "value", "n_latents", "residual"))
         row, position = np.nonzero(rows.keep)
-        acts = SparseActs(
-            indptr=arrays["indptr"],
-            latent=arrays["latent"],
-            value=arrays["value"],
-            row=row.astype(np.int64) + shard.start,
-            position=position.astype(np.int32),
-            n_latents=int(arrays["n_latents"][0]),
-        )
+        try:
+            acts = SparseActs(
+                indptr=arrays["indptr"],
+                latent=arrays["latent"],
+                value=arrays["value"],
+                row=row.astype(np.int64) + shard.start,
+                position=position.astype(np.int32),
+                n_latents=int(arrays["n_latents"][0]),
+            )
+        except ShardError as error:
+            raise ShardError(f"{self._acts_path(shard, sae_key)}: {error}") from error
         return acts, arrays["residual"]
 
     def _tokens_path(self, shard: Shard) -> Path:
@@ -157,8 +161,9 @@ def _write(path: Path, content: bytes) -> None:
             os.fsync(handle.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        if error.errno == errno.ENOSPC:
+        with suppress(OSError):
+            partial.unlink()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ShardError(
                 f"{path.parent}: the disk is full ({len(content):,} bytes to write); free some space and start the "
                 "same command again, it goes on from the last whole shard"
@@ -166,11 +171,11 @@ def _write(path: Path, content: bytes) -> None:
         raise ShardError(f"{path}: can't be written ({error.strerror})") from error
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
+def _read(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     try:
         arrays: dict[str, NDArray[Any]] = load_file(path)
-    except (OSError, SafetensorError) as error:
+        return {name: arrays[name] for name in names}
+    except (OSError, SafetensorError, KeyError) as error:
         raise ShardError(
             f"{path}: this shard can't be read ({error}); delete the file and start the same command again"
         ) from error
-    return arrays

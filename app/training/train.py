@@ -15,6 +15,7 @@ import torch
 
 from app.activations.cache import CachedActivations
 from app.errors import SaeError
+from app.sae.levels import find_widths
 
 Architecture = Literal["batchtopk", "matryoshka-batchtopk"]
 
@@ -70,7 +71,11 @@ def train(plan: TrainingPlan, activations: CachedActivations, *, device: str = "
 
     Returns:
         a SAELens training SAE in float32.
+
+    Raises:
+        SaeError: the plan makes no sense.
     """
+    _check(plan)
     from sae_lens.config import LoggingConfig, SAETrainerConfig
     from sae_lens.training.sae_trainer import SAETrainer
 
@@ -101,6 +106,15 @@ def train(plan: TrainingPlan, activations: CachedActivations, *, device: str = "
     _start_at_mean(trainer, activations)
     _report_progress(trainer, plan)
     return trainer.fit()
+
+
+def _check(plan: TrainingPlan) -> None:
+    if plan.n_steps < 1:
+        raise SaeError(f"{plan.n_tokens} training tokens; expected at least one batch of {plan.batch_size}")
+    if plan.k > plan.d_sae:
+        raise SaeError(f"k is {plan.k}, but the SAE has {plan.d_sae} latents; expected at most as many")
+    if plan.architecture == "matryoshka-batchtopk" and not plan.matryoshka_widths:
+        raise SaeError("a Matryoshka SAE without widths; expected prefix widths such as 128,512,2048")
 
 
 def _start_at_mean(trainer: Any, activations: CachedActivations, n_batches: int = 100) -> None:
@@ -140,9 +154,10 @@ def _new_sae(plan: TrainingPlan, d_in: int, device: str) -> Any:
     }
     if plan.architecture == "batchtopk":
         return BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(**common))
+    widths, _ = find_widths({}, plan.matryoshka_widths, plan.d_sae)
     return MatryoshkaBatchTopKTrainingSAE(
         MatryoshkaBatchTopKTrainingSAEConfig(
-            matryoshka_widths=list(plan.matryoshka_widths), use_matryoshka_aux_loss=True, **common
+            matryoshka_widths=list(widths or ()), use_matryoshka_aux_loss=True, **common
         )
     )
 

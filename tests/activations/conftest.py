@@ -1,4 +1,4 @@
-"""The bundled language model and its tokenizer."""
+"""The bundled language model and its tokenizer; torch in one thread."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from app.activations.language_model import LanguageModel
 from tests.language_model import language_model as language_model
+from tests.one_thread import one_thread as one_thread
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from app.activations.language_model import (
     model_batches,
 )
 from app.errors import ModelError
+from tests.activations.tiny_model import save_tiny_model
 from tests.language_model import CACHE_DIR, NAME
 
 LAYER = 8
@@ -69,27 +70,10 @@ def counted_calls(modules: list[torch.nn.Module]) -> Iterator[list[torch.nn.Modu
             handle.remove()
 
 
-def tiny_model(folder: Path, tokenizer: Any) -> Path:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=64,
-        hidden_size=8,
-        intermediate_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> LanguageModel:
     folder = tmp_path_factory.mktemp("models")
-    return load_language_model(str(tiny_model(folder / "tiny", tokenizer)), cache_dir=folder)
+    return load_language_model(str(save_tiny_model(folder / "tiny", tokenizer)), cache_dir=folder)
 
 
 @pytest.mark.parametrize("hook_name", ["model.layers.8", "blocks.8.hook_resid_post"])
@@ -253,7 +237,7 @@ def test_a_shelf_loads_a_model_once() -> None:
 
 
 def test_a_folder_is_a_model_too(tmp_path: Path, tokenizer: Any) -> None:
-    folder = tiny_model(tmp_path / "tiny", tokenizer)
+    folder = save_tiny_model(tmp_path / "tiny", tokenizer)
     model = load_language_model(str(folder), cache_dir=tmp_path / "cache")
     assert model.d_in == 8
     assert activations_of(model, torch.tensor([[1, 2, 3]]), "model.layers.1").shape == (1, 3, 8)
@@ -295,7 +279,7 @@ def test_a_model_that_can_not_be_read_is_explained_in_one_line(
 
 
 def test_truncated_weights_are_explained(tmp_path: Path, tokenizer: Any) -> None:
-    weights = tiny_model(tmp_path / "tiny", tokenizer) / "model.safetensors"
+    weights = save_tiny_model(tmp_path / "tiny", tokenizer) / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(ModelError, match="transformers can't load it"):
         load_language_model(str(weights.parent), cache_dir=tmp_path)
