@@ -48,7 +48,9 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A bound socket, so that a taken port is said before any work.
+    """A listening socket, so that a taken port is said before any work.
+
+    Connections wait until the server answers them: whoever reads the printed address can use it.
 
     Raises:
         SettingsError: it can't be bound.
@@ -58,6 +60,7 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()
     except OSError as error:
         listener.close()
         raise SettingsError(f"can't serve on {host}:{port} ({error.strerror}); choose another with --port") from error
