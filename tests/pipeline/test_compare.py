@@ -255,6 +255,17 @@ def test_a_narrow_sae_that_never_fires_is_scored_as_dead(world: World, workplace
     assert latent.max_jaccard == 0
 
 
+def test_a_latent_without_a_direction_counts_as_dead(world: World, workplace: Workplace, tmp_path: Path) -> None:
+    zero = save_sae(tmp_path / "zero", "jumprelu", d_sae=8)
+    all_but_the_first = (torch.arange(8) > 0)[:, None]
+    edit_weights(zero, lambda tensors: tensors.update(W_dec=tensors["W_dec"] * all_but_the_first))
+    summary = run(workplace.engine, workplace.data_dir, world.request(narrow=str(zero)), silent)
+    latent = get_latent(workplace.engine, summary.slug, "narrow", 0)
+    assert (latent.n_firings, latent.diagnosis, latent.main_partner) == (0, "dead", None)
+    assert "explains 1 %" in latent.reasons["decomposition_residual"]
+    assert summary.narrow.n_dead == 1
+
+
 def test_very_few_tokens(world: World, workplace: Workplace, tmp_path: Path) -> None:
     """One row, hence no jackknife: all is stored, undefined numbers with their reasons."""
     acts, _ = make_activations(100, seed=9)
