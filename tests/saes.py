@@ -113,7 +113,7 @@ def edit_config(folder: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-def edit_weights(folder: Path, edit: Callable[[dict[str, torch.Tensor]], None]) -> None:
+def edit_weights(folder: Path, edit: Callable[[dict[str, torch.Tensor]], object]) -> None:
     """Change a saved SAE's tensors: `edit` works on them in place."""
     path = folder / WEIGHTS_FILE
     tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}

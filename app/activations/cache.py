@@ -34,6 +34,9 @@ def cache_activations(
 
     Args:
         progress: called with the number of tokens done since the last call.
+
+    Raises:
+        ActivationsError: the folder holds something else, or can't be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, language_model, rows, hook_name)
@@ -42,10 +45,7 @@ def cache_activations(
         part = rows.slice(start, start + ROWS_PER_PART)
         if not path.exists():
             batches = model_batches(language_model, part, hook_name, first_row=start)
-            acts = torch.cat([batch.acts.half() for batch in batches])
-            partial = path.with_suffix(".partial")
-            save_file({"activations": acts}, partial)
-            partial.rename(path)
+            _write(path, torch.cat([batch.acts.half() for batch in batches]))
         progress(part.n_kept)
 
 
@@ -62,7 +62,24 @@ def _claim(folder: Path, language_model: LanguageModel, rows: TokenRows, hook_na
     }
     if path.exists() and json.loads(path.read_text()) != claim:
         raise ActivationsError(f"{folder}: holds activations of another model, hook or text; give another folder")
-    path.write_text(json.dumps(claim, indent=1))
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(claim, indent=1))
+    partial.rename(path)
+
+
+def _write(path: Path, acts: torch.Tensor) -> None:
+    """Write one part, all or nothing."""
+    if not torch.isfinite(acts).all():
+        raise ActivationsError(f"{path}: has activations beyond the range of float16; choose another hook")
+    partial = path.with_suffix(".partial")
+    try:
+        save_file({"activations": acts}, partial)
+        partial.rename(path)
+    except (SafetensorError, OSError) as error:
+        partial.unlink(missing_ok=True)
+        raise ActivationsError(
+            f"{path}: can't be written ({error}); free some space and start the same command again"
+        ) from error
 
 
 class CachedActivations:

@@ -59,14 +59,19 @@ class FileStream:
                         f'{self._path}: has tensors {sorted(names)}; expected one named "activations"'
                     )
                 shape = list(handle.get_slice("activations").get_shape())
-                ids = handle.get_tensor("tokens").numpy().astype(np.int32) if "tokens" in names else None
+                tokens = handle.get_tensor("tokens") if "tokens" in names else None
         except (SafetensorError, OSError) as error:
             raise ActivationsError(f"{self._path}: not a readable safetensors file ({error})") from error
-        if len(shape) != 2 or shape[0] == 0:
+        if len(shape) != 2 or 0 in shape:
             raise ActivationsError(f"{self._path}: activations have shape {shape}; expected [n_tokens, d_in]")
-        if ids is not None and ids.shape != (shape[0],):
-            raise ActivationsError(f"{self._path}: tokens have shape {list(ids.shape)}; expected [{shape[0]}]")
-        return shape, ids
+        if tokens is None:
+            return shape, None
+        if list(tokens.shape) != shape[:1] or tokens.is_floating_point():
+            raise ActivationsError(
+                f"{self._path}: tokens have shape {list(tokens.shape)} and dtype {tokens.dtype}; "
+                f"expected [{shape[0]}] whole numbers"
+            )
+        return shape, tokens.numpy().astype(np.int32)
 
     def batches(self, start: int, stop: int) -> Iterator[ActivationBatch]:
         """Activations of rows `[start, stop)`, a few rows at a time."""
@@ -87,42 +92,77 @@ class DatasetStream:
     """
 
     def __init__(self, folder: Path, *, n_tokens: int | None = None) -> None:
-        import datasets
-
-        try:
-            dataset: Any = datasets.load_from_disk(str(folder))
-        except Exception as error:
-            raise ActivationsError(f"{folder}: not a cached-activations dataset ({error})") from error
-        columns = [name for name in dataset.column_names if name != "token_ids"]
-        if len(columns) != 1:
-            raise ActivationsError(
-                f"{folder}: has columns {dataset.column_names}; expected one hook's activations and token_ids"
-            )
-        self._column = columns[0]
+        dataset = _load_dataset(folder)
+        self._folder = folder
+        self._column = _activations_column(folder, dataset)
         self._dataset = dataset.with_format("torch")
-        first = self._dataset[0][self._column]
-        row_length, self.d_in = int(first.shape[0]), int(first.shape[1])
-        ids = np.full((len(dataset), row_length), NO_TOKEN, dtype=np.int32)
-        if "token_ids" in dataset.column_names:
-            ids = np.asarray(dataset.with_format("numpy")["token_ids"][:], dtype=np.int32)
+        row_length, self.d_in = self._row_shape()
+        ids = self._token_ids(dataset, row_length)
         keep = np.ones(ids.shape, dtype=np.bool_)
         keep[:, 0] = False
         rows = TokenRows(ids, keep)
         self.rows = rows if n_tokens is None else rows.limited(n_tokens)
+        # Not the dataset's own fingerprint: that is made of the files' names and times, not of their content.
+        files = sorted(Path(file["filename"]) for file in dataset.cache_files)
         self.description: Mapping[str, Any] = {
-            "activations_checksum": str(dataset._fingerprint),
+            "activations_checksum": file_checksum(*files),
             "hook_name": self._column,
             "row_length": row_length,
         }
         self.key = stream_key(self.description)
-        self._folder = folder
+
+    def _row_shape(self) -> tuple[int, int]:
+        first = self._dataset[0][self._column]
+        if not isinstance(first, torch.Tensor) or first.ndim != 2 or not first.is_floating_point():
+            raise ActivationsError(
+                f"{self._folder}: column {self._column} holds {self._dataset.features[self._column]}; "
+                "expected [row_length, d_in] numbers in each row"
+            )
+        return int(first.shape[0]), int(first.shape[1])
+
+    def _token_ids(self, dataset: Any, row_length: int) -> NDArray[np.int32]:
+        if "token_ids" not in dataset.column_names:
+            return np.full((len(dataset), row_length), NO_TOKEN, dtype=np.int32)
+        rows = dataset["token_ids"][:]
+        if {len(row) for row in rows} != {row_length}:
+            raise ActivationsError(f"{self._folder}: has rows without {row_length} token_ids, one for each activation")
+        return np.array(rows, dtype=np.int32)
 
     def batches(self, start: int, stop: int) -> Iterator[ActivationBatch]:
         """Activations of rows `[start, stop)`, a few rows at a time."""
         for first in range(start, stop, ROWS_PER_BATCH):
             part = self.rows.slice(first, min(first + ROWS_PER_BATCH, stop))
             acts = self._dataset[first : first + len(part)][self._column]
+            if not isinstance(acts, torch.Tensor) or acts.shape != (*part.ids.shape, self.d_in):
+                raise ActivationsError(
+                    f"{self._folder}: rows {first} to {first + len(part) - 1} are not all "
+                    f"{part.ids.shape[1]} activations of width {self.d_in}, as the first row is"
+                )
             yield _batch(acts[torch.from_numpy(part.keep)].float(), part, first, self._folder)
+
+
+def _load_dataset(folder: Path) -> Any:
+    import datasets
+
+    try:
+        dataset: Any = datasets.load_from_disk(str(folder))
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ActivationsError(f"{folder}: not a cached-activations dataset ({reason})") from error
+    if isinstance(dataset, datasets.DatasetDict):
+        raise ActivationsError(f"{folder}: has splits {list(dataset)}; expected the folder of one of them")
+    if not len(dataset):
+        raise ActivationsError(f"{folder}: has no rows; expected at least one row of activations")
+    return dataset
+
+
+def _activations_column(folder: Path, dataset: Any) -> str:
+    columns = [name for name in dataset.column_names if name != "token_ids"]
+    if len(columns) != 1:
+        raise ActivationsError(
+            f"{folder}: has columns {dataset.column_names}; expected one hook's activations and token_ids"
+        )
+    return str(columns[0])
 
 
 def _rows_of_flat(ids: NDArray[np.int32] | None, n_tokens: int) -> TokenRows:

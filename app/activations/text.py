@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.activations.batch import TokenRows
 from app.errors import TextError
 
 ROW_LENGTH = 128
 """Tokens a row, the first one (beginning of sequence) included."""
+
+TEXT_SUFFIXES = {".txt", ".jsonl"}
+"""A source that ends in one of these is a file: no hub dataset is looked for where it is missing."""
 
 DOCUMENTS_PER_CALL = 256
 """Documents given to the tokenizer at once: enough to use its threads, few enough to stay small."""
@@ -65,7 +70,7 @@ def _checksum(documents: Iterable[str]) -> str:
 
 def _documents_of_file(path: Path) -> Iterator[str]:
     try:
-        content = path.read_text(encoding="utf-8")
+        content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise TextError(
             f"{path}: not UTF-8 text (byte {error.start}); expected a .txt or .jsonl file in UTF-8"
@@ -75,7 +80,8 @@ def _documents_of_file(path: Path) -> Iterator[str]:
     if path.suffix != ".jsonl":
         yield content
         return
-    for number, line in enumerate(content.splitlines(), start=1):
+    # Not splitlines(): JSON strings may hold other line ends, such as U+2028.
+    for number, line in enumerate(content.split("\n"), start=1):
         if line.strip():
             yield _text_of_line(path, number, line)
 
@@ -88,6 +94,8 @@ def _text_of_line(path: Path, number: int, line: str) -> str:
     if not isinstance(record, dict) or not isinstance(record.get("text"), str):
         raise TextError(f'{path} line {number}: expected an object with a string under "text"')
     text: str = record["text"]
+    if re.search("[\ud800-\udfff]", text):
+        raise TextError(f"{path} line {number}: has half of a surrogate pair; expected whole characters")
     return text
 
 
@@ -98,7 +106,7 @@ def _documents_of_dataset(source: str) -> list[str]:
     try:
         if Path(source).is_dir():
             dataset: Any = datasets.load_from_disk(source)
-        elif "/" in source and not source.startswith(("/", ".")):
+        elif "/" in source and not source.startswith(("/", ".")) and Path(source).suffix not in TEXT_SUFFIXES:
             dataset = datasets.load_dataset(source, split="train")
         else:
             raise TextError(f"{source}: no such file, folder or dataset")
@@ -111,7 +119,10 @@ def _documents_of_dataset(source: str) -> list[str]:
         dataset = dataset["train"] if "train" in dataset else next(iter(dataset.values()))
     if "text" not in dataset.column_names:
         raise TextError(f'{source}: has columns {dataset.column_names}; expected one named "text"')
-    return list(dataset["text"])
+    documents = [document for document in dataset["text"] if document is not None]
+    if not all(isinstance(document, str) for document in documents):
+        raise TextError(f'{source}: column "text" holds {dataset.features["text"]}; expected strings')
+    return documents
 
 
 def tokenize(text: Text, tokenizer: Any, *, row_length: int = ROW_LENGTH, n_tokens: int | None = None) -> TokenRows:
@@ -123,7 +134,7 @@ def tokenize(text: Text, tokenizer: Any, *, row_length: int = ROW_LENGTH, n_toke
 
     Args:
         tokenizer: a transformers tokenizer.
-        n_tokens: stop when this many tokens are scored; all, if None.
+        n_tokens: stop when exactly this many tokens are scored; all, if None.
 
     Raises:
         TextError: the text has fewer than two tokens.
@@ -131,9 +142,9 @@ def tokenize(text: Text, tokenizer: Any, *, row_length: int = ROW_LENGTH, n_toke
     separator = _separator(tokenizer)
     special = np.array(sorted({*tokenizer.all_special_ids, separator}), dtype=np.int32)
     body = row_length - 1
-    # Every row yields at most `body` scored tokens; separators cost some, hence the margin.
-    wanted = None if n_tokens is None else int(n_tokens * 1.1) + 4 * row_length
-    stream = _token_stream(text.documents, tokenizer, separator, wanted)
+    # The last row is dropped where it isn't full, hence one row more than asked for.
+    wanted = None if n_tokens is None else n_tokens + body
+    stream = _token_stream(text.documents, tokenizer, separator, special, wanted)
     n_rows = max(1, len(stream) // body)
     stream = stream[: n_rows * body]
     if not np.isin(stream, special, invert=True).any():
@@ -157,17 +168,21 @@ def _separator(tokenizer: Any) -> int:
 
 
 def _token_stream(
-    documents: list[str], tokenizer: Any, separator: int, wanted: int | None
-) -> np.ndarray[Any, np.dtype[np.int32]]:
-    """All documents' tokens in one array, the separator after each document."""
-    parts: list[int] = []
+    documents: list[str],
+    tokenizer: Any,
+    separator: int,
+    special: NDArray[np.int32],
+    wanted: int | None,
+) -> NDArray[np.int32]:
+    """The documents' tokens in one array, the separator after each; until `wanted` are not special."""
+    parts: list[NDArray[np.int32]] = []
+    n_scored = 0
     for start in range(0, len(documents), DOCUMENTS_PER_CALL):
         batch = documents[start : start + DOCUMENTS_PER_CALL]
         # A document may spell out a special token; it is text here, so it stays text.
         encoded = tokenizer(batch, add_special_tokens=False, split_special_tokens=True, verbose=False)
-        for ids in encoded["input_ids"]:
-            parts.extend(ids)
-            parts.append(separator)
-        if wanted is not None and len(parts) >= wanted:
+        parts.extend(np.array([*ids, separator], dtype=np.int32) for ids in encoded["input_ids"])
+        n_scored += sum(int(np.isin(part, special, invert=True).sum()) for part in parts[-len(batch) :])
+        if wanted is not None and n_scored >= wanted:
             break
-    return np.array(parts, dtype=np.int32)
+    return np.concatenate(parts)

@@ -87,7 +87,7 @@ def _noted(record: SaeRecord, note: str) -> SaeRecord:
 
 
 def open_sae(engine: sa.Engine, name: str) -> LoadedSae:
-    """Load an SAE by registered name, `name@width`, or path.
+    """Load an SAE by registered name, `name@width`, or path; a folder of a registered name is `./name`.
 
     Raises:
         SaeError: it can't be loaded, or its file has changed since it was registered.
@@ -100,11 +100,11 @@ def open_sae(engine: sa.Engine, name: str) -> LoadedSae:
 
 
 def _load_named(engine: sa.Engine, name: str) -> LoadedSae:
-    if Path(name).is_dir():
-        return load_sae(name)
     try:
         record = get_sae(engine, name)
     except NotFoundError as error:
+        if Path(name).is_dir():
+            return load_sae(name)
         raise SaeError(f"{name}: neither a registered SAE nor a folder; `hedgescope sae list` shows names") from error
     loaded = load_sae(record.source, name=record.name, widths=record.matryoshka_widths)
     now, then = loaded.record, record

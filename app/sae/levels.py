@@ -46,24 +46,31 @@ def find_widths(
 
 
 def _in_metadata(metadata: Mapping[str, Any]) -> tuple[Sequence[int] | None, WidthsSource | None]:
-    details = metadata.get("training_architecture_details") or {}
-    if details.get("matryoshka_widths"):
+    details = metadata.get("training_architecture_details")
+    if isinstance(details, Mapping) and details.get("matryoshka_widths"):
         return details["matryoshka_widths"], "metadata"
     if metadata.get("matryoshka_widths"):
         return metadata["matryoshka_widths"], "metadata"
     if metadata.get("group_sizes"):
-        return list(accumulate(metadata["group_sizes"])), "group_sizes"
+        sizes = _whole_numbers(metadata["group_sizes"], "Matryoshka group sizes in the metadata")
+        return list(accumulate(sizes)), "group_sizes"
     return None, None
 
 
 def _checked(widths: Sequence[int], d_sae: int, what: str) -> tuple[int, ...]:
-    values = [int(width) for width in widths]
+    values = _whole_numbers(widths, what)
     if any(width <= 0 for width in values) or any(b <= a for a, b in pairwise(values)):
         raise SaeError(f"{what} {values}: expected positive, strictly ascending numbers")
     if values[-1] > d_sae:
         raise SaeError(f"{what} {values}: the last one is larger than the SAE's {d_sae} latents")
     # SAELens adds the full width as the outermost level where it is missing; so do we.
     return tuple(values) if values[-1] == d_sae else (*values, d_sae)
+
+
+def _whole_numbers(values: Any, what: str) -> list[int]:
+    if not isinstance(values, list | tuple) or not all(isinstance(value, int) for value in values):
+        raise SaeError(f"{what} {values!r}: expected a list of whole numbers")
+    return list(values)
 
 
 def levels_of(widths: Sequence[int]) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 
 from app.errors import PreflightError, SaeError
 from app.hashing import file_checksum
@@ -22,6 +23,9 @@ from app.sae.levels import find_widths
 CONFIG_FILE = "cfg.json"
 WEIGHTS_FILE = "sae_weights.safetensors"
 SPARSIFY_WEIGHTS_FILE = "sae.safetensors"
+
+REASON_LENGTH = 300
+"""Characters kept of a library's message: torch lists every tensor that does not fit."""
 
 _UNSUPPORTED = {
     "abstopk": "its activations can be negative; co-firing is defined for positive ones only",
@@ -99,7 +103,7 @@ def load_sae(source: str, *, name: str | None = None, widths: Sequence[int] | No
     if problems:
         raise PreflightError(source, problems)
     where = str(path.resolve()) if path.is_dir() else source
-    return _loaded(module, checksum, config, where, name or path.name, widths, notes)
+    return _loaded(module, checksum, config, where, name or Path(where).name, widths, notes)
 
 
 def prefix(loaded: LoadedSae, width: int) -> LoadedSae:
@@ -133,27 +137,17 @@ def weight_problems(module: Any) -> tuple[list[str], list[str]]:
     notes: list[str] = []
     if module.cfg.architecture() in _UNSUPPORTED:
         problems.append(f"architecture {module.cfg.architecture()}: {_UNSUPPORTED[module.cfg.architecture()]}")
-    d_in, d_sae = int(module.cfg.d_in), int(module.cfg.d_sae)
-    expected = {
-        "W_enc": (d_in, d_sae),
-        "W_dec": (d_sae, d_in),
-        "b_enc": (d_sae,),
-        "b_dec": (d_in,),
-        "threshold": (d_sae,),
-    }
     for name, tensor in module.state_dict().items():
-        if name in expected and tuple(tensor.shape) != expected[name]:
-            problems.append(f"{name} has shape {list(tensor.shape)}; the configuration says {list(expected[name])}")
         if not tensor.is_floating_point():
             problems.append(f"{name} has dtype {tensor.dtype}; expected a floating-point one")
         elif n_bad := int((~torch.isfinite(tensor)).sum()):
             problems.append(f"{name} has {n_bad} values that are NaN or infinite; expected none")
     if not problems:
         n_zero = int((module.W_dec.norm(dim=1) == 0).sum())
-        if n_zero == d_sae:
+        if n_zero == len(module.W_dec):
             problems.append("all decoder rows are zero")
         elif n_zero:
-            notes.append(f"{n_zero} of {d_sae} decoder rows are zero: these latents count as dead")
+            notes.append(f"{n_zero} of {len(module.W_dec)} decoder rows are zero: these latents count as dead")
     return problems, notes
 
 
@@ -179,11 +173,36 @@ def _load_folder(folder: Path) -> tuple[Any, str, dict[str, Any]]:
     else:
         raise SaeError(f"{folder}: has no {WEIGHTS_FILE}; expected a folder as SAELens saves it")
     config = read_config(folder / CONFIG_FILE)
+    if problems := _shape_problems(weights, config):
+        raise PreflightError(str(folder), problems)
     try:
         module = SAE.load_from_disk(folder, device="cpu", dtype="float32", converter=converter)
     except Exception as error:
         raise SaeError(f"{folder}: SAELens can't load it ({_reason(error)})") from error
     return module, file_checksum(weights), config
+
+
+def _shape_problems(weights: Path, config: Mapping[str, Any]) -> list[str]:
+    """Tensors whose shape is not the configuration's, one line each; SAELens' message would name them all."""
+    try:
+        with safe_open(weights, framework="pt") as handle:
+            names = handle.keys()
+            shapes = {name: list(handle.get_slice(name).get_shape()) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise SaeError(f"{weights}: not a whole safetensors file ({_reason(error)}); fetch it again") from error
+    d_in, d_sae = config["d_in"], config.get("d_sae")
+    expected = {
+        "W_enc": [d_in, d_sae],
+        "W_dec": [d_sae, config.get("d_out", d_in)],
+        "b_enc": [d_sae],
+        "b_dec": [config.get("d_out", d_in)],
+        "threshold": [d_sae],
+    }
+    return [
+        f"{name} has shape {shapes[name]}; {CONFIG_FILE} says {shape}"
+        for name, shape in expected.items()
+        if name in shapes and None not in shape and shapes[name] != shape
+    ]
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -194,10 +213,12 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise SaeError(f"{path}: not JSON ({_reason(error)})") from error
-    if not isinstance(config, dict) or "d_in" not in config:
-        raise SaeError(f"{path}: has no d_in; expected an SAE configuration")
+    except OSError as error:
+        raise SaeError(f"{path}: can't be read ({error.strerror})") from error
+    except ValueError as error:
+        raise SaeError(f"{path}: not JSON ({_reason(error)}); expected an SAE configuration") from error
+    if not isinstance(config, dict) or not isinstance(config.get("d_in"), int):
+        raise SaeError(f"{path}: has no d_in, or none that is a number; expected an SAE configuration")
     return config
 
 
@@ -213,8 +234,9 @@ def _load_hub(source: str) -> tuple[Any, str, dict[str, Any]]:
 
 
 def _reason(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    """An error of a library in one line."""
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words[:REASON_LENGTH]}" if words else type(error).__name__
 
 
 def _loaded(

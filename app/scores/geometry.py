@@ -116,12 +116,13 @@ def c_dec(decoder: Floats) -> Floats:
 
     Source: *Sparse but Wrong*, arXiv 2508.16560. NaN for a single row.
     """
+    if len(decoder) < 2:
+        return np.full(len(decoder), np.nan, dtype=np.float32)
     total = np.zeros(len(decoder), dtype=np.float64)
     for start in range(0, len(decoder), BLOCK):
         total[start : start + BLOCK] = np.abs(decoder[start : start + BLOCK] @ decoder.T).sum(axis=1, dtype=np.float64)
     own = np.einsum("ij,ij->i", decoder, decoder, dtype=np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = (total - own) / np.float64(len(decoder) - 1)
+    mean = (total - own) / (len(decoder) - 1)
     # Float32 products of orthogonal rows can come out a rounding below zero, of equal rows above one.
     clipped: Floats = np.clip(mean, 0, 1).astype(np.float32)
     return clipped

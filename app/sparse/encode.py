@@ -46,9 +46,11 @@ def encode(loaded: LoadedSae, acts: torch.Tensor) -> EncodedBatch:
     value = latents[active].numpy()
     counts = np.bincount(token.numpy(), minlength=len(acts)).astype(np.int64)
     index = latent.numpy().astype(np.int32)
-    residual = _residual(loaded, acts, counts, index, value)
-    norms = module.W_dec.norm(dim=1).numpy()
-    return EncodedBatch(counts, index, value * norms[index], residual)
+    norms = module.W_dec.norm(dim=1).numpy()[index]
+    if getattr(module.cfg, "rescale_acts_by_decoder_norm", False):
+        # A TopK SAE of this kind has multiplied by the norm already, and divides by it to decode.
+        value = value / norms
+    return EncodedBatch(counts, index, value * norms, _residual(loaded, acts, counts, index, value))
 
 
 def _residual(
@@ -67,13 +69,15 @@ def _residual(
     decoder = module.W_dec.numpy()
     indptr = np.concatenate([[0], np.cumsum(counts)])
     sparse = sp.csr_matrix((value, latent, indptr), shape=(len(acts), len(decoder)))
+    prefixes = np.empty((len(loaded.whole_levels), *acts.shape), dtype=np.float32)
     reconstruction = np.broadcast_to(module.b_dec.numpy(), tuple(acts.shape)).copy()
-    residual = np.empty(len(loaded.whole_levels), dtype=np.float64)
     inner = 0
     for level, width in enumerate(loaded.whole_levels):
         group = sparse[:, inner:width] if len(loaded.whole_levels) > 1 else sparse
         reconstruction += group @ decoder[inner:width]
-        output = module.run_time_activation_norm_fn_out(torch.from_numpy(reconstruction))
-        residual[level] = float((acts - output).square().sum(dtype=torch.float64))
+        prefixes[level] = reconstruction
         inner = width
+    # All prefixes at once: SAELens forgets a token's scale once it is undone.
+    outputs = module.run_time_activation_norm_fn_out(torch.from_numpy(prefixes))
+    residual: NDArray[np.float64] = (acts - outputs).square().sum(dim=(1, 2), dtype=torch.float64).numpy()
     return residual

@@ -137,8 +137,8 @@ def _start_at_mean(trainer: Any, activations: CachedActivations, n_batches: int 
     """Set `b_dec` to the mean scaled activation.
 
     Activations of a language model have a large common mean. With `b_dec` at zero the few latents
-    that happen to point along it win every top-k at first, and most others die: 82 % of 4,096
-    latents within 0.3 million tokens.
+    that happen to point along it win every top-k at first, and most others fall silent: 82 % of
+    4,096 latents within 0.3 million tokens (k = 20).
     """
     trainer.activation_scaler.estimate_scaling_factor(
         d_in=trainer.sae.cfg.d_in, data_provider=activations, n_batches_for_norm_estimate=n_batches

@@ -83,11 +83,9 @@ class Plot:
 
 @dataclass(frozen=True)
 class FilterChip:
-    """One filter in force: what it says, the parameter it is, and the page without it."""
+    """One filter in force: what it says, and the page without it."""
 
     text: str
-    name: str
-    value: str
     without: str
 
 
@@ -155,7 +153,6 @@ class AxisChoice:
     unit: str
     definition: str
     log: bool
-    whole: bool
 
 
 @dataclass(frozen=True)

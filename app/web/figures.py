@@ -173,7 +173,8 @@ def decomposition(latent: LatentScores, rows: Sequence[PartnerRow]) -> Plot:
                 "yaxis": _axis("", type="category", categoryarray=names[::-1], categoryorder="array"),
                 "barmode": "overlay",
                 "showlegend": True,
-                "bargap": 0.3,
+                # A few bars stay as thin as many are.
+                "bargap": max(0.3, 1 - len(rows) / 8),
             },
         },
         table=DataTable(
@@ -324,7 +325,7 @@ def _axis(title: str, **rest: Any) -> dict[str, Any]:
 
 
 def _log_axis(title: str, edges: Sequence[float]) -> dict[str, Any]:
-    """A log axis over the edges; ticks at round numbers, at least the two ends where no power of ten lies within."""
+    """A log axis over the edges; ticks at round numbers."""
     low, high = (edges[0], edges[-1]) if edges else (0.1, 1.0)
     ticks = round_ticks(low, high)
     return _axis(
@@ -342,11 +343,15 @@ def _power_axis(title: str, edges: Sequence[float]) -> dict[str, Any]:
 
 
 def round_ticks(low: float, high: float) -> list[float]:
-    """Values 1, 2 or 5 times a power of ten in `[low, high]`; only powers of ten over more than two decades."""
+    """Values 1, 2 or 5 times a power of ten in `[low, high]`; only powers of ten over more than two decades.
+
+    Where fewer than two lie within, the ends.
+    """
     steps = (1,) if high / low > 100 else (1, 2, 5)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     values = (float(f"{step}e{power}") for power in powers for step in steps)
-    return [value for value in values if low <= value <= high]
+    ticks = [value for value in values if low <= value <= high]
+    return ticks if len(ticks) > 1 else [float(f"{low:.3g}"), float(f"{high:.3g}")]
 
 
 def _span(edges: tuple[float, float]) -> str:

@@ -1,6 +1,6 @@
 // Colours of plots in the current theme. Text and grid come from the style sheet.
 
-import { isDark } from "./theme.js";
+import { isDark } from "./theme-state.js";
 
 const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b"];
 

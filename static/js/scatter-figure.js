@@ -108,7 +108,7 @@ export function scatterTraces(rows, columns, view, axes, narrowScreen) {
 
 function axisLayout(axis, range) {
   const layout = { title: { text: axis.unit ? `${axis.title} (${axis.unit})` : axis.title }, automargin: true };
-  if (axis.log) Object.assign(layout, { type: "log", dtick: 1, exponentformat: "power" });
+  if (axis.log) Object.assign(layout, { type: "log", exponentformat: "power" });
   if (range) layout.range = axis.log ? range.map(Math.log10) : range;
   return layout;
 }

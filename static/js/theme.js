@@ -1,11 +1,8 @@
-// The theme button. Plots listen for the `themechange` event.
+// The theme button. Plots listen for the `themechange` event of the document element.
+
+import { isDark } from "./theme-state.js";
 
 const root = document.documentElement;
-const system = matchMedia("(prefers-color-scheme: dark)");
-
-export function isDark() {
-  return root.dataset.theme ? root.dataset.theme === "dark" : system.matches;
-}
 
 function announce() {
   const button = document.getElementById("theme");
@@ -27,5 +24,5 @@ function toggle() {
 }
 
 document.getElementById("theme")?.addEventListener("click", toggle);
-system.addEventListener("change", announce);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", announce);
 announce();

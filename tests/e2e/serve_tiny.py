@@ -15,20 +15,22 @@ from app.store.write import register_sae, write_comparison
 from app.web.main import create_app
 from tests.builders import make_bundle, make_sae_record
 
+PORT = 8100
+
 
 def tiny_app(folder: Path) -> FastAPI:
-    """The application over a fresh database with a small and a larger comparison."""
-    url = f"sqlite:///{folder / 'hedgescope.db'}"
-    upgrade(url)
-    engine = make_engine(url)
+    """The application over a fresh database with a small comparison, `tiny`, and a larger one, `wide`."""
+    settings = Settings(data_dir=folder)
+    upgrade(settings.resolved_database_url)
+    engine = make_engine(settings.resolved_database_url)
     write_comparison(engine, make_bundle())
-    write_comparison(engine, make_bundle(name="wide", seed=1, n_narrow=160, n_reference=400, widths=(50, 150, 400), n_rows=40))
+    wide = make_bundle(name="wide", seed=1, n_narrow=160, n_reference=400, widths=(50, 150, 400), n_rows=30)
+    write_comparison(engine, wide)
     register_sae(engine, make_sae_record())
     register_sae(engine, make_sae_record("tiny-matryoshka", d_sae=60, widths=(12, 60)))
-    return create_app(Settings(data_dir=folder), engine)
+    return create_app(settings, engine)
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        port = int(sys.argv[1]) if len(sys.argv) > 1 else 8100
-        uvicorn.run(tiny_app(Path(folder)), port=port, log_level="warning")
+    with tempfile.TemporaryDirectory() as data:
+        uvicorn.run(tiny_app(Path(data)), port=int(sys.argv[1]) if len(sys.argv) > 1 else PORT, log_level="warning")

@@ -19,6 +19,7 @@ from app.store import read
 from app.web import links
 from app.web.caching import checked, immutable
 from app.web.contexts import Crumb, Frame
+from app.web.pages.params import FRAME
 from app.web.pages.templating import render
 
 if TYPE_CHECKING:
@@ -41,15 +42,20 @@ class Visit:
         return self.summary.slug
 
 
-def page(router: APIRouter, path: str, twin: str | None = None) -> Callable[[Handler], Handler]:
-    """Registers a handler for a page and for its twin, `path.json` unless named otherwise."""
+def serve(router: APIRouter, *paths: str) -> Callable[[Handler], Handler]:
+    """Registers a handler for GET and HEAD of these paths, outside the API's description."""
 
     def register(handler: Handler) -> Handler:
-        for one in (twin or f"{path}.json", path):
-            router.add_api_route(one, handler, methods=["GET", "HEAD"], include_in_schema=False)
+        for path in paths:
+            router.add_api_route(path, handler, methods=["GET", "HEAD"], include_in_schema=False)
         return handler
 
     return register
+
+
+def page(router: APIRouter, path: str, twin: str | None = None) -> Callable[[Handler], Handler]:
+    """Registers a handler for a page and for its twin, `path.json` unless named otherwise."""
+    return serve(router, twin or f"{path}.json", path)
 
 
 def answer(request: Request, template: str, context: DataclassInstance) -> Response:
@@ -95,7 +101,7 @@ def make_frame(
 ) -> Frame:
     """What every page has, for the page and its twin alike."""
     path = quote(_path(request).removesuffix(".json"))
-    query = [pair for pair in request.query_params.multi_items() if pair[0] != "embed"]
+    query = [pair for pair in request.query_params.multi_items() if pair[0] not in FRAME]
     return Frame(
         title=title,
         description=description,

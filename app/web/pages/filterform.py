@@ -52,7 +52,7 @@ def other_filters(side: Side, filters: Pairs) -> Pairs:
 def chips(filters: Pairs, url_of: Callable[[Pairs], str]) -> tuple[FilterChip, ...]:
     """The filters in force, each with the page's URL without it."""
     return tuple(
-        FilterChip(in_words(name, value), name, value, url_of((*filters[:place], *filters[place + 1 :])))
+        FilterChip(in_words(name, value), url_of((*filters[:place], *filters[place + 1 :])))
         for place, (name, value) in enumerate(filters)
     )
 

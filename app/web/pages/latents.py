@@ -21,7 +21,7 @@ from app.store.page import LatentQuery
 from app.web import links
 from app.web.contexts import Column, FilterForm, LatentsContext
 from app.web.deps import EngineDep, SettingsDep
-from app.web.pages.answers import Visit, comparison_answer, comparison_frame, comparison_page, page
+from app.web.pages.answers import Visit, comparison_answer, comparison_frame, comparison_page, page, serve
 from app.web.pages.filterform import chips, filter_fields, other_filters
 from app.web.pages.params import SIDES, Pairs, Params, read_params
 
@@ -108,13 +108,13 @@ def latents(request: Request, engine: EngineDep, settings: SettingsDep, slug: st
     return comparison_page(request, engine, slug, "latents.html", lambda visit: build(visit, settings.page_size_max))
 
 
-@router.get("/c/{slug}/latents.csv", include_in_schema=False)
+@serve(router, "/c/{slug}/latents.csv")
 def latents_csv(request: Request, engine: EngineDep, slug: str) -> Response:
     """All latents of the filtered view as CSV: a head, then one row each; an undefined value is empty."""
     return comparison_answer(request, engine, slug, lambda visit: _file(visit, "csv", "text/csv", _csv_lines))
 
 
-@router.get("/c/{slug}/latents.ndjson", include_in_schema=False)
+@serve(router, "/c/{slug}/latents.ndjson")
 def latents_ndjson(request: Request, engine: EngineDep, slug: str) -> Response:
     """All latents of the filtered view, one JSON object a line, reasons included."""
     return comparison_answer(

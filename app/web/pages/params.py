@@ -13,6 +13,8 @@ from app.store.filters import Filter, parse_filters
 
 SIDES: tuple[Side, ...] = ("narrow", "reference")
 HIGHLIGHTS = ("both", "latent", "partner")
+FRAME = ("embed", "theme")
+"""Parameters that any page takes: without header and footer; light or dark, whatever the system says."""
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -23,7 +25,7 @@ class Params:
 
     Attributes:
         own: those that are not filters; a repeated one counts the last time.
-        filters: `(field__op, value)` as written, in order.
+        filters: `(field__op, value)` in order, each once and written in one way: `0.5`, not `5e-1`.
         parsed: the same as conditions.
     """
 
@@ -61,8 +63,8 @@ def read_params(request: Request, own: Collection[str]) -> Params:
         QueryError: an unknown parameter, or a filter that makes no sense.
     """
     given = request.query_params.multi_items()
-    filters = tuple(pair for pair in given if pair[0] not in own and pair[0] != "embed")
-    return Params(dict(pair for pair in given if pair[0] in own), filters, parse_filters(filters))
+    parsed = parse_filters(pair for pair in given if pair[0] not in own and pair[0] not in FRAME)
+    return Params(dict(pair for pair in given if pair[0] in own), tuple(map(as_parameter, parsed)), parsed)
 
 
 def no_params(request: Request, own: Collection[str] = ()) -> Params:
@@ -72,6 +74,21 @@ def no_params(request: Request, own: Collection[str] = ()) -> Params:
         QueryError: an unknown parameter.
     """
     for name in request.query_params:
-        if name not in own and name != "embed":
-            raise QueryError(f"unknown parameter {name!r}", parameter=name, valid=(*own, "embed"))
+        if name not in own and name not in FRAME:
+            raise QueryError(f"unknown parameter {name!r}", parameter=name, valid=(*own, *FRAME))
     return Params(dict(request.query_params), (), ())
+
+
+def as_parameter(condition: Filter) -> tuple[str, str]:
+    """A filter as a parameter, the way links have it; browsers and this program read its value alike."""
+    name = condition.field if condition.op == "eq" else f"{condition.field}__{condition.op}"
+    value = condition.value
+    if isinstance(value, tuple):
+        return name, ",".join(map(_as_text, value))
+    return name, _as_text(value)
+
+
+def _as_text(value: int | float | str) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)

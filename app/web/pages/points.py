@@ -12,13 +12,13 @@ from app.errors import QueryError
 from app.store import read
 from app.web import show
 from app.web.deps import EngineDep
-from app.web.pages.answers import Visit, comparison_answer
+from app.web.pages.answers import Visit, comparison_answer, serve
 from app.web.pages.params import no_params
 
 router = APIRouter()
 
 
-@router.get("/c/{slug}/points.json", include_in_schema=False)
+@serve(router, "/c/{slug}/points.json")
 def points(request: Request, engine: EngineDep, slug: str) -> Response:
     """Columns `fields` (names with commas) of one SAE's latents, ordered by index; labels fit to be shown."""
     return comparison_answer(request, engine, slug, build)

@@ -1,0 +1,24 @@
+"""Runs the command line in a process of its own that other processes can kill."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+import sae_lens  # noqa: F401  (imported once, in the server that the processes are forked from)
+
+from app.cli import main
+from app.pipeline import compare
+from app.sparse.shards import plan_shards
+
+
+def hedgescope(arguments: list[str], folder: Path) -> None:
+    """One command with its data in a folder, output in files there, and one row a shard."""
+    os.environ["HEDGESCOPE_DATA_DIR"] = str(folder)
+    for descriptor, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    compare.plan_shards = partial(plan_shards, rows_per_shard=1)  # type: ignore[attr-defined]
+    sys.argv = ["hedgescope", *arguments]
+    main()

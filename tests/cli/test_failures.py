@@ -1,0 +1,258 @@
+"""What can't be done is said in one clear line, with the right exit code, and nothing is stored."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from app.errors import SaeError
+from app.store.read import list_comparisons, list_saes
+from tests.cli.conftest import Terminal
+from tests.pipeline.world import World, save_activations
+from tests.saes import edit_weights, save_sae
+
+Arguments = Callable[[World, Path], list[str]]
+
+
+def compare(world: World, **changes: str | None) -> list[str]:
+    """`compare` on the tiny world; a value of None leaves an option out."""
+    options: dict[str, str | None] = {
+        "narrow": str(world.narrow),
+        "reference": str(world.reference),
+        "activations": str(world.file),
+        **changes,
+    }
+    return ["compare", *(word for name, value in options.items() if value is not None for word in (f"--{name}", value))]
+
+
+def truncated(source: Path, target: Path) -> Path:
+    """The first half of a file."""
+    content = source.read_bytes()
+    target.write_bytes(content[: len(content) // 2])
+    return target
+
+
+def truncated_sae(world: World, folder: Path) -> str:
+    shutil.copytree(world.narrow, folder / "cut")
+    truncated(world.narrow / "sae_weights.safetensors", folder / "cut" / "sae_weights.safetensors")
+    return str(folder / "cut")
+
+
+def wide_sae(folder: Path) -> str:
+    return str(save_sae(folder / "wide", "jumprelu", d_in=20))
+
+
+def sae_with_nan(folder: Path) -> str:
+    def spoil(tensors: dict[str, torch.Tensor]) -> None:
+        tensors["W_enc"][0] = float("nan")
+
+    edit_weights(save_sae(folder / "nan", "jumprelu"), spoil)
+    return str(folder / "nan")
+
+
+def activations_with_nan(world: World, folder: Path) -> str:
+    acts = world.acts.copy()
+    acts[300, 2] = np.inf
+    return str(save_activations(folder / "nan.safetensors", acts))
+
+
+def text_file(folder: Path, content: str) -> str:
+    (folder / "text.txt").write_text(content)
+    return str(folder / "text.txt")
+
+
+FAILURES: dict[str, tuple[Arguments, str]] = {
+    "missing SAE folder": (
+        lambda world, folder: compare(world, narrow=str(folder / "missing")),
+        "missing: neither a registered SAE nor a folder; `hedgescope sae list` shows names",
+    ),
+    "unknown name": (
+        lambda world, folder: compare(world, reference="nobody@512"),
+        "nobody: neither a registered SAE nor a folder",
+    ),
+    "folder without an SAE": (
+        lambda world, folder: compare(world, narrow=str(folder)),
+        "has no cfg.json",
+    ),
+    "truncated SAE": (
+        lambda world, folder: compare(world, narrow=truncated_sae(world, folder)),
+        "cut/sae_weights.safetensors: not a whole safetensors file",
+    ),
+    "wrong d_in": (
+        lambda world, folder: compare(world, narrow=wide_sae(folder)),
+        "reads activations of width 20, but these have width 16",
+    ),
+    "NaN weights": (
+        lambda world, folder: compare(world, reference=sae_with_nan(folder)),
+        "nan: W_enc has 24 values that are NaN or infinite",
+    ),
+    "no such prefix": (
+        lambda world, folder: compare(world, narrow=f"{world.reference}@5"),
+        "reference@5: it has prefixes of width 4, 12, 24",
+    ),
+    "truncated activations": (
+        lambda world, folder: compare(world, activations=str(truncated(world.file, folder / "cut.safetensors"))),
+        "not a readable safetensors file",
+    ),
+    "missing activations": (
+        lambda world, folder: compare(world, activations=str(folder / "missing")),
+        "no such file",
+    ),
+    "NaN in activations": (
+        lambda world, folder: compare(world, activations=activations_with_nan(world, folder)),
+        "NaN or infinite activations in rows",
+    ),
+    "empty text": (
+        lambda world, folder: compare(world, activations=None, text=text_file(folder, " \n\n")),
+        "found no text in it",
+    ),
+    "no such text": (
+        lambda world, folder: compare(world, activations=None, text=str(folder / "missing.txt")),
+        "no such file",
+    ),
+    "no such model": (
+        lambda world, folder: compare(world, activations=None, text=text_file(folder, "a"), model="/no/model"),
+        "/no/model: no such folder",
+    ),
+    "activations and model": (
+        lambda world, folder: compare(world, model="SmolLM2-135M-Instruct"),
+        "--activations stands instead of --model and --text",
+    ),
+    "activations and text": (
+        lambda world, folder: compare(world, text="a.txt"),
+        "--activations stands instead of --model and --text",
+    ),
+    "bad name": (
+        lambda world, folder: compare(world, name="Not a name"),
+        "name 'Not a name': expected lower-case letters",
+    ),
+    "missing folder to add": (
+        lambda world, folder: ["sae", "add", str(folder / "missing")],
+        "no such folder",
+    ),
+    "NaN weights to add": (
+        lambda world, folder: ["sae", "add", sae_with_nan(folder)],
+        "nan: W_enc has 24 values that are NaN or infinite",
+    ),
+    "bad widths": (
+        lambda world, folder: ["sae", "add", str(world.narrow), "--matryoshka-widths", "4,x,24"],
+        "widths '4,x,24': expected numbers separated by commas",
+    ),
+    "widths that are no decimal numbers": (
+        lambda world, folder: ["sae", "add", str(world.narrow), "--matryoshka-widths", "4,²"],
+        "expected numbers separated by commas",
+    ),
+    "widths out of order": (
+        lambda world, folder: ["sae", "add", str(world.narrow), "--matryoshka-widths", "4,2"],
+        "expected positive, strictly ascending numbers",
+    ),
+    "widths against the file": (
+        lambda world, folder: ["sae", "add", str(world.reference), "--matryoshka-widths", "3,24"],
+        "but the file says [4, 12, 24]",
+    ),
+    "unknown SAE to show": (lambda world, folder: ["sae", "show", "nobody"], "no SAE 'nobody'"),
+    "unknown SAE to remove": (lambda world, folder: ["sae", "remove", "nobody"], "no SAE 'nobody'"),
+    "unknown architecture to train": (
+        lambda world, folder: ["train", "--out", str(folder / "new"), "--architecture", "relu"],
+        "expected batchtopk or matryoshka-batchtopk",
+    ),
+    "widths for a plain SAE": (
+        lambda world, folder: ["train", "--out", str(folder / "new"), "--widths", "4,8"],
+        "--widths belongs to matryoshka-batchtopk",
+    ),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_one_line_says_what_is_wrong(failure: str, world: World, terminal: Terminal, tmp_path: Path) -> None:
+    arguments, message = FAILURES[failure]
+    result = terminal.run(*arguments(world, tmp_path))
+    assert result.code == 1
+    assert result.out == ""
+    errors = [line for line in result.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert result.err.splitlines()[-1] == errors[0]
+    assert "Traceback" not in result.err
+    engine = terminal.engine()
+    assert list_comparisons(engine) == []
+    assert list_saes(engine) == []
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compare", "--narrow", "a"],
+        ["compare", "--narrow", "a", "--reference", "b", "--nonsense"],
+        ["compare", "--narrow", "a", "--reference", "b", "--tokens", "0"],
+        ["compare", "--narrow", "a", "--reference", "b", "--tokens", "many"],
+        ["nonsense"],
+        ["sae"],
+        ["sae", "add"],
+        ["serve", "--port", "http"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str], terminal: Terminal) -> None:
+    result = terminal.run(*arguments)
+    assert result.code == 2
+    assert "Traceback" not in result.err
+    assert not terminal.data_dir.exists()
+
+
+@pytest.mark.parametrize("command", [["serve"], ["demo"]])
+def test_a_taken_port_is_said_before_any_work(command: list[str], terminal: Terminal) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = terminal.run(*command, "--port", str(port))
+    assert result.code == 1
+    assert f"can't serve on 127.0.0.1:{port}" in result.err
+    assert "choose another with --port" in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("HEDGESCOPE_PORT", "http", "HEDGESCOPE_PORT is 'http'"),
+        ("HEDGESCOPE_DATABASE_URL", "nonsense", "the database URL can't be used"),
+        ("HEDGESCOPE_LOG_LEVEL", "loud", "HEDGESCOPE_LOG_LEVEL is 'loud'"),
+    ],
+)
+def test_bad_settings(name: str, value: str, message: str, terminal: Terminal) -> None:
+    terminal.set(name, value)
+    result = terminal.run("sae", "list")
+    assert result.code == 1
+    assert len(result.err.splitlines()) == 1
+    assert message in result.err
+    assert "Traceback" not in result.err
+
+
+def test_debug_shows_where_it_failed(terminal: Terminal) -> None:
+    with pytest.raises(SaeError, match="no such folder"):
+        terminal.run("--debug", "sae", "add", "/no/such/folder")
+
+
+def test_a_changed_sae_is_noticed(world: World, terminal: Terminal, tmp_path: Path) -> None:
+    """Weights or configuration changed since it was registered: shards of the old one must not be taken for it."""
+    shutil.copytree(world.narrow, tmp_path / "mine")
+    assert terminal.run("sae", "add", str(tmp_path / "mine"), "--no-sample").code == 0
+    config = tmp_path / "mine" / "cfg.json"
+    before = config.read_text()
+    config.write_text(before.replace('"apply_b_dec_to_input": true', '"apply_b_dec_to_input": false'))
+    assert config.read_text() != before
+    result = terminal.run(*compare(world, narrow="mine"))
+    assert "the configuration in" in result.err
+    config.write_text(before)
+    edit_weights(tmp_path / "mine", lambda tensors: tensors.update(b_enc=tensors["b_enc"] + 1))
+    result = terminal.run(*compare(world, narrow="mine"))
+    assert "the weights in" in result.err
+    assert result.code == 1

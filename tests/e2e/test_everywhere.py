@@ -1,0 +1,90 @@
+"""Every page, at the width of a phone and without JavaScript."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+
+from tests.e2e.conftest import OpenTab, wait_until_drawn
+
+PHONE = {"width": 390, "height": 844}
+
+
+def paths_of(slug: str) -> list[str]:
+    below = [
+        "",
+        "/latents?columns=all",
+        "/narrow/0",
+        "/narrow/5",
+        "/reference/2",
+        "/pairs/0/0",
+        "/pairs/1/40",
+        "/levels",
+    ]
+    return ["/", "/saes", "/about", "/nowhere", *(f"/c/{slug}{path}" for path in below)]
+
+
+def overflow(page: Page) -> int:
+    """Pixels that the page is wider than the screen."""
+    width: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return width
+
+
+def test_no_page_is_wider_than_a_phone(open_tab: OpenTab, slugs: dict[str, str], complaints: list[str]) -> None:
+    page = open_tab("about:blank", viewport=PHONE)
+    for path in paths_of(slugs["tiny"]):
+        page.goto(path)
+        wait_until_drawn(page)
+        assert overflow(page) == 0, path
+    # The error page is itself an error to the console.
+    assert [text for text in complaints if "404" not in text] == []
+    complaints.clear()
+
+
+def test_pages_are_whole_without_javascript(open_tab: OpenTab, slugs: dict[str, str]) -> None:
+    slug = slugs["tiny"]
+    page = open_tab(f"/c/{slug}", java_script_enabled=False)
+    assert page.locator("table.top tbody tr").count() == 10
+    assert "needs JavaScript" in page.locator("#scatter").inner_text()
+    page.locator(".filters summary").click()
+    page.fill("input[name=hedging_score__gte]", "0.5")
+    page.get_by_role("button", name="Apply").click()
+    assert "hedging_score__gte=0.5" in page.url
+    assert "density" not in page.url
+    page.goto(f"/c/{slug}/latents")
+    page.locator("select[name=diagnosis]").select_option("hedged")
+    page.get_by_role("button", name="Filter").click()
+    badges = page.locator("td.diagnosis").all_inner_texts()
+    assert badges
+    assert set(badges) == {"hedged"}
+    page.locator("a.index").first.click()
+    assert page.locator("li.context").count() > 3
+
+
+def test_contexts_can_show_one_latent_or_the_other(open_tab: OpenTab, slugs: dict[str, str]) -> None:
+    page = open_tab(f"/c/{slugs['tiny']}/narrow/0")
+    token = page.locator(".tok.centre").first
+    style = "(token) => [getComputedStyle(token).backgroundColor, getComputedStyle(token).boxShadow]"
+    background, shadow = token.evaluate(style)
+    page.get_by_label("reference 0 (main partner)").check()
+    hidden, _ = token.evaluate(style)
+    assert hidden == "rgba(0, 0, 0, 0)" != background
+    page.get_by_label("narrow 0", exact=True).check()
+    assert token.evaluate(style) == [background, "none"]
+    assert shadow != "none"
+    assert page.url.endswith("?highlight=latent")
+
+
+def test_the_page_works_by_keyboard(open_tab: OpenTab, slugs: dict[str, str]) -> None:
+    page = open_tab(f"/c/{slugs['tiny']}/latents")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#main")
+
+
+def test_an_embedded_page_opens_links_outside(open_tab: OpenTab, slugs: dict[str, str]) -> None:
+    page = open_tab(f"/c/{slugs['tiny']}/narrow/0?embed=1")
+    wait_until_drawn(page)
+    with page.context.expect_page() as opened:
+        page.locator("table.partners tbody a").first.click()
+    assert "/reference/" in opened.value.url

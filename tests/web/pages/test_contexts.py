@@ -1,0 +1,97 @@
+"""Templates use every field of their context, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+import pytest
+from jinja2 import UndefinedError, meta, nodes
+
+from app.web import contexts
+from app.web.pages.templating import environment, render
+
+TEMPLATES = {
+    "home.html": contexts.HomeContext,
+    "overview.html": contexts.OverviewContext,
+    "latents.html": contexts.LatentsContext,
+    "latent.html": contexts.LatentContext,
+    "pair.html": contexts.PairContext,
+    "levels.html": contexts.LevelsContext,
+    "saes.html": contexts.SaesContext,
+    "about.html": contexts.AboutContext,
+}
+PARTS = (
+    contexts.Frame,
+    contexts.Crumb,
+    contexts.Plot,
+    contexts.DataTable,
+    contexts.FilterChip,
+    contexts.FilterField,
+    contexts.FilterForm,
+    contexts.ShownToken,
+    contexts.ShownContext,
+    contexts.ContextGroup,
+    contexts.ComparisonRow,
+    contexts.TopLatent,
+    contexts.Column,
+    contexts.NearLatent,
+    contexts.Steps,
+    contexts.PartnerRow,
+    contexts.FiringTable,
+    contexts.SpecGroup,
+)
+
+
+def trees(name: str) -> Iterator[nodes.Template]:
+    """A template and those it extends; macros have their own arguments."""
+    loader = environment().loader
+    assert loader is not None
+    tree = environment().parse(loader.get_source(environment(), name)[0])
+    yield tree
+    for parent in tree.find_all(nodes.Extends):
+        yield from trees(parent.template.as_const())
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_template_uses_exactly_the_fields_of_its_context(name: str) -> None:
+    found = list(trees(name))
+    undeclared = {variable for tree in found for variable in meta.find_undeclared_variables(tree)}
+    macros = {macro for tree in found for node in tree.find_all(nodes.FromImport) for macro in node.names}
+    macros |= {macro.name for tree in found for macro in tree.find_all(nodes.Macro)}
+    assert undeclared - macros - set(environment().globals) == {field.name for field in fields(TEMPLATES[name])}
+
+
+def test_every_page_template_is_listed() -> None:
+    pages = {name for name in environment().list_templates() if not name.startswith("_")}
+    assert pages == set(TEMPLATES) | {"layout.html", "page.html", "error.html"}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_field_of_a_part_is_shown_somewhere(part: type) -> None:
+    read = set()
+    for name in environment().list_templates():
+        for tree in trees(name):
+            read |= {node.attr for node in tree.find_all(nodes.Getattr)}
+    assert {field.name for field in fields(part)} - read == set()
+
+
+def test_templates_hold_no_script() -> None:
+    for name in environment().list_templates():
+        assert environment().loader is not None
+        source = environment().loader.get_source(environment(), name)[0]  # type: ignore[union-attr]
+        assert "javascript:" not in source
+        assert " style=" not in source
+        assert "| safe" not in source
+
+
+def test_a_missing_variable_is_an_error() -> None:
+    with pytest.raises(UndefinedError, match="status"):
+        render("error.html", title="x", detail="y", valid=())
+
+
+def test_an_error_page_escapes_and_lists(client: object) -> None:
+    text = render("error.html", status=400, title="<b>", detail="found '<i>'", valid=("a<", "b"))
+    assert "&lt;b&gt;" in text
+    assert "found &#39;&lt;i&gt;&#39;" in text
+    assert "<code>a&lt;</code>" in text

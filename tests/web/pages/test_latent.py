@@ -1,0 +1,157 @@
+"""One latent's page: what it shows of contexts and partners, and where it leads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
+
+from app.records import ComparisonBundle, LatentScores
+from app.settings import Settings
+from app.store.filters import parse_filters
+from app.store.page import LatentQuery, latents_page
+from app.store.session import make_engine, upgrade
+from app.store.write import write_comparison
+from app.web.main import create_app
+from app.web.pages.near import before_and_after
+from tests.builders import make_bundle
+from tests.web.pages.markup import Document
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, str]]:
+    """A comparison made from activations alone: no model, no tokens, no logit weights, no explained variance."""
+    whole = make_bundle(name="bare", n_narrow=6, n_reference=12, widths=(4, 12))
+    summary = replace(
+        whole.summary,
+        model_name=None,
+        hook_name=None,
+        narrow=replace(whole.summary.narrow, explained_variance=None),
+        score_quantiles={},
+    )
+    details = tuple(replace(detail, logit_weights=None) for detail in whole.details)
+    latents = tuple(replace(latent, label="") for latent in whole.latents)
+    settings = Settings(data_dir=tmp_path_factory.mktemp("bare"))
+    upgrade(settings.resolved_database_url)
+    engine = make_engine(settings.resolved_database_url)
+    write_comparison(engine, replace(whole, summary=summary, details=details, latents=latents, text_rows=()))
+    with TestClient(create_app(settings, engine)) as client:
+        yield client, summary.slug
+    engine.dispose()
+
+
+def test_contexts_have_tokens_with_both_activations(client: TestClient, slug: str) -> None:
+    context = client.get(f"/c/{slug}/narrow/0.json").json()
+    other = context["other_latent"]
+    page = Document(client.get(f"/c/{slug}/narrow/0").text)
+    first = context["groups"][0]["contexts"][0]
+    centre = next(token for token in first["tokens"] if token["centre"])
+    assert (centre["strength"], centre["activation"]) == (10, first["activation"])
+    shown = page.all("span", "tok", "centre")[0]
+    assert {"a10", f"b{centre['other_strength']}"} <= set(shown.classes)
+    assert shown.attributes["title"].startswith(f"narrow 0: {first['activation']:.3f} · reference {other['index']}: ")
+
+
+def test_tokens_read_as_the_text(client: TestClient, slug: str, bundle: ComparisonBundle) -> None:
+    rows = {row.row: row.tokens for row in bundle.text_rows}
+    stored = next(detail for detail in bundle.details if (detail.sae, detail.index) == ("narrow", 0)).contexts
+    shown = [c for group in client.get(f"/c/{slug}/narrow/0.json").json()["groups"] for c in group["contexts"]]
+    assert len(shown) == len(stored)
+    for context, original in zip(shown, stored, strict=True):
+        end = original.start + len(original.activations)
+        assert [token["text"] for token in context["tokens"]] == list(rows[original.row][original.start : end])
+
+
+def test_spaces_and_line_breaks_are_kept_in_the_page(client: TestClient, slug: str) -> None:
+    text = "".join(client.get(f"/c/{slug}/narrow/{index}").text for index in range(4))
+    assert '<span class="mark" title="line break">↵</span>\n' in text
+    assert "> naïve<" in text
+
+
+def test_contexts_are_grouped_strongest_first(client: TestClient, slug: str) -> None:
+    groups = client.get(f"/c/{slug}/narrow/0.json").json()["groups"]
+    assert [group["kind"] for group in groups] == ["top", "q5", "q4", "q3", "q2", "q1"]
+
+
+@pytest.mark.parametrize(("choice", "checked"), [("", "both"), ("?highlight=latent", "latent")])
+def test_the_highlight_is_in_the_url(client: TestClient, slug: str, choice: str, checked: str) -> None:
+    page = Document(client.get(f"/c/{slug}/narrow/0{choice}").text)
+    (button,) = [e for e in page.all("input") if "checked" in e.attributes]
+    assert button.attributes["value"] == checked
+
+
+def test_partners_of_a_reference_latent_are_narrow_ones(
+    client: TestClient, slug: str, bundle: ComparisonBundle
+) -> None:
+    expected = sorted((p for p in bundle.partners if p.index == 2), key=lambda p: (-p.share, p.narrow_index))
+    context = client.get(f"/c/{slug}/reference/2.json").json()
+    assert [row["index"] for row in context["partners"]] == [p.narrow_index for p in expected]
+    page = Document(client.get(f"/c/{slug}/reference/2").text)
+    pairs = [href for href in page.hrefs() if "/pairs/" in href]
+    assert pairs == [f"/c/{slug}/pairs/{p.narrow_index}/2" for p in expected]
+
+
+def test_neighbours_have_their_own_labels(client: TestClient, slug: str, bundle: ComparisonBundle) -> None:
+    labels = {(latent.sae, latent.index): latent.label for latent in bundle.latents}
+    context = client.get(f"/c/{slug}/narrow/2.json").json()
+    for near in (*context["same_sae"], *context["other_sae"]):
+        assert near["label"] == labels[near["sae"], near["index"]]
+    stored = next(detail for detail in bundle.details if (detail.sae, detail.index) == ("narrow", 2))
+    assert [near["index"] for near in context["other_sae"]] == [n.index for n in stored.other_sae]
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_a_comparison_without_model_and_text_has_pages(bare: tuple[TestClient, str], index: int) -> None:
+    client, slug = bare
+    for side in ("narrow", "reference"):
+        page = Document(client.get(f"/c/{slug}/{side}/{index}").text)
+        assert "made without a model" in page.one("main").text
+    context = client.get(f"/c/{slug}/narrow/{index}.json").json()
+    assert not any(c["tokens"] for group in context["groups"] for c in group["contexts"])
+
+
+@pytest.mark.parametrize("path", ["/", "/c/{slug}", "/c/{slug}/levels", "/c/{slug}/latents", "/c/{slug}/pairs/0/0"])
+def test_a_comparison_without_model_says_so(bare: tuple[TestClient, str], path: str) -> None:
+    client, slug = bare
+    answer = client.get(path.format(slug=slug))
+    assert answer.status_code == 200
+    Document(answer.text)
+    assert "None" not in answer.text
+
+
+ORDERS = ["-hedging_score", "hedging_score", "index", "-index", "level", "diagnosis", "-n_hedged_partners", "-density"]
+FILTERS = [(), (("hedging_score__gte", "0.4"),), (("diagnosis__ne", "clean"), ("n_firings__gt", "0"))]
+
+
+@pytest.mark.parametrize("sort", ORDERS)
+@pytest.mark.parametrize("filters", FILTERS)
+def test_steps_follow_the_table(
+    site: tuple[Settings, Engine], slug: str, sort: str, filters: tuple[tuple[str, str], ...]
+) -> None:
+    engine = site[1]
+    query = LatentQuery("narrow", sort, parse_filters(filters), limit=1000)
+    order: list[LatentScores] = latents_page(engine, slug, query).items
+    places = [latent.index for latent in order]
+    assert len(places) > 3
+    for place, latent in enumerate(order):
+        before = places[place - 1] if place else None
+        after = places[place + 1] if place + 1 < len(places) else None
+        assert before_and_after(engine, slug, latent, query) == (before, after), latent.index
+
+
+def test_steps_are_on_the_page(client: TestClient, slug: str) -> None:
+    page = Document(client.get(f"/c/{slug}/narrow/8?sort=-density&diagnosis=hedged").text)
+    by_index, by_density = page.all("nav", "steps")
+    assert "by index" in by_index.text
+    assert "by density, highest first; Diagnosis is hedged" in by_density.text
+    assert len(Document(client.get(f"/c/{slug}/narrow/8").text).all("nav", "steps")) == 1
+
+
+def test_the_first_and_the_last_have_one_step(client: TestClient, slug: str) -> None:
+    steps = client.get(f"/c/{slug}/narrow/0.json").json()["steps"][0]
+    assert (steps["previous"], steps["next"]) == (None, 1)
+    steps = client.get(f"/c/{slug}/reference/59.json").json()["steps"][0]
+    assert (steps["previous"], steps["next"]) == (58, None)

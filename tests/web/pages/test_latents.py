@@ -1,0 +1,129 @@
+"""The table of latents: order, filters, columns, pages, files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+import pytest
+from starlette.testclient import TestClient
+
+from app.catalogue import LATENT_SPECS
+from app.records import ComparisonBundle, LatentScores
+from tests.web.pages.markup import Document
+
+
+def table(client: TestClient, url: str) -> Document:
+    answer = client.get(url)
+    assert answer.status_code == 200, answer.text
+    return Document(answer.text)
+
+
+def indices(page: Document) -> list[int]:
+    return [int(link.text) for link in page.all("a", "index")]
+
+
+@pytest.fixture(scope="module")
+def narrow(bundle: ComparisonBundle) -> list[LatentScores]:
+    return [latent for latent in bundle.latents if latent.sae == "narrow"]
+
+
+def by_score(latents: list[LatentScores]) -> list[int]:
+    return [
+        latent.index
+        for latent in sorted(latents, key=lambda v: (v.hedging_score is None, -(v.hedging_score or 0), v.index))
+    ]
+
+
+def test_the_most_hedged_come_first(client: TestClient, slug: str, narrow: list[LatentScores]) -> None:
+    assert indices(table(client, f"/c/{slug}/latents")) == by_score(narrow)
+
+
+def test_filters_leave_what_passes_and_can_be_taken_off(
+    client: TestClient, slug: str, narrow: list[LatentScores]
+) -> None:
+    page = table(client, f"/c/{slug}/latents?hedging_score__gte=0.4&diagnosis=hedged")
+    passing = [v for v in narrow if (v.hedging_score or 0) >= 0.4 and v.diagnosis == "hedged"]
+    assert indices(page) == by_score(passing)
+    assert f"{len(passing)} latents" in page.one("output").text
+    chips = page.one("ul", "chips")
+    assert "Hedging score ≥ 0.4" in chips.text
+    without = [href for href in page.hrefs() if "diagnosis=hedged" not in href and "hedging_score__gte=0.4" in href]
+    assert any(urlsplit(href).path.endswith("/latents") for href in without)
+
+
+def test_the_form_keeps_what_it_does_not_show(client: TestClient, slug: str) -> None:
+    url = f"/c/{slug}/latents?sae=narrow&sort=density&max_jaccard__lt=0.9&hedging_score__gte=0.1&q=a&limit=5"
+    page = table(client, url)
+    hidden = {
+        e.attributes["name"]: e.attributes["value"] for e in page.all("input") if e.attributes["type"] == "hidden"
+    }
+    assert hidden == {"sae": "narrow", "sort": "density", "limit": "5", "max_jaccard__lt": "0.9"}
+    shown = {e.attributes["name"]: e.attributes["value"] for e in page.all("input") if e.attributes["type"] != "hidden"}
+    assert (shown["q"], shown["hedging_score__gte"]) == ("a", "0.1")
+
+
+def test_heads_sort_and_say_how_the_table_is_sorted(client: TestClient, slug: str) -> None:
+    page = table(client, f"/c/{slug}/latents?density__gte=0.01&sort=-density")
+    (head,) = [e for e in page.all("th") if "aria-sort" in e.attributes]
+    assert head.attributes["aria-sort"] == "descending"
+    assert head.text.startswith("Density")
+    sorts = {dict(parse_qsl(urlsplit(href).query)).get("sort") for href in page.hrefs() if "/latents?" in href}
+    assert {"density", "-hedging_score", "index", "diagnosis"} <= sorts
+    assert "-label" not in sorts
+    definitions = {e.attributes["href"] for e in page.all("a", "what")}
+    assert "/about#hedging_score" in definitions
+
+
+def test_pages_follow_one_another(client: TestClient, slug: str, narrow: list[LatentScores]) -> None:
+    url: str | None = f"/c/{slug}/latents?limit=7"
+    seen: list[int] = []
+    while url:
+        page = table(client, url)
+        seen += indices(page)
+        url = next((e.attributes["href"] for e in page.all("a") if e.attributes.get("rel") == "next"), None)
+    assert seen == by_score(narrow)
+    assert any(e.attributes.get("rel") == "first" for e in page.all("a"))
+
+
+def test_a_search_finds_an_index_or_a_label(client: TestClient, slug: str) -> None:
+    assert indices(table(client, f"/c/{slug}/latents?q=7")) == [7]
+    assert "No latent passes" in table(client, f"/c/{slug}/latents?q=nowhere-in-it").one("main").text
+
+
+def test_all_columns_are_the_catalogue(client: TestClient, slug: str) -> None:
+    page = table(client, f"/c/{slug}/latents?sae=reference&columns=all")
+    heads = [e.text for e in page.all("th") if e.attributes.get("scope") == "col"]
+    assert [head.partition("\xa0")[0] for head in heads] == [s.title for s in LATENT_SPECS if s.name != "sae"]
+
+
+def test_a_cell_without_value_says_why(client: TestClient, slug: str) -> None:
+    page = table(client, f"/c/{slug}/latents?hedging_score__isnull=1")
+    assert "never fired on the scored tokens" in {e.attributes.get("title") for e in page.all("span", "none")}
+
+
+def test_csv_has_a_head_and_every_latent_of_the_view(client: TestClient, slug: str, narrow: list[LatentScores]) -> None:
+    answer = client.get(f"/c/{slug}/latents.csv?sae=narrow&sort=index")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{slug}-narrow.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
+    assert list(rows[0]) == [spec.name for spec in LATENT_SPECS]
+    assert [row["label"] for row in rows] == [latent.label for latent in narrow]
+    for row, latent in zip(rows, narrow, strict=True):
+        score = float(row["hedging_score"]) if row["hedging_score"] else None
+        assert score == latent.hedging_score
+
+
+def test_ndjson_is_the_records_of_the_view(client: TestClient, slug: str, narrow: list[LatentScores]) -> None:
+    answer = client.get(f"/c/{slug}/latents.ndjson?density__gt=0.1&sort=index")
+    found = [orjson.loads(line) for line in answer.content.splitlines()]
+    assert found == [asdict(latent) for latent in narrow if latent.density > 0.1]
+
+
+def test_links_lead_to_latents_in_the_same_order(client: TestClient, slug: str) -> None:
+    page = table(client, f"/c/{slug}/latents?sort=-density&level=0&q=a")
+    query = dict(parse_qsl(urlsplit(page.all("a", "index")[0].attributes["href"]).query))
+    assert query == {"sort": "-density", "level": "0", "q": "a"}

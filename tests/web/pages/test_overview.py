@@ -1,0 +1,96 @@
+"""The overview: its plot's state and columns, and what it says without a plot."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from starlette.testclient import TestClient
+
+from app.records import ComparisonBundle
+from app.web import show
+from tests.web.pages.markup import Document
+
+
+def scatter(page: Document) -> dict[str, object]:
+    data: dict[str, object] = orjson.loads(page.by_id("scatter-data").text)
+    return data
+
+
+def test_the_plot_starts_as_the_url_says(client: TestClient, slug: str) -> None:
+    query = "sae=narrow&x=density&y=c_dec&color=max_jaccard&hedging_score__gte=0.5&level__in=0,1&zoom=0.1,0.2,0,1"
+    page = Document(client.get(f"/c/{slug}?{query}").text)
+    assert scatter(page)["view"] == {
+        "sae": "narrow",
+        "x": "density",
+        "y": "c_dec",
+        "color": "max_jaccard",
+        "filters": [["hedging_score__gte", "0.5"], ["level__in", "0,1"]],
+        "zoom": [0.1, 0.2, 0.0, 1.0],
+    }
+    chosen = [e.attributes["value"] for e in page.all("option") if "selected" in e.attributes]
+    assert chosen == ["narrow", "density", "c_dec", "max_jaccard"]
+    assert page.by_id("scatter-table").attributes["href"].endswith("?sae=narrow&hedging_score__gte=0.5&level__in=0,1")
+
+
+def test_the_reference_has_its_own_colour_and_no_chance_level(client: TestClient, slug: str) -> None:
+    page = Document(client.get(f"/c/{slug}?sae=reference").text)
+    view = scatter(page)["view"]
+    assert isinstance(view, dict)
+    assert view["color"] == "density"
+    assert "chance level" not in page.by_id("scatter-note").text
+
+
+def test_points_are_whole_columns_in_order(client: TestClient, slug: str, bundle: ComparisonBundle) -> None:
+    answer = client.get(f"/c/{slug}/points.json?sae=reference&fields=label,max_jaccard,main_partner")
+    reference = [latent for latent in bundle.latents if latent.sae == "reference"]
+    assert answer.json() == {
+        "sae": "reference",
+        "n": 60,
+        "columns": {
+            "index": list(range(60)),
+            "label": [show.plain(latent.label) for latent in reference],
+            "max_jaccard": [latent.max_jaccard for latent in reference],
+            "main_partner": [latent.main_partner for latent in reference],
+        },
+    }
+
+
+def test_data_in_the_page_can_not_end_its_element(client: TestClient, slug: str) -> None:
+    text = client.get(f"/c/{slug}/narrow/0").text
+    figure = text.partition('id="decomposition-figure">')[2].partition("</script>")[0]
+    assert "script" in orjson.loads(figure)["layout"]["yaxis"]["categoryarray"][-1]
+    assert "<" not in figure
+
+
+def test_the_most_hedged_latents_have_partners_and_a_context(
+    client: TestClient, slug: str, bundle: ComparisonBundle
+) -> None:
+    top = client.get(f"/c/{slug}.json").json()["top"]
+    scores = sorted((v.hedging_score for v in bundle.latents if v.hedging_score is not None), reverse=True)[:10]
+    assert [row["latent"]["hedging_score"] for row in top] == scores
+    for row in top:
+        assert row["partners"][0]["index"] == row["latent"]["main_partner"]
+        assert {p["partner"]["diagnosis"] for p in row["partners"]} <= {"main", "hedged"}
+        assert any(token["strength"] == 10 and token["centre"] for token in row["context"]["tokens"])
+
+
+def test_both_saes_stand_beside_one_another(client: TestClient, slug: str, bundle: ComparisonBundle) -> None:
+    table = Document(client.get(f"/c/{slug}").text).one("table", "sides").text
+    for side in (bundle.summary.narrow, bundle.summary.reference):
+        assert show.number(side.l0) in table
+        assert show.number(side.explained_variance) in table
+        assert str(side.n_dead) in table
+
+
+@pytest.mark.parametrize("path", ["", "/levels"])
+def test_levels_without_scores_say_why(client: TestClient, slug: str, path: str) -> None:
+    page = Document(client.get(f"/c/{slug}{path}").text)
+    assert "only narrow latents are scored" in {e.attributes.get("title") for e in page.all("span", "none")}
+
+
+def test_without_scripts_there_are_tables_and_a_note(client: TestClient, slug: str) -> None:
+    page = Document(client.get(f"/c/{slug}").text)
+    assert any("needs JavaScript" in note.text for note in page.all("noscript"))
+    assert any("Apply" in note.text for note in page.all("noscript"))
+    details = [e for e in page.all("details") if "Table of this plot" in e.text]
+    assert len(details) == len([e for e in page.elements if "data-figure" in e.attributes]) == 2
