@@ -99,9 +99,7 @@ def measure(n_tokens: int) -> dict[str, Any]:
         store = ShardStore(Path(folder), stream.key)
         reader = ShardReader(store, shards, saes[0], saes[1])
         times["pass to shards"] = seconds(lambda: run_shards(stream, saes, store, shards), repeats=1)
-        times["statistics and scores"] = seconds(
-            lambda: compute(reader, (saes[0], saes[1]), source, silent), repeats=1
-        )
+        times["statistics and scores"] = seconds(lambda: compute(reader, (saes[0], saes[1]), source, silent), repeats=1)
     times["whole comparison"] = _whole(folders, n_tokens, models)
     return times
 

@@ -102,7 +102,12 @@ class CachedActivations:
                 f"{folder}: has {len(self._acts)} activations; expected at least one batch of {batch_size}"
             )
         self._batch_size = batch_size
-        self._rng = np.random.default_rng(seed)
+        self._seed = seed
+        self.restart()
+
+    def restart(self) -> None:
+        """Go back to the first batch: what follows is the same as from a new stream."""
+        self._rng = np.random.default_rng(self._seed)
         self._order: Iterator[torch.Tensor] = iter(())
 
     @property

@@ -1,4 +1,4 @@
-"""`hedgescope train`: narrow and Matryoshka SAEs on a language model's activations."""
+"""`hedgescope train`: narrow, Matryoshka and balanced Matryoshka SAEs on a language model's activations."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ import typer
 from app.cli.console import errors, stages
 from app.errors import SettingsError
 
+BALANCED = "balanced-matryoshka"
+ARCHITECTURES = ("batchtopk", "matryoshka-batchtopk", BALANCED)
+
 
 def train(
     out: Annotated[Path, typer.Option(help="Folder to write the SAE to; must not be there yet.")],
-    architecture: Annotated[str, typer.Option(help="batchtopk (narrow) or matryoshka-batchtopk.")] = "batchtopk",
+    architecture: Annotated[
+        str, typer.Option(help="batchtopk (narrow), matryoshka-batchtopk or balanced-matryoshka.")
+    ] = "batchtopk",
     d_sae: Annotated[int, typer.Option(min=1, help="Number of latents.")] = 512,
     widths: Annotated[str | None, typer.Option(help="Matryoshka prefix widths, e.g. 128,512,2048,4096.")] = None,
+    multiplier: Annotated[float | None, typer.Option(min=0, help="Of balanced-matryoshka; default 0.75.")] = None,
     k: Annotated[float, typer.Option(min=1, help="Active latents a token, on average.")] = 32,
     model: Annotated[str, typer.Option(help="Language model.")] = "SmolLM2-135M-Instruct",
     hook: Annotated[str, typer.Option(help="Hook point.")] = "model.layers.8",
@@ -37,20 +43,17 @@ def train(
     from app.activations.cache import CachedActivations
     from app.cli.sae import parse_widths
     from app.settings import load_settings
-    from app.training.train import TrainingPlan, save
+    from app.training.train import DEFAULT_MULTIPLIER, TrainingPlan, save
     from app.training.train import train as fit
 
-    if architecture not in ("batchtopk", "matryoshka-batchtopk"):
-        raise SettingsError(f"architecture {architecture!r}: expected batchtopk or matryoshka-batchtopk")
-    if dtype not in ("float32", "float16"):
-        raise SettingsError(f"dtype {dtype!r}: expected float32 or float16")
-    if (architecture == "batchtopk") != (widths is None):
-        raise SettingsError("--widths belongs to matryoshka-batchtopk, and only to it")
+    _check(architecture, widths, multiplier, dtype)
+    if architecture == BALANCED and multiplier is None:
+        multiplier = DEFAULT_MULTIPLIER
     settings = load_settings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     folder = activations or settings.data_dir / "activations" / hook
     if text is not None:
-        _cache(folder, settings.data_dir / "models", model, hook, text)
+        cache_text(folder, settings.data_dir / "models", model, hook, text)
     stream = CachedActivations(folder, batch_size=batch_size, seed=seed)
     plan = TrainingPlan(
         architecture=architecture,  # type: ignore[arg-type]
@@ -67,12 +70,25 @@ def train(
         model_name=model,
         hook_name=hook,
         seed=seed,
+        multiplier=multiplier,
     )
     save(fit(plan, stream, device=device), plan, out, dtype=dtype)
     errors.print(f"saved {out}; register it with: hedgescope sae add {out}", highlight=False, soft_wrap=True)
 
 
-def _cache(folder: Path, models_dir: Path, model: str, hook: str, text: str) -> None:
+def _check(architecture: str, widths: str | None, multiplier: float | None, dtype: str) -> None:
+    """Refuse options that do not go together."""
+    if architecture not in ARCHITECTURES:
+        raise SettingsError(f"architecture {architecture!r}: expected {', '.join(ARCHITECTURES)}")
+    if (architecture == "batchtopk") != (widths is None):
+        raise SettingsError("--widths belongs to the Matryoshka architectures, and only to them")
+    if architecture != BALANCED and multiplier is not None:
+        raise SettingsError("--multiplier belongs to balanced-matryoshka, and only to it")
+    if dtype not in ("float32", "float16"):
+        raise SettingsError(f"dtype {dtype!r}: expected float32 or float16")
+
+
+def cache_text(folder: Path, models_dir: Path, model: str, hook: str, text: str) -> None:
     """Run the model over the text once; what is there already is not computed again."""
     from app.activations.cache import cache_activations
     from app.activations.language_model import load_language_model

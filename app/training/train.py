@@ -1,4 +1,4 @@
-"""Train narrow and Matryoshka BatchTopK SAEs on cached activations, with SAELens' trainer."""
+"""Train narrow, Matryoshka and balanced Matryoshka SAEs on cached activations, with SAELens' trainer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,49 +17,73 @@ from app.activations.cache import CachedActivations
 from app.errors import SaeError
 from app.sae.levels import find_widths
 
-Architecture = Literal["batchtopk", "matryoshka-batchtopk"]
+Architecture = Literal["batchtopk", "matryoshka-batchtopk", "balanced-matryoshka"]
+
+BALANCED: Architecture = "balanced-matryoshka"
+
+DEFAULT_MULTIPLIER = 0.75
+"""Of a balanced Matryoshka SAE, per level: the choice of arXiv 2505.11756."""
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class TrainingPlan:
-    """How one SAE is trained; kept beside the weights as `training.json`.
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """For how long and how fast an SAE is trained.
 
     Attributes:
-        architecture: SAELens' BatchTopK (a narrow SAE) or Matryoshka BatchTopK.
-        d_sae: number of latents.
-        matryoshka_widths: ascending prefix widths; empty for a plain SAE.
-        k: active latents a token, on average over a batch.
         n_tokens: training tokens; the text is gone through again when it has fewer.
         batch_size: tokens a step.
         lr: peak learning rate, reached after `warm_up` and let down to a hundredth over `decay`
             (both as shares of all steps).
-        aux_loss_coefficient: weight of the loss that revives dead latents.
         dead_after_tokens: tokens without a firing after which a latent counts as dead.
-        model_name, hook_name: written into the SAE's metadata.
         seed: of initialisation and batch order.
     """
 
-    architecture: Architecture
-    d_sae: int
-    matryoshka_widths: tuple[int, ...]
-    k: float
     n_tokens: int
     batch_size: int
     lr: float
     warm_up: float
     decay: float
-    aux_loss_coefficient: float
     dead_after_tokens: int
-    model_name: str
-    hook_name: str
     seed: int
 
     @property
     def n_steps(self) -> int:
         """Optimiser steps."""
         return self.n_tokens // self.batch_size
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan(Schedule):
+    """How one SAE is trained; kept beside the weights as `training.json`.
+
+    Attributes:
+        architecture: SAELens' BatchTopK (a narrow SAE), its Matryoshka BatchTopK, or that one balanced.
+        d_sae: number of latents.
+        matryoshka_widths: ascending prefix widths; empty for a plain SAE.
+        k: active latents a token, on average over a batch.
+        aux_loss_coefficient: weight of the loss that revives dead latents.
+        model_name, hook_name: written into the SAE's metadata.
+        multiplier: of a balanced Matryoshka SAE: a level's loss weighs this times what the next
+            level outwards weighs. None for the others.
+
+    Raises:
+        SaeError: a multiplier without a balanced architecture, or none with it.
+    """
+
+    architecture: Architecture
+    d_sae: int
+    matryoshka_widths: tuple[int, ...]
+    k: float
+    aux_loss_coefficient: float
+    model_name: str
+    hook_name: str
+    multiplier: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.architecture == BALANCED) != (self.multiplier is not None):
+            raise SaeError(f"{self.architecture} with multiplier {self.multiplier}: it belongs to {BALANCED} alone")
 
 
 def train(plan: TrainingPlan, activations: CachedActivations, *, device: str = "cpu") -> Any:
@@ -76,11 +100,18 @@ def train(plan: TrainingPlan, activations: CachedActivations, *, device: str = "
         SaeError: the plan makes no sense.
     """
     _check(plan)
+    torch.manual_seed(plan.seed)
+    sae = _new_sae(plan, activations.d_in, device)
+    trainer = trainer_of(sae, plan, activations, device=device)
+    _start_at_mean(trainer, activations)
+    return trainer.fit()
+
+
+def trainer_of(sae: Any, plan: Schedule, activations: Iterator[torch.Tensor], *, device: str) -> Any:
+    """SAELens' trainer of an SAE, set up by a plan and reporting to the log; `fit()` runs it."""
     from sae_lens.config import LoggingConfig, SAETrainerConfig
     from sae_lens.training.sae_trainer import SAETrainer
 
-    torch.manual_seed(plan.seed)
-    sae = _new_sae(plan, activations.d_in, device)
     config = SAETrainerConfig(
         n_checkpoints=0,
         checkpoint_path=None,
@@ -103,9 +134,8 @@ def train(plan: TrainingPlan, activations: CachedActivations, *, device: str = "
         n_batches_for_norm_estimate=100,
     )
     trainer: Any = SAETrainer(config, sae, activations)
-    _start_at_mean(trainer, activations)
     _report_progress(trainer, plan)
-    return trainer.fit()
+    return trainer
 
 
 def _check(plan: TrainingPlan) -> None:
@@ -113,7 +143,7 @@ def _check(plan: TrainingPlan) -> None:
         raise SaeError(f"{plan.n_tokens} training tokens; expected at least one batch of {plan.batch_size}")
     if plan.k > plan.d_sae:
         raise SaeError(f"k is {plan.k}, but the SAE has {plan.d_sae} latents; expected at most as many")
-    if plan.architecture == "matryoshka-batchtopk" and not plan.matryoshka_widths:
+    if plan.architecture != "batchtopk" and not plan.matryoshka_widths:
         raise SaeError("a Matryoshka SAE without widths; expected prefix widths such as 128,512,2048")
 
 
@@ -155,14 +185,26 @@ def _new_sae(plan: TrainingPlan, d_in: int, device: str) -> Any:
     if plan.architecture == "batchtopk":
         return BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(**common))
     widths, _ = find_widths({}, plan.matryoshka_widths, plan.d_sae)
-    return MatryoshkaBatchTopKTrainingSAE(
-        MatryoshkaBatchTopKTrainingSAEConfig(
-            matryoshka_widths=list(widths or ()), use_matryoshka_aux_loss=True, **common
-        )
+    common |= {"matryoshka_widths": list(widths or ()), "use_matryoshka_aux_loss": True}
+    if plan.multiplier is not None:
+        return _new_balanced_sae(common, plan.multiplier)
+    return MatryoshkaBatchTopKTrainingSAE(MatryoshkaBatchTopKTrainingSAEConfig(**common))
+
+
+def _new_balanced_sae(common: dict[str, Any], multiplier: float) -> Any:
+    from app.training.balanced import (
+        BalancedMatryoshkaTrainingSAE,
+        BalancedMatryoshkaTrainingSAEConfig,
+        level_multipliers,
+    )
+
+    multipliers = level_multipliers(multiplier, len(common["matryoshka_widths"]))
+    return BalancedMatryoshkaTrainingSAE(
+        BalancedMatryoshkaTrainingSAEConfig(matryoshka_multipliers=multipliers, **common)
     )
 
 
-def _report_progress(trainer: Any, plan: TrainingPlan, every: int = 100) -> None:
+def _report_progress(trainer: Any, plan: Schedule, every: int = 100) -> None:
     """Log a line every `every` steps: explained variance of the batch, L0, dead latents, speed."""
     step: Callable[[torch.Tensor], Any] = trainer.step
     started = time.monotonic()
@@ -187,7 +229,7 @@ def _report_progress(trainer: Any, plan: TrainingPlan, every: int = 100) -> None
     trainer.step = logged_step
 
 
-def save(sae: Any, plan: TrainingPlan, folder: Path, *, dtype: str = "float32") -> None:
+def save(sae: Any, plan: Schedule, folder: Path, *, dtype: str = "float32") -> None:
     """Write an SAE as SAELens' inference format (a BatchTopK SAE is saved as JumpReLU).
 
     Written to a temporary folder and renamed, so that a folder is whole or not there.

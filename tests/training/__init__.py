@@ -1,0 +1,1 @@
+"""Training, on worlds small enough to train on within seconds."""
