@@ -47,6 +47,8 @@ def train(
     from app.training.train import train as fit
 
     _check(architecture, widths, multiplier, dtype)
+    if out.exists():
+        raise SettingsError(f"{out}: already there; give another folder or remove it first")
     if architecture == BALANCED and multiplier is None:
         multiplier = DEFAULT_MULTIPLIER
     settings = load_settings()

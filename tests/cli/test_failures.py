@@ -160,11 +160,11 @@ FAILURES: dict[str, tuple[Arguments, str]] = {
     "unknown SAE to remove": (lambda world, folder: ["sae", "remove", "nobody"], "no SAE 'nobody'"),
     "unknown architecture to train": (
         lambda world, folder: ["train", "--out", str(folder / "new"), "--architecture", "relu"],
-        "expected batchtopk or matryoshka-batchtopk",
+        "expected batchtopk, matryoshka-batchtopk, balanced-matryoshka",
     ),
     "widths for a plain SAE": (
         lambda world, folder: ["train", "--out", str(folder / "new"), "--widths", "4,8"],
-        "--widths belongs to matryoshka-batchtopk",
+        "--widths belongs to the Matryoshka architectures",
     ),
 }
 

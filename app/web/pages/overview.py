@@ -173,5 +173,5 @@ def _description(summary: ComparisonSummary) -> str:
     on = f" on {summary.model_name}" if summary.model_name else ""
     return (
         f"{show.number(summary.n_hedged)} of {show.number(summary.n_scored)} scored latents of "
-        f"{summary.narrow.sae.name} hedge, measured against {summary.reference.sae.name}{on}."
+        f"{summary.narrow.sae.name} are diagnosed as hedged, measured against {summary.reference.sae.name}{on}."
     )
