@@ -1,4 +1,8 @@
-"""A real server and a real browser, one of each for all browser tests."""
+"""A real server and a real browser, one of each for a module of browser tests.
+
+Not for the whole session: Playwright keeps an event loop running as long as its browser is open, and tests elsewhere
+run loops of their own.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,7 @@ DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 OpenTab = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server with two comparisons."""
     config = uvicorn.Config(tiny_app(tmp_path_factory.mktemp("data")), port=0, log_level="warning")
@@ -50,14 +54,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     thread.join(timeout=10)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def slugs(server: str) -> dict[str, str]:
     """Name to slug."""
     rows = httpx.get(f"{server}/index.json").json()["rows"]
     return {row["summary"]["name"]: row["summary"]["slug"] for row in rows}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The browser."""
     with sync_playwright() as playwright:
@@ -72,7 +76,7 @@ def complaints() -> list[str]:
     return []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def desktop(chromium: Browser, server: str) -> Iterator[BrowserContext]:
     """One profile for all tests that ask for nothing special: it keeps the 5 MB of Plotly."""
     context = chromium.new_context(base_url=server, viewport=DESKTOP, color_scheme="light")
