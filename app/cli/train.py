@@ -46,9 +46,7 @@ def train(
     from app.training.train import DEFAULT_MULTIPLIER, TrainingPlan, save
     from app.training.train import train as fit
 
-    _check(architecture, widths, multiplier, dtype)
-    if out.exists():
-        raise SettingsError(f"{out}: already there; give another folder or remove it first")
+    _check(architecture, widths, multiplier, dtype, out)
     if architecture == BALANCED and multiplier is None:
         multiplier = DEFAULT_MULTIPLIER
     settings = load_settings()
@@ -78,8 +76,8 @@ def train(
     errors.print(f"saved {out}; register it with: hedgescope sae add {out}", highlight=False, soft_wrap=True)
 
 
-def _check(architecture: str, widths: str | None, multiplier: float | None, dtype: str) -> None:
-    """Refuse options that do not go together."""
+def _check(architecture: str, widths: str | None, multiplier: float | None, dtype: str, out: Path) -> None:
+    """Refuse options that do not go together, and a folder that is taken, before hours are spent."""
     if architecture not in ARCHITECTURES:
         raise SettingsError(f"architecture {architecture!r}: expected {', '.join(ARCHITECTURES)}")
     if (architecture == "batchtopk") != (widths is None):
@@ -88,6 +86,8 @@ def _check(architecture: str, widths: str | None, multiplier: float | None, dtyp
         raise SettingsError("--multiplier belongs to balanced-matryoshka, and only to it")
     if dtype not in ("float32", "float16"):
         raise SettingsError(f"dtype {dtype!r}: expected float32 or float16")
+    if out.exists():
+        raise SettingsError(f"{out}: already there; give another folder or remove it first")
 
 
 def cache_text(folder: Path, models_dir: Path, model: str, hook: str, text: str) -> None:
