@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
@@ -46,6 +46,23 @@ class Settings(BaseSettings):
         default=None,
         description="URL of the inference worker, for pages that need a live model; without it there are none.",
     )
+    input_dir: Path | None = Field(
+        default=None,
+        description="Folder with the SAEs, texts, activations and models that jobs may read, nothing outside of it; "
+        "without it, the folder `input` in the data folder.",
+    )
+    jobs_token: SecretStr | None = Field(
+        default=None,
+        description="What people and programs have to give to start, cancel or resume jobs; without it they can on a "
+        "loopback address only.",
+    )
+    job_lease_s: float = Field(
+        default=15.0,
+        ge=1,
+        le=600,
+        description="Seconds after which a worker that gives no sign of life is taken for dead, and its part of a job is "
+        "done by another.",
+    )
     page_size_max: int = Field(
         default=1000,
         ge=1,
@@ -59,10 +76,10 @@ class Settings(BaseSettings):
     )
     log_level: LogLevel = Field(default="info", description="What the server logs to stderr, this level and above.")
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "input_dir")
     @classmethod
-    def _expand_home(cls, value: Path) -> Path:
-        return value.expanduser()
+    def _expand_home(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser()
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -82,6 +99,11 @@ class Settings(BaseSettings):
     @classmethod
     def _lower_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @property
+    def resolved_input_dir(self) -> Path:
+        """The only folder that jobs may read."""
+        return self.input_dir or self.data_dir / "input"
 
     @property
     def resolved_database_url(self) -> str:
