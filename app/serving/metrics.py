@@ -37,8 +37,8 @@ class RequestMetrics:
         )
         self.seconds = Histogram(
             "hedgescope_http_request_duration_seconds",
-            "Time from a request's arrival to the end of its answer (of an event stream: to its beginning), by method, route "
-            "and status.",
+            "Time from a request's arrival to the end of its answer (of an event stream: to its beginning), by method, "
+            "route and status.",
             ("method", "route", "status"),
             buckets=LATENCY_BUCKETS_S,
             registry=registry,
