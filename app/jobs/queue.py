@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Engine, Select, and_, case, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Select, case, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Row
 
 from app.errors import ConflictError, NotFoundError, QueryError
@@ -20,6 +20,9 @@ from app.store.tables import job_steps, jobs, saes
 
 PLAN_NUMBER, FINISH_NUMBER = -2, -1
 """Numbers of the steps that are no shards."""
+
+BETWEEN_STEPS_S = 3
+"""A worker counts as being at a job for so long after it completed a step of it."""
 
 MAX_ACTIVE = 200
 """Jobs that may wait or run at a time: more are a mistake of a script."""
@@ -166,8 +169,10 @@ def job_from(row: Row[Any]) -> Job:
 
 
 def _select_jobs() -> Select[Any]:
-    held = and_(job_steps.c.job_id == jobs.c.id, job_steps.c.state == "open", job_steps.c.expires > database_now())
-    at_it = select(func.count(job_steps.c.owner.distinct())).where(held).correlate(jobs).scalar_subquery()
+    # Between two steps a worker holds none for a moment.
+    is_at_it = or_(job_steps.c.expires > database_now(), job_steps.c.completed > database_now() - BETWEEN_STEPS_S)
+    of_job = (job_steps.c.job_id == jobs.c.id, is_at_it)
+    at_it = select(func.count(job_steps.c.owner.distinct())).where(*of_job).correlate(jobs).scalar_subquery()
     return select(jobs, case((jobs.c.state == "running", at_it), else_=0).label("workers"))
 
 

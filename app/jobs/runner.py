@@ -27,6 +27,7 @@ from app.jobs.leases import (
     hand_back,
 )
 from app.jobs.records import Claim, Plan
+from app.logs import bound
 
 POLL_S = 1.0
 """How often an idle worker looks for work: one read."""
@@ -101,24 +102,29 @@ class Worker:
                 self._carry_out(claim, stop)
 
     def _carry_out(self, claim: Claim, stop: threading.Event) -> None:
-        log.info("job %d: %s %d", claim.job.id, claim.phase, claim.number, extra={"job_id": str(claim.job.id)})
+        with bound(job_id=str(claim.job.id)):
+            level = logging.DEBUG if claim.phase == "shards" else logging.INFO
+            log.log(level, "%s %d, lease %d", claim.phase, claim.number, claim.fence)
+            self._attempt(claim, stop)
+
+    def _attempt(self, claim: Claim, stop: threading.Event) -> None:
         try:
             with Hold(self.engine, claim, self.lease_s, stop) as hold:
                 self._do(claim, hold, stop)
         except LeaseLost as lost:
-            log.info("job %d: given up, since it is not ours any more: %s", claim.job.id, lost)
+            log.info("given up, since it is not ours any more: %s", lost)
         except Stopped:
             self._tell(stop, lambda: hand_back(self.engine, claim), tries=1)
         except StoreError as error:
             if is_passing(error):
-                log.warning("job %d: the database failed, again later: %s", claim.job.id, error)
+                log.warning("the database failed, again later: %s", error)
                 stop.wait(PATIENCE_S[0])
             else:
                 self._fail(claim, str(error), stop)
         except HedgescopeError as error:
             self._fail(claim, str(error), stop)
         except Exception as error:
-            log.exception("job %d: failed unexpectedly", claim.job.id)
+            log.exception("failed unexpectedly")
             self._fail(claim, f"it failed unexpectedly ({type(error).__name__}); the worker's log says where", stop)
 
     def _do(self, claim: Claim, hold: Hold, stop: threading.Event) -> None:
@@ -134,7 +140,7 @@ class Worker:
 
     def _fail(self, claim: Claim, error: str, stop: threading.Event) -> None:
         line = in_one_line(error)
-        log.warning("job %d: failed: %s", claim.job.id, line)
+        log.warning("failed: %s", line)
         self._tell(stop, lambda: fail(self.engine, claim, line))
 
     def _tell(self, stop: threading.Event, tell: Callable[[], None], tries: int | None = None) -> None:

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -89,6 +90,16 @@ def unexpected(request_id: str) -> Problem:
     return Problem(500, "internal", "Internal error", detail, request_id=request_id)
 
 
+def failed(request: Request, request_id: str) -> Response:
+    """The answer to a request that failed for no reason that is its own."""
+    return problem_response(request, unexpected(request_id))
+
+
+def refused(request: Request, status: int, kind: str, detail: str) -> Response:
+    """The answer to a request that no route gets to see."""
+    return problem_response(request, Problem(status, kind, HTTPStatus(status).phrase.capitalize(), detail))
+
+
 def of_store_error(error: StoreError) -> Problem:
     """The problem that stands for an error of the store.
 
@@ -117,9 +128,16 @@ def of_http_exception(request: Request, error: HTTPException) -> Problem:
     if error.status_code == 404:
         return Problem(404, "not-found", "Not found", f"there is nothing at {path!r}")
     if error.status_code == 405:
-        detail = f"{_shortened(request.method)} is not allowed at {path!r}; use GET or HEAD"
+        allowed = (error.headers or {}).get("Allow", "GET")
+        detail = f"{_shortened(request.method)} is not allowed at {path!r}; use {_methods(allowed)}"
         return Problem(405, "method-not-allowed", "Method not allowed", detail)
+    if error.status_code in (401, 403):
+        return Problem(error.status_code, "not-allowed", "Not allowed", _shortened(error.detail))
     return Problem(error.status_code, "http", _title(error.detail), _shortened(error.detail))
+
+
+def _methods(allowed: str) -> str:
+    return "GET or HEAD" if allowed == "GET" else allowed
 
 
 def of_validation_error(error: RequestValidationError) -> Problem:
