@@ -15,7 +15,7 @@ from app.engine.local import run_shards
 from app.errors import SaeError
 from app.sae.load import LoadedSae, load_sae
 from app.sparse.csr import SparseActs, concatenate
-from app.sparse.shards import Shard, ShardStore, plan_shards
+from app.sparse.shards import TOKEN_FOLDER, Shard, ShardStore, plan_shards
 from tests.saes import save_matryoshka, save_sae
 from tests.sparse.streams import CountingStream, random_acts, save_acts
 
