@@ -165,8 +165,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
 
 
 def answers(site: FastAPI, path: str) -> bool:
-    scope = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": [], "query_string": b""}
-    return any(route.matches(scope)[0] is Match.FULL for route in site.routes)
+    scope = {"type": "http", "path": path, "root_path": "", "headers": [], "query_string": b""}
+    scopes = [{**scope, "method": method} for method in ("GET", "POST")]
+    return any(route.matches(one)[0] is Match.FULL for route in site.routes for one in scopes)
 
 
 def test_paths_in_the_docs_are_served(site: FastAPI) -> None:

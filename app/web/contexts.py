@@ -476,14 +476,14 @@ class AskForm:
     """A form that asks for a job.
 
     Attributes:
-        values: field -> what stands in it.
+        given: field -> what stands in it.
         error: why what was sent can't be done; None before anything was sent.
         wrong: the field that the error is about.
         asks_token: whether a token is needed.
         is_open: whether anybody can start jobs on this server.
     """
 
-    values: Mapping[str, str]
+    given: Mapping[str, str]
     error: str | None
     wrong: str | None
     asks_token: bool

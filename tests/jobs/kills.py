@@ -28,7 +28,7 @@ def kill_at(place: Place, job: Job, shards: int, pause_s: float) -> bool:
 
 def on_disk(place: Place) -> list[str]:
     """Names of the shards whose work is done: their tokens are written last."""
-    return [path.name for path in place.folder.glob("shards/*/tokens/*.safetensors")]
+    return [path.name for path in place.folder.glob("shards/*/tokens-*/*.safetensors")]
 
 
 def moments(n_kills: int, n_shards: int) -> list[tuple[int, float]]:

@@ -120,7 +120,7 @@ def sae_form(request: Request, settings: Settings, values: Values, error: QueryE
 
 def _form(settings: Settings, names: tuple[str, ...], values: Values, error: QueryError | None) -> AskForm:
     return AskForm(
-        values={name: values.get(name, "") for name in names},
+        given={name: values.get(name, "") for name in names},
         error=None if error is None else str(error),
         wrong=None if error is None else error.parameter,
         asks_token=needs_token(settings),

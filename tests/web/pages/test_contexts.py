@@ -19,6 +19,10 @@ TEMPLATES = {
     "pair.html": contexts.PairContext,
     "levels.html": contexts.LevelsContext,
     "saes.html": contexts.SaesContext,
+    "jobs.html": contexts.JobsContext,
+    "job.html": contexts.JobContext,
+    "compare_new.html": contexts.CompareNewContext,
+    "sae_new.html": contexts.SaeNewContext,
     "about.html": contexts.AboutContext,
 }
 PARTS = (
@@ -40,6 +44,8 @@ PARTS = (
     contexts.PartnerRow,
     contexts.FiringTable,
     contexts.SpecGroup,
+    contexts.JobRow,
+    contexts.AskForm,
 )
 
 
