@@ -32,6 +32,7 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
     """
     from app import logs
     from app.cli.console import output
+    from app.cli.jobs import job_worker
     from app.cli.open import open_store
     from app.serving.server import serve_until_stopped
     from app.web.main import create_app
@@ -42,7 +43,10 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
     url = url_of(settings.host, listener.getsockname()[1])
     app = create_app(settings, engine)
     output.print(f"serving [bold]{url}{path}[/bold] (Ctrl-C stops)", highlight=False, soft_wrap=True)
-    serve_until_stopped(app, listener, shutdown_timeout_s=settings.shutdown_timeout_s, on_stop=app.state.watch.close)
+    with job_worker(settings):
+        serve_until_stopped(
+            app, listener, shutdown_timeout_s=settings.shutdown_timeout_s, on_stop=app.state.watch.close
+        )
     engine.dispose()
 
 

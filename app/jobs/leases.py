@@ -38,13 +38,18 @@ def claim_step(engine: Engine, owner: str, lease_s: float) -> Claim | None:
 
     Looking costs a read; only where there is something a write transaction is begun.
     """
+    if not is_anything_free(engine):
+        return None
     free = _free_steps().limit(1)
-    with reading(engine) as connection:
-        if connection.execute(free).first() is None:
-            return None
     with writing(engine) as connection:
         step = connection.execute(free.with_for_update(of=job_steps, skip_locked=True)).first()
         return None if step is None else _take(connection, step, owner, lease_s)
+
+
+def is_anything_free(engine: Engine) -> bool:
+    """Whether there is a step to take; one read."""
+    with reading(engine) as connection:
+        return connection.execute(_free_steps().limit(1)).first() is not None
 
 
 def renew(engine: Engine, claim: Claim, lease_s: float, progress: dict[str, Any] | None = None) -> None:

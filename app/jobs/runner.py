@@ -83,8 +83,12 @@ class Worker:
     owner: str
     poll_s: float = POLL_S
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until told to stop; the step at hand is then given back."""
+    def run(self, stop: threading.Event, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Work until told to stop; the step at hand is then given back.
+
+        Args:
+            is_over: asked when there is nothing to do; True ends the loop.
+        """
         failures = 0
         while not stop.is_set():
             try:
@@ -96,6 +100,8 @@ class Worker:
                 failures += 1
                 continue
             if claim is None:
+                if is_over():
+                    return
                 self.work.idle()
                 stop.wait(self.poll_s)
             else:

@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from app.jobs.hold import Hold
 from app.jobs.records import Claim, ComparisonRequest, Plan, SaeRequest, ShardPlan
 from app.jobs.runner import Store, Worker, new_owner
 from app.pipeline.compare import ENCODING, Prepared, find, prepare, score
+from app.pipeline.opened import Means
 from app.pipeline.register import add_sae
 from app.pipeline.source import Request
 from app.settings import Settings
@@ -37,18 +38,24 @@ HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 log = logging.getLogger(__name__)
 
 
-def run_jobs(settings: Settings, stop: threading.Event, models: ModelShelf | None = None) -> None:
+def run_jobs(
+    settings: Settings,
+    stop: threading.Event,
+    models: ModelShelf | None = None,
+    is_over: Callable[[], bool] = lambda: False,
+) -> None:
     """Work on jobs until told to stop; the one function that a worker process has to call.
 
     Args:
         settings: of this process: database, data and input folder, length of a lease.
         stop: set from another thread or a signal handler.
         models: language models of this process, where some are loaded already.
+        is_over: asked when there is nothing to do; True ends the work.
     """
     engine = make_engine(settings.resolved_database_url)
     try:
-        work = JobWork(engine, settings.data_dir, settings.resolved_input_dir, models)
-        Worker(engine, work, settings.job_lease_s, new_owner()).run(stop)
+        work = JobWork(engine, settings.data_dir, settings.resolved_input_dir, models, Means(settings.shards))
+        Worker(engine, work, settings.job_lease_s, new_owner()).run(stop, is_over)
     finally:
         engine.dispose()
 
@@ -59,9 +66,19 @@ class JobWork:
     Args:
         data_dir: folder of shards and converted models, the same for all workers of a database.
         input_dir: folder that jobs may read; nothing outside of it.
+        models: language models of this process, where some are loaded already.
+        means: where shards are kept; the data folder, if None.
     """
 
-    def __init__(self, engine: Engine, data_dir: Path, input_dir: Path, models: ModelShelf | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        data_dir: Path,
+        input_dir: Path,
+        models: ModelShelf | None = None,
+        means: Means | None = None,
+    ) -> None:
+        self._means = means or Means()
         self._engine, self._data_dir, self._input_dir = engine, data_dir, input_dir
         self._models = models or ModelShelf(data_dir / "models")
         self._ready: tuple[int, Prepared] | None = None
@@ -125,7 +142,7 @@ class JobWork:
         assert isinstance(request, ComparisonRequest)
         if claim.phase == "plan":
             hold("loading model and SAEs", 1, "comparisons")
-        prepared = prepare(self._engine, self._data_dir, as_given(request), self._models, self._find)
+        prepared = prepare(self._engine, self._data_dir, as_given(request), self._models, self._find, means=self._means)
         hold.check()
         if claim.content_hash is not None and prepared.content_hash != claim.content_hash:
             raise ShardError(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from sqlalchemy import Engine
 
 from app.jobs.queue import get_job, submit
 from app.jobs.records import ComparisonRequest, Job
+from app.pipeline import compare
 from app.pipeline.compare import run
 from app.pipeline.progress import silent
 from app.sae.load import load_sae
+from app.sparse.shards import plan_shards
 from app.store.session import make_engine, upgrade
 from app.store.write import register_sae
 from tests.jobs import driver
@@ -126,7 +129,11 @@ def undisturbed(world: World, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("undisturbed")
     made = make_place(f"sqlite:///{folder / 'hedgescope.db'}", folder, world)
     file = str(folder / "input" / "acts.safetensors")
+    # The same shards as the workers: sums in another order differ in the last bits.
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(compare, "plan_shards", partial(plan_shards, rows_per_shard=1))
     request = world.request(narrow="narrow", reference="reference", activations=file, name="asked")
     summary = run(made.engine, folder, request, silent)
+    monkeypatch.undo()
     yield summary.slug, dump(made.engine, summary.slug)
     made.close()

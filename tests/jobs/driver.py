@@ -12,8 +12,10 @@ import sae_lens  # noqa: F401  (imported once, in the server that the processes 
 import torch
 
 from app import logs
+from app.jobs.hold import Hold
+from app.jobs.records import Claim
 from app.pipeline import compare
-from app.pipeline.jobs import run_jobs
+from app.pipeline.jobs import JobWork, run_jobs
 from app.settings import Settings
 from app.sparse.shards import plan_shards
 
@@ -38,12 +40,10 @@ def work(url: str, folder: Path, lease_s: float = 2.0, slowly_s: float = 0.0) ->
 
 
 def _slow_down(seconds: float) -> None:
-    from app.pipeline import jobs
+    shard = JobWork.shard
 
-    encode = jobs.encode_shard
-
-    def slowly(*arguments: object) -> None:
+    def slowly(self: JobWork, claim: Claim, hold: Hold) -> None:
         threading.Event().wait(seconds)
-        encode(*arguments)  # type: ignore[arg-type]
+        shard(self, claim, hold)
 
-    jobs.encode_shard = slowly  # type: ignore[attr-defined]
+    JobWork.shard = slowly  # type: ignore[method-assign]
