@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import sys
 from contextlib import suppress
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -13,13 +16,17 @@ from app.settings import Settings
 
 Host = Annotated[str | None, typer.Option(help="Address to bind; the default is this computer only.")]
 Port = Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one.")]
+StartWorker = Annotated[
+    bool | None,
+    typer.Option("--worker/--no-worker", help="Start an inference worker for live prompts; by default, yes."),
+]
 
 
-def serve(host: Host = None, port: Port = None) -> None:
+def serve(host: Host = None, port: Port = None, worker: StartWorker = None) -> None:
     """Serve the pages and the API of what has been compared."""
     from app.settings import load_settings
 
-    run_server(load_settings(host=host, port=port))
+    run_server(load_settings(host=host, port=port, start_worker=worker))
 
 
 def run_server(settings: Settings, *, path: str = "/") -> None:
@@ -33,18 +40,29 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
     """
     import uvicorn
 
-    from app.cli.console import output
+    from app.cli.console import errors, output
     from app.cli.open import open_store
+    from app.cli.supervise import worker_for
     from app.web.main import create_app
 
     engine = open_store(settings)
     listener = bind(settings.host, settings.port)
     url = url_of(settings.host, listener.getsockname()[1])
     output.print(f"serving [bold]{url}{path}[/bold] (Ctrl-C stops)", highlight=False, soft_wrap=True)
-    config = uvicorn.Config(create_app(settings, engine), log_level=settings.log_level, access_log=False)
-    # Ctrl-C is how serving ends: the server has shut down in order by then.
-    with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+    # uvicorn shuts down in order and then raises the signal again: it has to reach the worker's end below.
+    signal.signal(signal.SIGTERM, _exit)
+    with worker_for(settings) as (where, missing):
+        if missing is not None:
+            errors.print(f"live prompts are off: {missing}", markup=False, highlight=False, soft_wrap=True)
+        app = create_app(settings, engine, where)
+        config = uvicorn.Config(app, log_level=settings.log_level, access_log=False)
+        # Ctrl-C is how serving ends: the server has shut down in order by then.
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _exit(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def bind(host: str, port: int) -> socket.socket:
