@@ -115,13 +115,13 @@ class Inference:
         seconds = self._timeout_s if timeout_s is None else timeout_s
         try:
             async with asyncio.timeout(seconds):
-                status, body, retry_after = await self._sent(method, path, message)
+                status, body = await self._sent(method, path, message)
         except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
             raise WorkerError(f"the inference worker gave no answer within {seconds:g} s; try again later") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise WorkerError(f"the inference worker can't be reached ({type(error).__name__})") from None
         if status != 200:
-            raise _failure(status, body, retry_after)
+            raise _failure(status, body)
         try:
             return model.model_validate_json(body)
         except ValidationError:
@@ -141,8 +141,8 @@ class Inference:
             )
         return self._opened
 
-    async def _sent(self, method: str, path: str, message: BaseModel | None) -> tuple[int, bytes, str | None]:
-        """Send a request, again where it can't have been begun; (status, body, Retry-After).
+    async def _sent(self, method: str, path: str, message: BaseModel | None) -> tuple[int, bytes]:
+        """Send a request, again where it can't have been begun; (status, body).
 
         All requests only read, so that a connection which the worker closed while it was idle is no reason to fail.
         """
@@ -156,7 +156,7 @@ class Inference:
                 async with self._client.stream(
                     method, address.url.rstrip("/") + path, content=content, headers=headers
                 ) as response:
-                    return response.status_code, await _body(response), response.headers.get("retry-after")
+                    return response.status_code, await _body(response)
             except (httpx.ConnectError, httpx.RemoteProtocolError):
                 if attempt == RETRIES:
                     raise
@@ -173,7 +173,7 @@ async def _body(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
-def _failure(status: int, body: bytes, retry_after: str | None) -> Exception:
+def _failure(status: int, body: bytes) -> Exception:
     """What the worker's answer means; what is no failure of a worker's is not repeated."""
     try:
         failure = Failure.model_validate_json(body)
@@ -185,8 +185,7 @@ def _failure(status: int, body: bytes, retry_after: str | None) -> Exception:
         case "not-found":
             return NotFoundError(failure.detail)
         case "busy":
-            seconds = failure.retry_after_s or (int(retry_after) if (retry_after or "").isdecimal() else 1)
-            return WorkerBusyError(failure.detail, retry_after_s=seconds)
+            return WorkerBusyError(failure.detail, retry_after_s=failure.retry_after_s or 1)
         case "secret":
             return WorkerError("the inference worker does not take the secret; see HEDGESCOPE_WORKER_SECRET")
     return WorkerError(failure.detail)

@@ -111,7 +111,7 @@ def test_too_much_waiting_is_refused_with_a_time() -> None:
             third = asyncio.create_task(batcher.submit(4, 10))
             run.gate.set()
             assert await asyncio.gather(first, second, third) == [2, 4, 8]
-        assert run.batches == [[1], [2], [4]]
+        assert list(run.batches) == [[1], [2], [4]]
 
     asyncio.run(scenario())
 
@@ -131,7 +131,7 @@ def test_a_caller_that_leaves_frees_its_place_and_is_never_run() -> None:
             third = asyncio.create_task(batcher.submit(3, 100))
             run.gate.set()
             assert await asyncio.gather(first, third) == [2, 6]
-        assert run.batches == [[1], [3]]
+        assert list(run.batches) == [[1], [3]]
 
     asyncio.run(scenario())
 

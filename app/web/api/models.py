@@ -201,3 +201,16 @@ class Health:
     """
 
     status: Literal["ok", "ready"]
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """Whether live prompts can be read now.
+
+    Attributes:
+        available: whether an inference worker answers.
+        reason: why none does; null where one does.
+    """
+
+    available: bool
+    reason: str | None
