@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import socket
-import sys
-from contextlib import suppress
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -38,31 +34,24 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
     Raises:
         SettingsError: the port is taken, or the address is not this machine's.
     """
-    import uvicorn
-
+    from app import logs
     from app.cli.console import errors, output
     from app.cli.open import open_store
     from app.cli.supervise import worker_for
+    from app.serving.server import serve_until_stopped
     from app.web.main import create_app
 
+    logs.configure(level=settings.log_level, form=settings.log_format, service="web", secrets=settings.secrets)
     engine = open_store(settings)
     listener = bind(settings.host, settings.port)
     url = url_of(settings.host, listener.getsockname()[1])
-    output.print(f"serving [bold]{url}{path}[/bold] (Ctrl-C stops)", highlight=False, soft_wrap=True)
-    # uvicorn shuts down in order and then raises the signal again: it has to reach the worker's end below.
-    signal.signal(signal.SIGTERM, _exit)
     with worker_for(settings) as (where, missing):
         if missing is not None:
             errors.print(f"live prompts are off: {missing}", markup=False, highlight=False, soft_wrap=True)
         app = create_app(settings, engine, where)
-        config = uvicorn.Config(app, log_level=settings.log_level, access_log=False)
-        # Ctrl-C is how serving ends: the server has shut down in order by then.
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
-
-
-def _exit(_signal: int, _frame: FrameType | None) -> None:
-    sys.exit(0)
+        output.print(f"serving [bold]{url}{path}[/bold] (Ctrl-C stops)", highlight=False, soft_wrap=True)
+        serve_until_stopped(app, listener, shutdown_timeout_s=settings.shutdown_timeout_s)
+    engine.dispose()
 
 
 def bind(host: str, port: int) -> socket.socket:

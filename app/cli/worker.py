@@ -44,12 +44,14 @@ def run_worker(settings: Settings, *, supervised: bool = False) -> None:
         SettingsError: there is no secret, or the port is taken.
         SaeError: torch is set up to run code from weight files.
     """
+    from app import logs
     from app.cli.console import errors
     from app.cli.open import open_store
     from app.cli.serve import bind, url_of
 
     if settings.worker_secret is None:
         raise SettingsError(SECRET_HINT)
+    logs.configure(level=settings.log_level, form=settings.log_format, service="worker", secrets=settings.secrets)
     listener = bind(settings.worker_host, settings.worker_port)
     if not supervised:
         url = url_of(settings.worker_host, listener.getsockname()[1])
@@ -60,4 +62,4 @@ def run_worker(settings: Settings, *, supervised: bool = False) -> None:
     app = make_app(settings, engine, settings.worker_secret.get_secret_value())
     if supervised:
         announce(listener)
-    serve(app, listener, settings.log_level, sys.stdin if supervised else None)
+    serve(app, listener, settings, sys.stdin if supervised else None)

@@ -13,7 +13,7 @@ from app.errors import WorkerError
 from app.web.api.describe import model_of
 from app.web.api.models import WorkerStatus
 from app.web.api.routes import documented_problems, get, json_response
-from app.web.bodies import read_json, same_site
+from app.web.bodies import read_json
 from app.web.deps import ComparisonDep, EngineDep, InferenceDep, no_parameters
 from app.web.prompt_records import PromptResult
 from app.web.prompting import read_prompt
@@ -47,7 +47,7 @@ def _body() -> dict[str, Any]:
     summary="Read a text",
     response_model=model_of(PromptResult),
     responses=documented_problems((400, 404, 502, 503)),
-    dependencies=[Depends(same_site), Depends(no_parameters)],
+    dependencies=[Depends(no_parameters)],
     openapi_extra=_body(),
 )
 async def post_prompt(

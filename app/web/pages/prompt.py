@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -15,7 +15,7 @@ from app.inference import Inference
 from app.records import ComparisonSummary, Side
 from app.store import read
 from app.web import links, show
-from app.web.bodies import read_form, same_site
+from app.web.bodies import read_form
 from app.web.contexts import PromptChoice, PromptContext, PromptNotice, PromptRow
 from app.web.deps import EngineDep, InferenceDep
 from app.web.errors import of_worker_error, retry_headers
@@ -50,7 +50,7 @@ async def prompt(request: Request, engine: EngineDep, inference: InferenceDep, s
     return _never_kept(answer(request, "prompt.html", context))
 
 
-@router.post("/c/{slug}/prompt", include_in_schema=False, dependencies=[Depends(same_site)])
+@router.post("/c/{slug}/prompt", include_in_schema=False)
 async def read_text(request: Request, engine: EngineDep, inference: InferenceDep, slug: str) -> Response:
     """The box's text, read."""
     visit = await run_in_threadpool(_visit, request, engine, slug)
