@@ -24,10 +24,10 @@ from app.errors import (
     SchemaError,
     StoreError,
     WorkerAnswerError,
-    WorkerBusyError,
     WorkerError,
 )
 from app.web.pages.templating import render
+from app.web.unanswered import retry_headers, unanswered
 
 PROBLEM_JSON = "application/problem+json"
 TYPE_PREFIX = "urn:hedgescope:problem:"
@@ -139,22 +139,10 @@ def of_store_error(error: StoreError) -> Problem:
 
 
 def of_worker_error(error: PromptError | WorkerError) -> Problem:
-    """The problem of a live prompt that has no answer; these messages are written for people."""
-    detail = _shortened(str(error))
-    match error:
-        case PromptError():
-            return Problem(400, "prompt", "Prompt can't be read", detail, error.parameter)
-        case WorkerBusyError():
-            return Problem(503, "busy", "Inference worker is busy", detail)
-        case WorkerAnswerError():
-            return Problem(502, "worker-answer", "Inference worker makes no sense", detail)
-        case _:
-            return Problem(503, "worker", "No inference worker", detail)
-
-
-def retry_headers(error: Exception) -> dict[str, str]:
-    """When to try again, where that is known."""
-    return {"Retry-After": str(error.retry_after_s)} if isinstance(error, WorkerBusyError) else {}
+    """The problem of a live prompt that has no answer."""
+    told = unanswered(error)
+    parameter = error.parameter if isinstance(error, PromptError) else None
+    return Problem(told.status, told.kind, told.title, _shortened(str(error)), parameter)
 
 
 def of_http_exception(request: Request, error: HTTPException) -> Problem:

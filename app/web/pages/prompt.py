@@ -18,12 +18,12 @@ from app.web import links, show
 from app.web.bodies import read_form
 from app.web.contexts import PromptChoice, PromptContext, PromptNotice, PromptRow
 from app.web.deps import EngineDep, InferenceDep
-from app.web.errors import of_worker_error, retry_headers
 from app.web.pages.answers import Visit, answer, comparison_frame, serve
 from app.web.pages.params import no_params
 from app.web.pages.templating import other_side
 from app.web.prompt_records import ActiveLatent, PromptLatent, PromptResult, PromptToken
 from app.web.prompting import SIDES, check_latent, read_prompt
+from app.web.unanswered import retry_headers, unanswered
 from app.wire import LatentRef
 
 router = APIRouter()
@@ -63,10 +63,10 @@ async def read_text(request: Request, engine: EngineDep, inference: InferenceDep
         latents = await run_in_threadpool(_wanted, visit, chosen)
         result = await read_prompt(request, inference, engine, visit.summary, text, top=TOP, latents=latents)
     except (PromptError, WorkerError) as error:
-        problem = of_worker_error(error)
-        notice = PromptNotice(problem.title, problem.detail)
+        told = unanswered(error)
+        notice = PromptNotice(told.title, str(error))
         context = await run_in_threadpool(_empty, visit, chosen, text, notice)
-        return _never_kept(answer(request, "prompt.html", context), problem.status, retry_headers(error))
+        return _never_kept(answer(request, "prompt.html", context), told.status, retry_headers(error))
     return _never_kept(answer(request, "prompt.html", _context(visit, chosen, text, result)))
 
 
