@@ -231,3 +231,16 @@ class Readiness:
 
     status: Literal["ready", "degraded", "unready"]
     checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """Whether live prompts can be read now.
+
+    Attributes:
+        available: whether an inference worker answers.
+        reason: why none does; null where one does.
+    """
+
+    available: bool
+    reason: str | None
