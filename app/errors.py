@@ -11,6 +11,7 @@
     ├── ScoringError                statistics and weights do not belong together
     ├── PromptError                 a live prompt can't be answered as it is (HTTP 400)
     ├── WorkerError                 the inference worker can't answer (HTTP 503)
+    │   ├── NoWorkerError           none is configured (HTTP 503)
     │   ├── WorkerBusyError         it has too much to do; try again later (HTTP 503)
     │   └── WorkerAnswerError       what it answered makes no sense (HTTP 502)
     └── StoreError                  the database can't be used
@@ -88,6 +89,10 @@ class PromptError(HedgescopeError):
 
 class WorkerError(HedgescopeError):
     """The inference worker can't answer: none is configured, it is down, or it failed."""
+
+
+class NoWorkerError(WorkerError):
+    """No inference worker is configured."""
 
 
 class WorkerBusyError(WorkerError):

@@ -83,7 +83,7 @@ def create_app(settings: Settings, engine: Engine | None = None, worker: Where |
     app.state.engine = engine
     app.state.inference = inference
     app.state.metrics = RequestMetrics("web")
-    app.state.checker = Checker(engine)
+    app.state.checker = Checker(engine, inference)
     errors.install(app)
     app.mount("/static", VersionedFiles(directory=resource("static")), name="static")
     for part in (system, api, pages):

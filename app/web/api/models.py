@@ -208,7 +208,7 @@ class Check:
     """One part that the dashboard needs.
 
     Attributes:
-        name: `database`: it answers; `schema`: it is this program's.
+        name: `database`: it answers; `schema`: it is this program's; `worker`: it answers, and takes the secret.
         state: `ok`; `degraded`: pages and stored data are there, something else is not; `failed`: nothing is;
             `off`: not configured.
         detail: what is wrong and what to do; null where nothing is.
