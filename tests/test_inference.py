@@ -23,7 +23,7 @@ from app.errors import (
     WorkerError,
 )
 from app.inference import Address, Inference, fixed, nowhere
-from app.wire import PromptAnswer, PromptRequest
+from app.wire import LatentRef, PromptAnswer, PromptRequest
 
 SECRET = SecretStr("s3cret-of-the-test")
 PROMPT = PromptRequest(slug="demo-123", text="CONFIDENTIAL words")
@@ -200,8 +200,7 @@ def test_a_latent_that_was_left_out_is_noticed() -> None:
     answer = {"tokens": ["", "a"], "scored": [False, True], "device": "cpu", "dtype": "float32"}
     body = json.dumps({**answer, "narrow": side, "reference": side}).encode()
     assert PromptAnswer.model_validate_json(body).tokens == ("", "a")
-    asked = PROMPT.model_copy(update={"latents": ({"sae": "narrow", "index": 3},)})
-    asked = PromptRequest.model_validate(asked.model_dump())
+    asked = PromptRequest(slug="demo-123", text="a", latents=(LatentRef(sae="narrow", index=3),))
 
     async def ask_for_three(url: str) -> None:
         async with Inference(fixed(url, SECRET)) as inference:

@@ -12,10 +12,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import IO
 
 from pydantic import SecretStr
 
+import app
 from app.errors import WorkerError
 from app.inference import Address, Where, fixed, nowhere
 from app.settings import Settings
@@ -23,7 +25,13 @@ from app.settings import Settings
 NEEDED = ("torch", "transformers", "sae_lens")
 """What a worker can't do without."""
 
-COMMAND = (sys.executable, "-P", "-m", "app.cli", "worker", "--supervised")
+ROOT = str(Path(app.__file__).parents[1])
+COMMAND = (
+    *(sys.executable, "-P", "-c"),
+    f"import sys; sys.path.insert(0, {ROOT!r}); from app.cli import main; main()",
+    *("worker", "--supervised"),
+)
+"""The same program as this process runs, whatever the working directory holds."""
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
