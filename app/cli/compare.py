@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from app.cli.console import errors, output, stages
 from app.errors import SettingsError
+
+
+class Dtype(StrEnum):
+    """What the language model computes in."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
 
 
 def compare(
@@ -20,6 +28,9 @@ def compare(
         str | None, typer.Option(help="Activations [n_tokens, d_in] instead of model and text.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name part of the comparison's slug.")] = None,
+    dtype: Annotated[
+        Dtype, typer.Option(help="Of the model's forward pass; bfloat16 is quicker on some processors and less exact.")
+    ] = Dtype.float32,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Score a narrow SAE against a reference SAE and store the comparison."""
@@ -31,9 +42,11 @@ def compare(
 
     if activations is not None and (model is not None or text is not None):
         raise SettingsError("--activations stands instead of --model and --text; give one or the other")
+    if activations is not None and dtype is not Dtype.float32:
+        raise SettingsError("--dtype is the language model's, and --activations runs none; leave it out")
     settings = load_settings()
     engine = open_store(settings)
-    request = Request(narrow, reference, model, text, tokens, activations, name)
+    request = Request(narrow, reference, model, text, tokens, activations, name, dtype.value)
     with stages() as progress:
         summary = run(engine, settings.data_dir, request, progress)
     url = f"{url_of(settings.host, settings.port)}/c/{summary.slug}"
