@@ -30,6 +30,7 @@ from app.pipeline.progress import silent
 from app.records import SaeRecord
 from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
+from app.sparse.inputs import pack, sampled_rows
 from app.sparse.shards import Shard, ShardStore, TokenShard, plan_shards
 from bench.machine import RESULTS, facts
 
@@ -80,11 +81,15 @@ def make_shards(
     d_in = saes[0].record.d_in
     for shard in shards:
         part = rows.slice(shard.start, shard.stop)
+        kept = part.keep & sampled_rows(rows, shard.start, shard.stop, d_in)[:, None]
+        sampled = np.flatnonzero(kept[part.keep])
+        inputs = np.random.default_rng([shard.start, 2]).standard_normal((len(sampled), d_in), dtype=np.float32)
+        sample = sampled, *pack(inputs)
         for number, sae in enumerate(saes):
             rng = np.random.default_rng([shard.start, number])
             acts = draw(rng, part, shard.start, sae.d_sae, l0)
             store.write_acts(shard, sae.shard_key, acts, np.array([float(shard.n_tokens)]))
-        store.write_tokens(shard, TokenShard(part, np.zeros(d_in), 2.0 * shard.n_tokens))
+        store.write_tokens(shard, TokenShard(part, np.zeros(d_in), 2.0 * shard.n_tokens, *sample))
 
 
 class Work:

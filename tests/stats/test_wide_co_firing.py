@@ -95,12 +95,12 @@ def test_one_token_on_which_all_fire() -> None:
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("the system has no device that is always full")
-    always_full = Path("/dev/full").open("r+b", buffering=0)  # noqa: SIM115  (the accumulator closes it)
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: always_full)
-    accumulator = WideCoFiring(1, 3, folder=tmp_path)
-    accumulator.update(one_row_each([[2]]), one_row_each([[1, 2, 3]]))
-    with pytest.raises(ShardError, match="the disk is full while co-firing is put aside there; free some space"):
-        accumulator.finalize()
+    with Path("/dev/full").open("r+b", buffering=0) as always_full:
+        monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: always_full)
+        accumulator = WideCoFiring(1, 3, folder=tmp_path)
+        accumulator.update(one_row_each([[2]]), one_row_each([[1, 2, 3]]))
+        with pytest.raises(ShardError, match="the disk is full while co-firing is put aside there; free some space"):
+            accumulator.finalize()
 
 
 def test_what_is_put_aside_leaves_no_file(tmp_path: Path) -> None:
