@@ -72,7 +72,7 @@ def pack_profile(profile: PairProfile) -> bytes:
         raise StoreError(f"{where}: indices, n_both and decoder_cosine have lengths {lengths}; expected equal ones")
     try:
         cosines = array("f", profile.decoder_cosine)
-        packed = [array("i", profile.indices), array("q", profile.n_both), cosines]
+        packed: list[array[Any]] = [array("i", profile.indices), array("q", profile.n_both), cosines]
         head = PROFILE_HEAD.pack(profile.complete, n)
     except (OverflowError, TypeError, struct.error) as error:
         raise StoreError(f"{where}: {error}; expected int32 indices and int64 counts") from error
