@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.console import errors, output, stages
 from app.errors import SettingsError
+
+if TYPE_CHECKING:
+    from app.records import ComparisonSummary
+    from app.settings import Settings
 
 
 class Dtype(StrEnum):
@@ -19,7 +23,10 @@ class Dtype(StrEnum):
 
 
 def compare(
-    narrow: Annotated[str, typer.Option(help="SAE under examination: registered name, path, or name@width.")],
+    narrow: Annotated[
+        list[str],
+        typer.Option(help="SAE under examination: registered name, path, or name@width. Several share one model pass."),
+    ],
     reference: Annotated[str, typer.Option(help="SAE it is compared with: Matryoshka or wider.")],
     model: Annotated[str | None, typer.Option(help="Language model; default: the narrow SAE's.")] = None,
     text: Annotated[str | None, typer.Option(help="Text: .txt, .jsonl or a dataset; default: the bundled one.")] = None,
@@ -27,16 +34,18 @@ def compare(
     activations: Annotated[
         str | None, typer.Option(help="Activations [n_tokens, d_in] instead of model and text.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name part of the comparison's slug.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name part of the comparison's slug; for one --narrow.")] = None,
     dtype: Annotated[
         Dtype, typer.Option(help="Of the model's forward pass; bfloat16 is quicker on some processors and less exact.")
     ] = Dtype.float32,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a comparison on stdout, each on its line.")
+    ] = False,
 ) -> None:
-    """Score a narrow SAE against a reference SAE and store the comparison."""
+    """Score one or more narrow SAEs against a reference SAE and store the comparisons."""
     from app.cli.open import open_store
-    from app.cli.serve import url_of
-    from app.pipeline.compare import run
+    from app.pipeline.compare import run_several
+    from app.pipeline.opened import Means
     from app.pipeline.source import Request
     from app.settings import load_settings
 
@@ -44,11 +53,22 @@ def compare(
         raise SettingsError("--activations stands instead of --model and --text; give one or the other")
     if activations is not None and dtype is not Dtype.float32:
         raise SettingsError("--dtype is the language model's, and --activations runs none; leave it out")
+    if name is not None and len(narrow) > 1:
+        raise SettingsError(
+            f"--name is for one comparison, but --narrow is given {len(narrow)} times; leave out --name"
+        )
     settings = load_settings()
     engine = open_store(settings)
-    request = Request(narrow, reference, model, text, tokens, activations, name, dtype.value)
+    requests = [Request(each, reference, model, text, tokens, activations, name, dtype.value) for each in narrow]
     with stages() as progress:
-        summary = run(engine, settings.data_dir, request, progress)
+        summaries = list(run_several(engine, settings.data_dir, requests, progress, means=Means(settings.shards)))
+    for summary in summaries:
+        _tell(summary, settings, json)
+
+
+def _tell(summary: ComparisonSummary, settings: Settings, json: bool) -> None:
+    from app.cli.serve import url_of
+
     url = f"{url_of(settings.host, settings.port)}/c/{summary.slug}"
     if json:
         import orjson

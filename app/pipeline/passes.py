@@ -12,6 +12,7 @@ from app.pipeline.progress import Progress
 from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
 from app.sparse.shards import Shard, ShardStore, TokenShard
+from app.sparse.storage import Folder
 from app.stats.co_firing import CoFiring, CoFiringTable
 from app.stats.contexts import BandContexts, BandRows, ContextRows, TopContexts
 from app.stats.density import FiringCounts, FiringTotals
@@ -40,7 +41,7 @@ class ShardReader:
 
     def __init__(self, store: ShardStore, shards: Sequence[Shard], narrow: LoadedSae, reference: LoadedSae) -> None:
         self._store = store
-        self.folder = store.folder
+        self.folder = store.folder if isinstance(store.storage, Folder) else None
         self._narrow, self._reference = narrow, reference
         self.shards = shards
         self.n_tokens = sum(shard.n_tokens for shard in shards)

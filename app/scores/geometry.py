@@ -104,7 +104,8 @@ def _top_of_groups(table: Floats, k: int) -> NDArray[np.int64]:
     row, column = np.nonzero(table >= bound[:, None])
     order = np.lexsort((column, -table[row, column], row))
     first = np.searchsorted(row, np.arange(len(table)))
-    return column[order][first[:, None] + np.arange(k)]
+    chosen: NDArray[np.int64] = column[order][first[:, None] + np.arange(k)]
+    return chosen
 
 
 def null_of(decoder: Floats, alive: Flags, *, seed: int = 0, n_directions: int = N_RANDOM_DIRECTIONS) -> Null:

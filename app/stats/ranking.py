@@ -127,7 +127,9 @@ class BestPerGroup:
     def _may_win(self, candidates: Candidates) -> NDArray[np.bool_]:
         """Which candidates are not worse than their group's last one (an equal key is decided by the row)."""
         group = np.minimum(candidates.group, len(self._full) - 1)
-        beaten = (group == candidates.group) & self._full[group] & (candidates.key > self._last[group])
+        beaten: NDArray[np.bool_] = (
+            (group == candidates.group) & self._full[group] & (candidates.key > self._last[group])
+        )
         return ~beaten
 
 

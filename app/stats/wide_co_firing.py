@@ -138,9 +138,8 @@ class WideCoFiring:
             chosen = np.union1d(chosen, possible[_largest(correlation, KEPT_BY_PHI)])
             rows.append(np.full(len(chosen), row))
             columns.append(met[chosen])
-        row, column = np.concatenate(rows), np.concatenate(columns)
-        counts = block.counts[row, column].astype(np.int64)
-        return sp.csr_array((counts, (row, column)), shape=block.counts.shape)
+        where = np.concatenate(rows), np.concatenate(columns)
+        return sp.csr_array((block.counts[where].astype(np.int64), where), shape=block.counts.shape)
 
 
 class _Best:
