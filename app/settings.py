@@ -7,17 +7,15 @@ A setting comes from the environment variable `HEDGESCOPE_<NAME>` or, where that
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 PREFIX = "HEDGESCOPE_"
 DATABASE_FILE = "hedgescope.db"
@@ -213,6 +211,6 @@ def _explain(error: ValidationError) -> str:
     return "; ".join(complaints) + " (docs/settings.md lists every setting)"
 
 
-def _shown(item: ErrorDetails) -> str:
+def _shown(item: Mapping[str, Any]) -> str:
     """The value found; a secret's is nobody's business."""
     return "not usable" if "secret" in str(item["loc"][0]) else repr(item["input"])

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from app.inference import Inference, fixed
-from app.logs import bound
+from app.logs import bound, current
 from tests.worker.place import AUTHORIZED, Place
 
 
@@ -63,16 +63,16 @@ def test_the_id_of_a_request_goes_on_to_the_worker(place: Place, caplog: pytest.
                     await inference.capabilities()
 
     seen: list[str | None] = []
-    logging.getLogger("app.serving.requests").addFilter(see := lambda _record: seen.append(current_id()) or True)
+
+    def see(_record: logging.LogRecord) -> bool:
+        seen.append(current("request_id"))
+        return True
+
+    log = logging.getLogger("app.serving.requests")
+    log.addFilter(see)
     try:
-        with caplog.at_level(logging.INFO, "app.serving.requests"):
+        with caplog.at_level(logging.INFO, log.name):
             anyio.run(ask)
     finally:
-        logging.getLogger("app.serving.requests").removeFilter(see)
+        log.removeFilter(see)
     assert seen == ["from-the-page"]
-
-
-def current_id() -> str | None:
-    from app.logs import current
-
-    return current("request_id")

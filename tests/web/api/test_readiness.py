@@ -46,14 +46,13 @@ async def slow(_request: httpx.Request) -> httpx.Response:
     raise AssertionError
 
 
-def ready(site: tuple[Settings, Engine], monkeypatch: pytest.MonkeyPatch, answer: Any) -> httpx.Response:
+def ready(site: tuple[Settings, Engine], monkeypatch: pytest.MonkeyPatch, answer: Any) -> Any:
     monkeypatch.setattr("app.web.readiness.PATIENCE_S", 1.0)
     settings, engine = site
     app = create_app(settings, engine)
     inference = Inference(fixed("http://worker", SecretStr("s")), transport=httpx.MockTransport(answer))
     app.state.checker._inference = inference
-    response: httpx.Response = TestClient(app).get("/readyz")
-    return response
+    return TestClient(app).get("/readyz")
 
 
 def test_all_is_well(site: tuple[Settings, Engine], monkeypatch: pytest.MonkeyPatch) -> None:
