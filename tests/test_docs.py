@@ -166,8 +166,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
 
 def answers(site: FastAPI, path: str) -> bool:
     scope = {"type": "http", "path": path, "root_path": "", "headers": [], "query_string": b""}
-    scopes = [{**scope, "method": method} for method in ("GET", "POST")]
-    return any(route.matches(one)[0] is Match.FULL for route in site.routes for one in scopes)
+    methods = ("GET", "POST")
+    return any(
+        route.matches({**scope, "method": method})[0] is Match.FULL for route in site.routes for method in methods
+    )
 
 
 def test_paths_in_the_docs_are_served(site: FastAPI) -> None:

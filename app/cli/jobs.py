@@ -103,7 +103,7 @@ def job_worker(settings: Settings) -> Iterator[None]:
     None is started where torch is not installed, or workers run elsewhere. Where this process is killed, the child
     finishes the jobs there are before it ends.
     """
-    if settings.worker_url is not None or find_spec("sae_lens") is None:
+    if settings.worker_url is not None or not settings.start_worker or find_spec("sae_lens") is None:
         yield
         return
     stop = threading.Event()

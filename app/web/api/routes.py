@@ -24,6 +24,8 @@ PROBLEMS: dict[int | str, tuple[type, str]] = {
     404: (ProblemDocument, "No such resource"),
     409: (ProblemDocument, "Not possible as things are"),
     422: (ParameterProblem, "A malformed index in the path"),
+    502: (ProblemDocument, "The inference worker's answer makes no sense"),
+    503: (ProblemDocument, "There is no inference worker, or it is busy: then `Retry-After` says when to try again"),
     "default": (ProblemDocument, "Any other problem"),
 }
 
@@ -58,7 +60,7 @@ def get(
             operation_id=handler.__name__,
             summary=handler.__name__.replace("_", " ").capitalize(),
             response_model=model_of(answer),
-            responses=_documented(problems),
+            responses=documented_problems(problems),
             dependencies=checks,
             openapi_extra=extra,
         )
@@ -96,7 +98,7 @@ def post(
             operation_id=handler.__name__,
             summary=handler.__name__.replace("_", " ").capitalize(),
             response_model=model_of(answer),
-            responses=_documented(problems),
+            responses=documented_problems(problems),
             status_code=status,
             dependencies=(Depends(no_parameters),),
             openapi_extra=extra,
@@ -111,7 +113,8 @@ def json_response(answer: object, headers: Mapping[str, str] | None = None, stat
     return Response(orjson.dumps(answer), status, headers, "application/json")
 
 
-def _documented(problems: Sequence[int]) -> dict[int | str, dict[str, Any]]:
+def documented_problems(problems: Sequence[int]) -> dict[int | str, dict[str, Any]]:
+    """The problems that an operation may answer with, for OpenAPI."""
     documented: dict[int | str, dict[str, Any]] = {}
     for status, (record, description) in PROBLEMS.items():
         if status in (*problems, "default"):
