@@ -10,11 +10,8 @@ written under a temporary name, then renamed: what is there is whole.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +24,7 @@ from safetensors.numpy import load_file, save
 from app.activations.batch import TokenRows
 from app.errors import ShardError
 from app.sparse.csr import SparseActs
+from app.sparse.files import write_whole
 
 ROWS_PER_SHARD = 64
 """Rows a shard: 64 × 128 tokens are about 4 s of work on two cores, the most a kill can cost."""
@@ -85,7 +83,7 @@ class ShardStore:
 
     def describe(self, description: Mapping[str, Any]) -> None:
         """Write what the stream is, for people who look into the folder."""
-        _write(self.folder / "stream.json", json.dumps(description, indent=1).encode() + b"\n")
+        write_whole(self.folder / "stream.json", json.dumps(description, indent=1).encode() + b"\n")
 
     def has_tokens(self, shard: Shard) -> bool:
         """Whether the shard's tokens are on disk."""
@@ -103,7 +101,7 @@ class ShardStore:
             "sum_acts": tokens.sum_acts,
             "sum_squares": np.array([tokens.sum_squares]),
         }
-        _write(self._tokens_path(shard), save(arrays))
+        write_whole(self._tokens_path(shard), save(arrays))
 
     def write_acts(self, shard: Shard, sae_key: str, acts: SparseActs, residual: NDArray[np.float64]) -> None:
         """Write an SAE's active latents of the shard."""
@@ -114,7 +112,7 @@ class ShardStore:
             "n_latents": np.array([acts.n_latents]),
             "residual": residual,
         }
-        _write(self._acts_path(shard, sae_key), save(arrays))
+        write_whole(self._acts_path(shard, sae_key), save(arrays))
 
     def read_tokens(self, shard: Shard) -> TokenShard:
         """Read what belongs to the shard's tokens."""
@@ -148,27 +146,6 @@ class ShardStore:
 
     def _acts_path(self, shard: Shard, sae_key: str) -> Path:
         return self.folder / sae_key / shard.file_name
-
-
-def _write(path: Path, content: bytes) -> None:
-    """All or nothing: a temporary name, flushed to the disk, then renamed."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ShardError(
-                f"{path.parent}: the disk is full ({len(content):,} bytes to write); free some space and start the "
-                "same command again, it goes on from the last whole shard"
-            ) from error
-        raise ShardError(f"{path}: can't be written ({error.strerror})") from error
 
 
 def _read(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,6 +31,9 @@ ABANDONED_AFTER = timedelta(hours=1)
 """Far longer than a live writer takes from one step to the next."""
 
 REMOVE_CHUNK = 2000
+
+Within = Callable[[Connection], None]
+"""Something to do in the same transaction; what it raises undoes all of it."""
 
 _mine: set[str] = set()
 """Tokens of the stagings that this process is at."""
@@ -94,13 +97,15 @@ def add_rows(engine: Engine, staged: Staging, part: Part, rows: list[Values]) ->
         insert_rows(connection, part.all_columns, [(staged.id, *values) for values in rows])
 
 
-def publish(engine: Engine, staged: Staging) -> None:
-    """Show the comparison under its slug.
+def publish(engine: Engine, staged: Staging, within: Within | None) -> None:
+    """Show the comparison under its slug; `within` is called first, in the same transaction.
 
     Raises:
         StoreError: the slug is taken by now, or the staging was taken for abandoned.
     """
     with writing(engine) as connection:
+        if within is not None:
+            within(connection)
         _touch(connection, staged, staged_at=None, staged_by=None, slug=staged.summary.slug)
 
 

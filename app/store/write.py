@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -19,40 +19,52 @@ from app.store.parts import PARTS
 from app.store.payloads import SAE, to_json
 from app.store.session import reading, writing
 from app.store.space import analyze, give_back
-from app.store.staging import add_rows, hide, publish, remove_abandoned, remove_rows, staging
+from app.store.staging import Within, add_rows, hide, publish, remove_abandoned, remove_rows, staging
+
+__all__ = ["Within", "delete_comparison", "register_sae", "remove_sae", "write_comparison"]
 
 
-def write_comparison(engine: Engine, bundle: ComparisonBundle) -> None:
-    """Store a comparison, all of it or nothing; where its slug is stored already, nothing is done or read.
+def write_comparison(engine: Engine, bundle: ComparisonBundle, *, within: Within | None = None) -> None:
+    """Store a comparison, all of it or nothing; where its slug is stored already, nothing is written or read.
 
     Rows are written as the bundle's iterables give them, in many short transactions, and seen by nobody until the last:
     other writers wait for moments, and what a killed process leaves is removed by the next writer (see `staging`).
 
+    Args:
+        within: called first in the transaction that shows the comparison, or in one of its own where it is stored
+            already; what it raises leaves nothing stored.
+
     Raises:
         ConflictError: the slug is stored with another content hash.
         StoreError: a record can't be stored (NaN, foreign type, given twice), or the database failed or is full.
-        Exception: whatever the bundle's iterables raise; nothing is stored then.
+        Exception: whatever the bundle's iterables or `within` raise; nothing is stored then.
     """
     with _no_space_explained():
-        if _is_stored(engine, bundle.summary):
-            return
-        remove_abandoned(engine)
-        try:
-            _write(engine, bundle)
-        except StoreError:
-            # Another writer may have been quicker with the same comparison.
-            if not _is_stored(engine, bundle.summary):
-                raise
-        analyze(engine)
+        if not _is_stored(engine, bundle.summary):
+            remove_abandoned(engine)
+            try:
+                _write(engine, bundle, within)
+            except StoreError:
+                # Another writer may have been quicker with the same comparison.
+                if not _is_stored(engine, bundle.summary):
+                    raise
+            else:
+                # Only for speed: it is stored, whatever happens to the server now.
+                with suppress(StoreError):
+                    analyze(engine)
+                return
+        if within is not None:
+            with writing(engine) as connection:
+                within(connection)
 
 
-def _write(engine: Engine, bundle: ComparisonBundle) -> None:
+def _write(engine: Engine, bundle: ComparisonBundle, within: Within | None) -> None:
     with staging(engine, bundle.summary) as staged:
         for part in PARTS:
             rows = map(part.values, getattr(bundle, part.field))
             while chunk := list(islice(rows, part.chunk)):
                 add_rows(engine, staged, part, chunk)
-        publish(engine, staged)
+        publish(engine, staged, within)
 
 
 def delete_comparison(engine: Engine, slug: str) -> None:
