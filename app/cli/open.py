@@ -19,6 +19,6 @@ def open_store(settings: Settings) -> sa.Engine:
     """
     if settings.database_url is None:
         upgrade(settings.resolved_database_url)
-    engine = make_engine(settings.resolved_database_url)
+    engine = make_engine(settings.resolved_database_url, pool_size=settings.database_pool_size)
     check_schema(engine)
     return engine

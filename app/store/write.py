@@ -45,8 +45,7 @@ def write_comparison(engine: Engine, bundle: ComparisonBundle, *, within: Within
             try:
                 _write(engine, bundle, within)
             except StoreError:
-                # Another writer may have been quicker with the same comparison.
-                if not _is_stored(engine, bundle.summary):
+                if not _another_was_quicker(engine, bundle.summary):
                     raise
             else:
                 # Only for speed: it is stored, whatever happens to the server now.
@@ -56,6 +55,16 @@ def write_comparison(engine: Engine, bundle: ComparisonBundle, *, within: Within
         if within is not None:
             with writing(engine) as connection:
                 within(connection)
+
+
+def _another_was_quicker(engine: Engine, summary: ComparisonSummary) -> bool:
+    try:
+        return _is_stored(engine, summary)
+    except ConflictError:
+        raise
+    except StoreError:
+        # The first error says more.
+        return False
 
 
 def _write(engine: Engine, bundle: ComparisonBundle, within: Within | None) -> None:

@@ -64,7 +64,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         StoreError: the database can't be opened.
     """
     made = engine is None
-    engine = engine or make_engine(settings.resolved_database_url)
+    engine = engine or make_engine(settings.resolved_database_url, pool_size=settings.database_pool_size)
     check_schema(engine)
     app = Dashboard(
         title="Hedgescope",
