@@ -15,11 +15,12 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 @app.command("list")
 def list_() -> None:
     """The stored comparisons, newest first."""
-    from app.cli.open import open_store
-    from app.settings import load_settings
+    from app.cli.open import opened_store
     from app.store.read import list_comparisons
 
-    for summary in list_comparisons(open_store(load_settings())):
+    with opened_store() as engine:
+        summaries = list_comparisons(engine)
+    for summary in summaries:
         sides = f"{summary.narrow.sae.name} / {summary.reference.sae.name}"
         typer.echo(f"{summary.slug}  {summary.created_at:%Y-%m-%d %H:%M}  {sides}  {summary.n_tokens:,} tokens")
 
@@ -27,17 +28,16 @@ def list_() -> None:
 @app.command()
 def delete(comparison: Name, yes: Yes = False) -> None:
     """Remove a comparison with all that belongs to it, and give its disk space back."""
-    from app.cli.open import open_store
-    from app.settings import load_settings
+    from app.cli.open import opened_store
     from app.store import space
     from app.store.read import resolve_slug
     from app.store.write import delete_comparison
 
-    engine = open_store(load_settings())
-    slug = resolve_slug(engine, comparison)
-    if not yes:
-        typer.confirm(f"Remove {slug} for good?", abort=True)
-    before = space.size_in_bytes(engine)
-    delete_comparison(engine, slug)
-    freed = before - space.size_in_bytes(engine)
+    with opened_store() as engine:
+        slug = resolve_slug(engine, comparison)
+        if not yes:
+            typer.confirm(f"Remove {slug} for good?", abort=True)
+        before = space.size_in_bytes(engine)
+        delete_comparison(engine, slug)
+        freed = before - space.size_in_bytes(engine)
     typer.echo(f"removed {slug}; the database is {freed / 2**20:,.1f} MiB smaller")

@@ -21,16 +21,15 @@ def upgrade() -> None:
 @app.command()
 def compact() -> None:
     """Write the database anew without gaps, and remove what killed writers left. Nobody else can write meanwhile."""
-    from app.cli.open import open_store
-    from app.settings import load_settings
+    from app.cli.open import opened_store
     from app.store import space
     from app.store.staging import remove_abandoned
 
-    engine = open_store(load_settings())
-    before = space.size_in_bytes(engine)
-    n_removed = remove_abandoned(engine)
-    space.compact(engine)
-    after = space.size_in_bytes(engine)
+    with opened_store() as engine:
+        before = space.size_in_bytes(engine)
+        n_removed = remove_abandoned(engine)
+        space.compact(engine)
+        after = space.size_in_bytes(engine)
     if n_removed:
         typer.echo(f"removed {n_removed} comparisons that were never finished")
     typer.echo(f"the database takes {after / 2**20:,.1f} MiB now, {before / 2**20:,.1f} MiB before")

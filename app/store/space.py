@@ -13,6 +13,11 @@ from app.store.tables import comparisons
 FREE_CHUNK = 4000
 """Pages a transaction, 16 MB: others that write wait for no longer."""
 
+TABLES_SIZE = """
+    SELECT sum(pg_total_relation_size(oid)) FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+"""
+
 OWNED = ", ".join(table.name for table in (comparisons, *(part.table for part in PARTS)))
 
 
@@ -59,11 +64,11 @@ def analyze(engine: Engine) -> None:
 
 
 def size_in_bytes(engine: Engine) -> int:
-    """What the database takes on disk."""
+    """What the database takes on disk: SQLite's file, or PostgreSQL's tables with their indexes."""
     with maintaining(engine) as connection:
         if is_sqlite(engine):
             return _pragma(connection, "page_count") * _pragma(connection, "page_size")
-        return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+        return int(connection.execute(text(TABLES_SIZE)).scalar_one())
 
 
 def _free_some(engine: Engine) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -105,7 +106,7 @@ def test_db_upgrade(terminal: Terminal) -> None:
     assert (terminal.data_dir / "hedgescope.db").exists()
 
 
-def test_comparisons_are_listed_and_deleted(terminal: Terminal) -> None:
+def test_comparisons_are_listed_and_deleted(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = terminal.engine()
     bundle = make_bundle()
     write_comparison(engine, bundle)
@@ -113,7 +114,8 @@ def test_comparisons_are_listed_and_deleted(terminal: Terminal) -> None:
     assert listed.out == (
         f"{bundle.summary.slug}  2026-11-23 12:30  tiny-narrow / tiny-matryoshka  {bundle.summary.n_tokens:,} tokens\n"
     )
-    assert terminal.run("comparison", "delete", "tiny").code != 0, "nobody is there to say yes"
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert terminal.run("comparison", "delete", "tiny").code != 0
     assert len(list_comparisons(engine)) == 1
 
     deleted = terminal.run("comparison", "delete", "tiny", "--yes")

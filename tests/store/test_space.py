@@ -22,10 +22,11 @@ def test_a_deleted_comparison_gives_its_space_back(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         assert size_in_bytes(engine) - before < grown / 4
     else:
-        # PostgreSQL keeps the pages of indexes, for the next rows.
-        write_comparison(engine, large)
-        assert size_in_bytes(engine) - before < grown * 1.25
-        delete_comparison(engine, large.summary.slug)
+        # PostgreSQL keeps the pages of indexes, for the next rows: else this would take four times the space.
+        for _ in range(3):
+            write_comparison(engine, large)
+            delete_comparison(engine, large.summary.slug)
+        assert size_in_bytes(engine) - before < grown * 2.5
     compact(engine)
     assert size_in_bytes(engine) - before < grown / 4
     assert [summary.name for summary in read.list_comparisons(engine)] == ["kept"]
