@@ -48,6 +48,11 @@ class Settings(BaseSettings):
         le=1000,
         description="Most connections to a PostgreSQL server that one process keeps; who asks for more waits.",
     )
+    shards: str | None = Field(
+        default=None,
+        description="Folder or URL (`s3://bucket/prefix`, `gs://bucket/prefix`) where active latents are kept; without "
+        "it, `shards` in the data folder. Several machines need one that all of them reach.",
+    )
     host: str = Field(
         default="127.0.0.1",
         description="Address the pages are served on; the default is reachable from this computer only.",
