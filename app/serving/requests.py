@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -87,11 +88,11 @@ class Requests:
     async def _answered(self, scope: Scope, receive: Receive, send: Send, answer: _Answer, request_id: str) -> None:
         try:
             await self.app(scope, receive, send)
-        except Exception:
-            if answer.status is not None:
-                raise
-            log.exception("request %s failed: %s %r", request_id, scope["method"], scope["path"])
-            await self._on_failure(Request(scope), request_id)(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - logged, and answered
+            _log_failure(error, scope, request_id)
+            # An answer that has started can't become another one: it breaks off, which the client notices.
+            if answer.status is None:
+                await self._on_failure(Request(scope), request_id)(scope, receive, send)
 
     def _start(self, answer: _Answer, message: Message, request_id: str) -> None:
         headers = MutableHeaders(scope=message)
@@ -126,6 +127,16 @@ class Requests:
         }
         # Without the query: what people search for is theirs.
         log.log(level, "%s %s %s", scope["method"], scope["path"], answer.status or "left", extra=facts)
+
+
+def _log_failure(error: Exception, scope: Scope, request_id: str) -> None:
+    """Log what went wrong; of a request that has a body only where, since the message may hold a piece of the body."""
+    told: tuple[object, ...] = (request_id, scope["method"], scope["path"])
+    if scope["method"] in ("GET", "HEAD"):
+        log.error("request %s failed: %s %r", *told, exc_info=error)
+        return
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error("request %s failed: %s %r with %s", *told, type(error).__name__, extra={"exception": where})
 
 
 def _request_id(given: str | None) -> str:
