@@ -30,6 +30,10 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 QUIET: Final = ("/healthz", "/readyz", "/metrics", "/static")
 """Routes whose answers are logged at level debug: machines ask for them every few seconds, pages by the dozen."""
 
+LONGEST_METHOD: Final = 20
+LONGEST_PATH: Final = 300
+"""Characters of each that are logged: a client can send 64 KiB of them."""
+
 NO_ANSWER: Final = "none"
 """In place of a status: the client left before there was one."""
 
@@ -118,20 +122,21 @@ class Requests:
         level = logging.DEBUG if route in QUIET else logging.INFO
         if not log.isEnabledFor(level):
             return
+        method, path = scope["method"][:LONGEST_METHOD], scope["path"][:LONGEST_PATH]
         facts = {
-            "method": scope["method"],
-            "path": scope["path"],
+            "method": method,
+            "path": path,
             "route": route,
             "status": answer.status,
             "duration_ms": round(1000 * (perf_counter() - started), 1),
         }
         # Without the query: what people search for is theirs.
-        log.log(level, "%s %s %s", scope["method"], scope["path"], answer.status or "left", extra=facts)
+        log.log(level, "%s %s %s", method, path, answer.status or "left", extra=facts)
 
 
 def _log_failure(error: Exception, scope: Scope, request_id: str) -> None:
     """Log what went wrong; of a request that has a body only where, since the message may hold a piece of the body."""
-    told: tuple[object, ...] = (request_id, scope["method"], scope["path"])
+    told = (request_id, scope["method"][:LONGEST_METHOD], scope["path"][:LONGEST_PATH])
     if scope["method"] in ("GET", "HEAD"):
         log.error("request %s failed: %s %r", *told, exc_info=error)
         return
