@@ -2,8 +2,8 @@
 
     python -m bench.database --latents 1000000 --partners 10 [--only sqlite] [--url postgresql://…]
 
-Without `--url`, PostgreSQL is the tests' own server, with its small memory. The rows are made up: random scores, sorted
-keys. Each database is measured twice: with its indexes there from the start, as the program stores comparisons, and loaded
+Without `--url`, PostgreSQL is the tests' own server, with its small memory and without fsync. The rows are made up:
+random scores, sorted keys. Each database is measured twice: with its indexes there from the start, as the program stores comparisons, and loaded
 without the latents' sort indexes, which are built at the end. Writes `bench/results/database.json` and `.md`.
 """
 
@@ -62,12 +62,14 @@ def made_up(kind: type[Any], template: Any) -> Any:
 
 
 def many_latents(n: int, template: LatentScores) -> Iterator[LatentScores]:
+    """`n` latents of the narrow side."""
     make = made_up(LatentScores, template)
     for i in range(n):
         yield make(sae="narrow", index=i, n_firings=i * 7919 % 1_000_003, label=f" token {i % 50_000}")
 
 
 def many_partners(n: int, n_partners: int, template: Partner) -> Iterator[Partner]:
+    """`n_partners` partners for each of `n` latents."""
     make = made_up(Partner, template)
     for i in range(n):
         for rank in range(n_partners):

@@ -30,7 +30,7 @@ from app.store.tables import comparisons, published
 ABANDONED_AFTER = timedelta(hours=1)
 """Far longer than a live writer takes from one step to the next."""
 
-REMOVE_CHUNK = 2000
+REMOVE_CHUNK = 10_000
 
 Within = Callable[[Connection], None]
 """Something to do in the same transaction; what it raises undoes all of it."""
