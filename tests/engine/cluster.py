@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,15 +78,15 @@ def write_ports_down(monkeypatch: pytest.MonkeyPatch) -> None:
     A node ends itself where its helpers, Python programs, have not written their ports down within 15 s;
     a machine that runs other tests takes longer. The ports are given, so they are known before.
     """
-    from ray import _raylet
     from ray._private.node import Node
 
+    raylet: Any = importlib.import_module("ray._raylet")
     original = Node.start_raylet
 
     def start_raylet(self: Any, *arguments: Any, **options: Any) -> Any:
         for name, parameter in zip(PORT_FILES, PORTS, strict=True):
             port = getattr(self._ray_params, parameter)
-            _raylet.persist_port(self._session_dir, self._node_id, getattr(_raylet, name), port)
+            raylet.persist_port(self._session_dir, self._node_id, getattr(raylet, name), port)
         return original(self, *arguments, **options)
 
     monkeypatch.setattr(Node, "start_raylet", start_raylet)

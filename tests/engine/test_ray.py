@@ -30,10 +30,16 @@ from app.engine.base import Work  # noqa: E402
 from app.engine.local import LocalEngine, run_shards  # noqa: E402
 from app.engine.ray import Needs, RayEngine  # noqa: E402
 from app.errors import ActivationsError, EngineError, ShardError  # noqa: E402
+from app.pipeline.compare import run  # noqa: E402
+from app.pipeline.opened import Means  # noqa: E402
 from app.pipeline.passes import AddShard, FirstPass, ShardReader  # noqa: E402
+from app.pipeline.progress import silent  # noqa: E402
 from app.sae.load import LoadedSae, load_sae  # noqa: E402
 from app.sparse.shards import Shard, ShardStore, plan_shards  # noqa: E402
 from tests.engine.cluster import Machines, machines  # noqa: E402
+from tests.pipeline.conftest import open_workplace  # noqa: E402
+from tests.pipeline.dump import assert_close, dump  # noqa: E402
+from tests.pipeline.world import make_world  # noqa: E402
 from tests.saes import save_matryoshka, save_sae  # noqa: E402
 from tests.sparse.streams import random_acts, save_acts  # noqa: E402
 
@@ -177,6 +183,19 @@ def test_activations_of_this_process_alone_are_refused(cluster: Machines, local:
     work = Work(local.work.stream, local.work.saes)
     with pytest.raises(EngineError, match="use --engine local"):
         RayEngine().run_shards(work, ShardStore(tmp_path, work.stream.key), local.shards)
+
+
+def test_a_whole_comparison_is_the_same_as_here(cluster: Machines, tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    here, there = open_workplace(tmp_path / "here"), open_workplace(tmp_path / "there")
+    first = run(here.engine, here.data_dir, world.request(), silent)
+    means = Means(shards=str(tmp_path / "shards"), engine=RayEngine(), device="cpu")
+    second = run(there.engine, there.data_dir, world.request(), silent, means=means)
+    assert first.slug == second.slug
+    assert_close(dump(there.engine, second.slug), dump(here.engine, first.slug))
+    assert list((tmp_path / "shards").rglob("*.safetensors"))
+    for place in (here, there):
+        place.engine.dispose()
 
 
 def test_when_a_machine_dies_the_other_one_does_its_shards(
