@@ -22,6 +22,13 @@ class Engine(StrEnum):
     ray = "ray"
 
 
+class Dtype(StrEnum):
+    """What the language model computes in."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
 def compare(
     narrow: Annotated[
         list[str],
@@ -37,6 +44,9 @@ def compare(
     name: Annotated[str | None, typer.Option(help="Name part of the comparison's slug; for one --narrow.")] = None,
     engine: Annotated[Engine | None, typer.Option(help="What runs the shards; default: the settings'.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or auto; default: the settings'.")] = None,
+    dtype: Annotated[
+        Dtype, typer.Option(help="Of the model's forward pass; bfloat16 is quicker on some processors and less exact.")
+    ] = Dtype.float32,
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a comparison on stdout, each on its line.")
     ] = False,
@@ -50,6 +60,8 @@ def compare(
 
     if activations is not None and (model is not None or text is not None):
         raise SettingsError("--activations stands instead of --model and --text; give one or the other")
+    if activations is not None and dtype is not Dtype.float32:
+        raise SettingsError("--dtype is the language model's, and --activations runs none; leave it out")
     if name is not None and len(narrow) > 1:
         raise SettingsError(
             f"--name is for one comparison, but --narrow is given {len(narrow)} times; leave out --name"
@@ -57,7 +69,7 @@ def compare(
     settings = load_settings(engine=engine, device=device)
     store = open_store(settings)
     means, models = means_of(settings), shelf_of(settings)
-    requests = [Request(each, reference, model, text, tokens, activations, name) for each in narrow]
+    requests = [Request(each, reference, model, text, tokens, activations, name, dtype.value) for each in narrow]
     with stages() as progress:
         summaries = list(run_several(store, settings.data_dir, requests, progress, models, means))
     for summary in summaries:

@@ -76,7 +76,7 @@ class RayEngine:
         """
         if work.opener is None:
             raise EngineError(
-                "found activations that only this process has, expected a model or a file; use another engine"
+                "found activations that only this process has, expected a model or a file; use --engine local"
             )
         store.describe(work.stream.description)
         to_do = []

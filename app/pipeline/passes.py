@@ -10,15 +10,21 @@ from numpy.typing import NDArray
 
 from app.engine.base import Engine
 from app.engine.local import LocalEngine
+from app.errors import ScoringError
 from app.pipeline.progress import Progress
 from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
 from app.sparse.shards import Shard, ShardStore, TokenShard
+from app.sparse.storage import Folder
 from app.stats.co_firing import CoFiring, CoFiringTable
 from app.stats.contexts import BandContexts, BandRows, ContextRows, TopContexts
 from app.stats.density import FiringCounts, FiringTotals
 from app.stats.histograms import ActivationHistograms, HistogramTable
 from app.stats.reconstruction import ExplainedVariance, VarianceExplained
+from app.stats.wide_co_firing import WideCoFiring
+
+PAIRS_IN_MEMORY = 1 << 24
+"""Every pair of 4,096 × 4,096 latents: 24 bytes each, 0.4 GB."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class ShardReader:
 
     def __init__(self, store: ShardStore, shards: Sequence[Shard], narrow: LoadedSae, reference: LoadedSae) -> None:
         self._store = store
+        self.folder = store.folder if isinstance(store.storage, Folder) else None
         self._narrow, self._reference = (
             _Read(sae.shard_key, sae.d_sae, len(sae.levels)) for sae in (narrow, reference)
         )
@@ -97,7 +104,7 @@ class Statistics:
     co_firing: CoFiringTable
 
 
-class _Side:
+class SideAccumulators:
     """The accumulators of one SAE."""
 
     def __init__(self, sae: LoadedSae) -> None:
@@ -107,29 +114,45 @@ class _Side:
         self.top = TopContexts(sae.d_sae)
 
     def update(self, acts: SparseActs, tokens: TokenShard, residual: NDArray[np.float64]) -> None:
+        """Add a shard."""
         self.firing.update(acts)
         self.histograms.update(acts)
         self.top.update(acts)
         self.explained.update(acts.n_tokens, tokens.sum_acts, tokens.sum_squares, residual)
 
-    def merge(self, other: _Side) -> None:
+    def merge(self, other: SideAccumulators) -> None:
+        """Add what another one of the same SAE saw."""
         self.firing.merge(other.firing)
         self.histograms.merge(other.histograms)
         self.top.merge(other.top)
         self.explained.merge(other.explained)
 
     def finalize(self) -> SideStatistics:
+        """The statistics so far."""
         return SideStatistics(
             self.firing.finalize(), self.histograms.finalize(), self.explained.finalize(), self.top.finalize()
         )
+
+
+def co_firing_of(reader: ShardReader, narrow: LoadedSae, reference: LoadedSae) -> CoFiring | WideCoFiring:
+    """The accumulator for two SAEs: every pair in memory, or by way of the disk where these are too many."""
+    if narrow.d_sae * reference.d_sae <= PAIRS_IN_MEMORY:
+        return CoFiring(narrow.d_sae, reference.d_sae)
+    own = narrow.shard_key == reference.shard_key
+    return WideCoFiring(narrow.d_sae, reference.d_sae, folder=reader.folder, own=own)
 
 
 class FirstPass:
     """Accumulates everything that scores need of the shards."""
 
     def __init__(self, reader: ShardReader, narrow: LoadedSae, reference: LoadedSae) -> None:
-        self.sides = _Side(narrow), _Side(reference)
-        self.co_firing = CoFiring(narrow.d_sae, reference.d_sae)
+        self.sides = SideAccumulators(narrow), SideAccumulators(reference)
+        self.co_firing = co_firing_of(reader, narrow, reference)
+
+    @property
+    def can_be_merged(self) -> bool:
+        """Whether it can be made of partial sums: not where co-firing goes by way of this machine's disk."""
+        return isinstance(self.co_firing, CoFiring)
 
     def update(self, shard: ShardPair) -> None:
         """Add a shard."""
@@ -138,7 +161,13 @@ class FirstPass:
         self.co_firing.update(shard.narrow, shard.reference)
 
     def merge(self, other: FirstPass) -> None:
-        """Add what another accumulator of the same SAEs saw."""
+        """Add what another accumulator of the same SAEs saw.
+
+        Raises:
+            ScoringError: one of them can't be merged.
+        """
+        if not isinstance(self.co_firing, CoFiring) or not isinstance(other.co_firing, CoFiring):
+            raise ScoringError("found co-firing of wide SAEs in parts, expected it as a whole; sum up on one machine")
         for side, theirs in zip(self.sides, other.sides, strict=True):
             side.merge(theirs)
         self.co_firing.merge(other.co_firing)
@@ -169,7 +198,7 @@ def first_pass(
     """Firings, histograms, explained variance, strongest contexts and co-firing."""
     advance = progress("statistics", reader.n_tokens, "tokens")
     empty = FirstPass(reader, narrow, reference)
-    engine = shards_by or LocalEngine()
+    engine = shards_by if shards_by is not None and empty.can_be_merged else LocalEngine()
     return engine.fold(empty, AddShard(reader), reader.shards, progress=advance).finalize()
 
 

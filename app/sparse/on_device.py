@@ -72,7 +72,7 @@ class _Weights:
     def of(cls, loaded: LoadedSae, device: torch.device, dtype: torch.dtype) -> _Weights:
         """Copy an SAE to a device."""
         module = copy.deepcopy(loaded.module).to(device)
-        folded = getattr(loaded, "folded", None)
+        folded = loaded.folded
         product = None
         if folded is not None and folded.k is None:
             product = folded.weight.to(device, dtype), folded.bias.to(device), folded.threshold.to(device)
