@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -53,6 +53,14 @@ class LanguageModel:
     model: Any
     tokenizer: Any
     d_in: int
+
+
+class Models(Protocol):
+    """Where language models are got from."""
+
+    def get(self, name: str) -> LanguageModel:
+        """The model of this name. Raises ModelError."""
+        ...
 
 
 class ModelShelf:
@@ -238,22 +246,28 @@ def hook_module(model: Any, hook_name: str) -> tuple[Any, bool]:
     return module, is_input
 
 
-def activations_of(language_model: LanguageModel, ids: torch.Tensor, hook_name: str) -> torch.Tensor:
+def activations_of(
+    language_model: LanguageModel, ids: torch.Tensor, hook_name: str, attention_mask: torch.Tensor | None = None
+) -> torch.Tensor:
     """Activations at a hook point; the forward pass ends there.
 
     Args:
         ids: `[n_rows, row_length]` int64 token ids.
+        attention_mask: `[n_rows, row_length]` int64, 0 on the places after a row's end where rows have different
+            lengths; None where all places are tokens.
 
     Returns:
         `[n_rows, row_length, d_in]` in the model's dtype.
     """
     # A hook is the model's, not the thread's: without the lock two threads would catch each other's activations.
     with _ONE_AT_A_TIME:
-        return _caught(language_model, ids, hook_name)
+        return _caught(language_model, ids, hook_name, attention_mask)
 
 
 @torch.inference_mode()
-def _caught(language_model: LanguageModel, ids: torch.Tensor, hook_name: str) -> torch.Tensor:
+def _caught(
+    language_model: LanguageModel, ids: torch.Tensor, hook_name: str, attention_mask: torch.Tensor | None
+) -> torch.Tensor:
     module, is_input = hook_module(language_model.model, hook_name)
     caught: list[Any] = []
 
@@ -267,7 +281,9 @@ def _caught(language_model: LanguageModel, ids: torch.Tensor, hook_name: str) ->
     else:
         handle = module.register_forward_hook(catch, with_kwargs=True)
     try:
-        language_model.model(input_ids=to_device(ids, language_model.model.device), use_cache=False)
+        device = language_model.model.device
+        mask = None if attention_mask is None else attention_mask.to(device)
+        language_model.model(input_ids=to_device(ids, device), attention_mask=mask, use_cache=False)
     except _HookReached:
         pass
     finally:
