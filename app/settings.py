@@ -40,7 +40,14 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         default=None,
-        description="SQLAlchemy URL of the database; without it, the SQLite file `hedgescope.db` in the data folder.",
+        description="SQLAlchemy URL of the database, such as `postgresql://user:password@host/hedgescope`; without it, "
+        "the SQLite file `hedgescope.db` in the data folder.",
+    )
+    database_pool_size: int = Field(
+        default=5,
+        ge=1,
+        le=1000,
+        description="Most connections to a PostgreSQL server that one process keeps; who asks for more waits.",
     )
     shards: str | None = Field(
         default=None,

@@ -66,7 +66,7 @@ def create_app(settings: Settings, engine: Engine | None = None, worker: Where |
         StoreError: the database can't be opened.
     """
     made = engine is None
-    engine = engine or make_engine(settings.resolved_database_url)
+    engine = engine or make_engine(settings.resolved_database_url, pool_size=settings.database_pool_size)
     check_schema(engine)
     inference = Inference(worker or _configured(settings), timeout_s=settings.worker_timeout_s)
     app = Dashboard(
