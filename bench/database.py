@@ -2,10 +2,10 @@
 
     python -m bench.database --latents 1000000 --partners 10 [--only sqlite] [--url postgresql://…]
 
-Without `--url`, PostgreSQL is the tests' own server, with its small memory and without fsync. The rows are made up:
-random scores, sorted keys. Each database is measured twice: with its indexes there from the start, as the program stores
-comparisons, and loaded without the latents' sort indexes, which are built at the end. Writes `bench/results/database.json`
-and `.md`.
+Without `--url`, PostgreSQL is the tests' own server, with its small memory and without fsync.
+The rows are made up: random scores, sorted keys. Each database is measured twice: with its
+indexes there from the start, as the program stores comparisons, and loaded without the latents'
+sort indexes, which are built at the end. Writes `bench/results/database.json` and `.md`.
 """
 
 from __future__ import annotations
