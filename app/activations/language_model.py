@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -49,6 +49,14 @@ class LanguageModel:
     model: Any
     tokenizer: Any
     d_in: int
+
+
+class Models(Protocol):
+    """Where language models are got from."""
+
+    def get(self, name: str) -> LanguageModel:
+        """The model of this name. Raises ModelError."""
+        ...
 
 
 class ModelShelf:
@@ -229,11 +237,15 @@ def hook_module(model: Any, hook_name: str) -> tuple[Any, bool]:
 
 
 @torch.inference_mode()
-def activations_of(language_model: LanguageModel, ids: torch.Tensor, hook_name: str) -> torch.Tensor:
+def activations_of(
+    language_model: LanguageModel, ids: torch.Tensor, hook_name: str, attention_mask: torch.Tensor | None = None
+) -> torch.Tensor:
     """Activations at a hook point; the forward pass ends there.
 
     Args:
         ids: `[n_rows, row_length]` int64 token ids.
+        attention_mask: `[n_rows, row_length]` int64, 0 on the places after a row's end where rows have different
+            lengths; None where all places are tokens.
 
     Returns:
         `[n_rows, row_length, d_in]` in the model's dtype.
@@ -251,7 +263,9 @@ def activations_of(language_model: LanguageModel, ids: torch.Tensor, hook_name: 
     else:
         handle = module.register_forward_hook(catch, with_kwargs=True)
     try:
-        language_model.model(input_ids=ids.to(language_model.model.device), use_cache=False)
+        device = language_model.model.device
+        mask = None if attention_mask is None else attention_mask.to(device)
+        language_model.model(input_ids=ids.to(device), attention_mask=mask, use_cache=False)
     except _HookReached:
         pass
     finally:

@@ -99,7 +99,7 @@ def load_sae(source: str, *, name: str | None = None, widths: Sequence[int] | No
         SaeError: it can't be found or read.
         PreflightError: it was read and is unusable.
     """
-    _refuse_unsafe_torch_load()
+    refuse_unsafe_torch_load()
     path = Path(source)
     if path.is_dir():
         module, checksum, config = _load_folder(path)
@@ -164,7 +164,8 @@ def weight_problems(module: Any) -> tuple[list[str], list[str]]:
     return problems, notes
 
 
-def _refuse_unsafe_torch_load() -> None:
+def refuse_unsafe_torch_load() -> None:
+    """Refuse to load weights while torch's protection against code in them is switched off. Raises SaeError."""
     if os.environ.get("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"):
         raise SaeError(
             "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set: a weight file could run code; unset it and start again"

@@ -84,7 +84,13 @@ comparisons = Table(
     Column("content_hash", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False, index=True),
     Column("summary", Text, nullable=False),
+    # Null for all that anybody may see; while rows are being added or removed, the time of the last step, and by whom.
+    Column("staged_at", UtcDateTime),
+    Column("staged_by", Text),
 )
+
+published = comparisons.c.staged_at.is_(None)
+"""Condition of every query that shows comparisons."""
 
 latents = Table(
     "latents",
