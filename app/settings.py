@@ -54,6 +54,27 @@ class Settings(BaseSettings):
         description="Folder or URL (`s3://bucket/prefix`, `gs://bucket/prefix`) where active latents are kept; without "
         "it, `shards` in the data folder. Several machines need one that all of them reach.",
     )
+    device: str = Field(
+        default="auto",
+        description="What models and SAEs compute on: `cpu`, `cuda`, `cuda:N`, or `auto` for the first GPU where there "
+        "is one.",
+    )
+    rows_per_forward: int | None = Field(
+        default=None,
+        ge=1,
+        description="Rows of text in one forward pass; without it, as many as fit into half of the free memory, up to "
+        "16 on a processor and 64 on a GPU.",
+    )
+    engine: Literal["local", "ray"] = Field(
+        default="local", description="What runs the shards of a comparison: `local`, this process, or `ray`, a cluster."
+    )
+    ray_cpus_per_task: float = Field(default=1, gt=0, description="Processor cores of one task on a Ray cluster.")
+    ray_gpus_per_task: float = Field(
+        default=0, ge=0, description="GPUs of one task on a Ray cluster; 0.5 lets two tasks share one."
+    )
+    ray_retries: int = Field(
+        default=5, ge=0, description="How often a task is run again after its machine or process was lost."
+    )
     host: str = Field(
         default="127.0.0.1",
         description="Address the pages are served on; the default is reachable from this computer only.",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from app.activations.batch import ActivationBatch
@@ -18,6 +19,8 @@ from app.sparse.inputs import pack, sampled_rows
 from app.sparse.memory import memory_explained
 from app.sparse.shards import Shard, ShardStore, TokenShard
 
+Encoder = Callable[[LoadedSae, torch.Tensor], EncodedBatch]
+
 
 @dataclass
 class _Moments:
@@ -28,7 +31,7 @@ class _Moments:
 
     def add(self, batch: ActivationBatch) -> None:
         acts = batch.acts.double()
-        self.sum_acts += acts.sum(dim=0).numpy()
+        self.sum_acts += acts.sum(dim=0).cpu().numpy()
         flat = acts.flatten()
         self.sum_squares += float(flat @ flat)
 
@@ -45,7 +48,7 @@ class _Inputs:
     def add(self, batch: ActivationBatch) -> None:
         kept = np.flatnonzero(self._sampled[batch.row - self._first_row])
         self._tokens.append(kept + self._n_tokens)
-        self._acts.append(batch.acts.numpy()[kept])
+        self._acts.append(batch.acts[torch.from_numpy(kept).to(batch.acts.device)].cpu().numpy())
         self._n_tokens += len(batch.acts)
 
     def packed(self) -> tuple[NDArray[np.int64], NDArray[np.float16], float]:
@@ -61,10 +64,19 @@ def missing_saes(store: ShardStore, shard: Shard, saes: Sequence[LoadedSae]) -> 
     return [sae for key, sae in unique.items() if not store.has_acts(shard, key)]
 
 
-def encode_shard(stream: ActivationStream, saes: Sequence[LoadedSae], store: ShardStore, shard: Shard) -> None:
+def encode_shard(
+    stream: ActivationStream,
+    saes: Sequence[LoadedSae],
+    store: ShardStore,
+    shard: Shard,
+    encoder: Encoder = encode,
+) -> None:
     """Compute what a shard lacks and write it; nothing is done for what is there.
 
     The tokens are written last: a shard that has them was whole once for every SAE of that run.
+
+    Args:
+        encoder: `encode`, or what does the same on a GPU.
 
     Raises:
         SaeError: an SAE's `d_in` is not the stream's.
@@ -86,7 +98,7 @@ def encode_shard(stream: ActivationStream, saes: Sequence[LoadedSae], store: Sha
             if not np.isfinite(moments.sum_squares):
                 raise ActivationsError(f"NaN or infinite activations in rows {shard.start} to {shard.stop - 1}")
             for sae in missing:
-                encoded[sae.shard_key].append(encode(sae, batch.acts))
+                encoded[sae.shard_key].append(encoder(sae, batch.acts))
     rows = stream.rows.slice(shard.start, shard.stop)
     for sae in missing:
         acts, residual = _joined(encoded[sae.shard_key], sae, rows.keep, shard)
