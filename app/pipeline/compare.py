@@ -39,6 +39,7 @@ from app.pipeline.source import FindFile, Request, Source, as_given
 from app.pipeline.summary import null_summary, score_distribution, side_summary
 from app.records import ComparisonBundle, ComparisonSummary, LatentDetail, LogitWeights, TextRow
 from app.sae.load import LoadedSae
+from app.sparse.memory import memory_explained
 from app.sparse.shards import Shard, ShardStore, plan_shards
 from app.sparse.work import check_width
 from app.store.read import get_comparison
@@ -211,7 +212,8 @@ def score(
         HedgescopeError: a shard can't be read, or the comparison can't be stored.
     """
     reader = ShardReader(prepared.store, prepared.shards, *prepared.saes)
-    computed = compute(reader, prepared.saes, prepared.source, progress, shards_by)
+    with memory_explained(f"scoring {prepared.n_tokens:,} tokens"):
+        computed = compute(reader, prepared.saes, prepared.source, progress, shards_by)
     summary = summarize(prepared, computed)
     storing = progress("storing", 1, "comparisons")
     write_comparison(engine, bundle_of(prepared.saes, computed, summary), within=within)
