@@ -11,10 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
+from sqlalchemy import create_engine
 
 from app.catalogue import LATENT_SPECS, PARTNER_SPECS, ScoreSpec
 from app.serving.metrics import RequestMetrics
 from app.settings import PREFIX, Settings
+from app.store.tables import metadata
+from app.web.job_metrics import JobMetrics
 from app.wire import Capabilities
 from app.worker.metrics import BatchMetrics, StateMetrics
 
@@ -42,6 +45,15 @@ def metrics_table(*registries: CollectorRegistry) -> str:
             ending = {"counter": "_total", "info": "_info"}.get(family.type, "")
             rows.append(f"| `{family.name}{ending}` | {family.type} | {family.documentation} |")
     return "\n".join(rows)
+
+
+def dashboard_registry() -> CollectorRegistry:
+    """What the dashboard measures, over a database without a job."""
+    registry = RequestMetrics("web").registry
+    engine = create_engine("sqlite://")
+    metadata.create_all(engine)
+    registry.register(JobMetrics(engine))
+    return registry
 
 
 def worker_registries() -> tuple[CollectorRegistry, ...]:
@@ -89,7 +101,7 @@ def _value(spec: ScoreSpec) -> str:
 
 PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
     "settings": (DOCS / "settings.md", settings_table),
-    "metrics of the dashboard": (DOCS / "operations.md", lambda: metrics_table(RequestMetrics("web").registry)),
+    "metrics of the dashboard": (DOCS / "operations.md", lambda: metrics_table(dashboard_registry())),
     "metrics of the worker": (DOCS / "operations.md", lambda: metrics_table(*worker_registries())),
     "latent fields": (DOCS / "scores.md", lambda: score_list(LATENT_SPECS)),
     "partner fields": (DOCS / "scores.md", lambda: score_list(PARTNER_SPECS)),

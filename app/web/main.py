@@ -23,6 +23,7 @@ from app.web import api, errors, pages, system
 from app.web.api.describe import model_of
 from app.web.api.models import ParameterProblem, ProblemDocument
 from app.web.following import Watch
+from app.web.job_metrics import JobMetrics
 from app.web.origins import Origins
 from app.web.readiness import Checker
 from app.web.security import SecurityHeaders
@@ -85,6 +86,7 @@ def create_app(settings: Settings, engine: Engine | None = None, worker: Where |
     app.state.engine = engine
     app.state.inference = inference
     app.state.metrics = RequestMetrics("web")
+    app.state.metrics.registry.register(JobMetrics(engine))
     app.state.checker = Checker(engine, inference)
     app.state.watch = Watch(engine, settings.max_event_streams)
     errors.install(app)
