@@ -184,11 +184,14 @@ class LatentScores:
     hedging_score: float | None
     hedging_score_low: float | None
     hedging_score_high: float | None
+    typical_hedging: float | None
+    refit_hedging: float | None
     decoder_hedging: float | None
     activation_hedging: float | None
     decomposition_residual: float | None
     max_decoder_cosine: float | None
     max_decoder_cosine_percentile: float | None
+    max_decoder_cosine_data_percentile: float | None
     max_decoder_cosine_index: int | None
     mutual_best: bool | None
     max_jaccard: float | None
@@ -196,6 +199,7 @@ class LatentScores:
     c_dec: float | None
     main_partner: int | None
     n_hedged_partners: int | None
+    absorbed_by: int | None
     diagnosis: LatentDiagnosis | None
     reasons: Mapping[str, str] = field(default_factory=dict)
 

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from app.pipeline.progress import Progress
 from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
+from app.sparse.inputs import unpack
 from app.sparse.shards import Shard, ShardStore, TokenShard
 from app.stats.co_firing import CoFiring, CoFiringTable
 from app.stats.contexts import BandContexts, BandRows, ContextRows, TopContexts
 from app.stats.density import FiringCounts, FiringTotals
 from app.stats.histograms import ActivationHistograms, HistogramTable
+from app.stats.inputs import InputSample, Sample
 from app.stats.reconstruction import ExplainedVariance, VarianceExplained
 
 
@@ -69,11 +71,12 @@ class SideStatistics:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What one pass over the shards gives."""
+    """What one pass over the shards gives; `sample` has the tokens whose inputs were kept."""
 
     narrow: SideStatistics
     reference: SideStatistics
     co_firing: CoFiringTable
+    sample: Sample
 
 
 class _Side:
@@ -101,11 +104,14 @@ def first_pass(reader: ShardReader, narrow: LoadedSae, reference: LoadedSae, pro
     """Firings, histograms, explained variance, strongest contexts and co-firing."""
     sides = _Side(narrow), _Side(reference)
     co_firing = CoFiring(narrow.d_sae, reference.d_sae)
+    sample = InputSample(narrow.d_sae, reference.d_sae, narrow.record.d_in)
     for shard in reader.read(progress, "statistics"):
         sides[0].update(shard.narrow, shard.tokens, shard.narrow_residual)
         sides[1].update(shard.reference, shard.tokens, shard.reference_residual)
         co_firing.update(shard.narrow, shard.reference)
-    return Statistics(sides[0].finalize(), sides[1].finalize(), co_firing.finalize())
+        inputs = unpack(shard.tokens.inputs, shard.tokens.input_scale)
+        sample.update(shard.narrow, shard.reference, shard.tokens.input_token, inputs)
+    return Statistics(sides[0].finalize(), sides[1].finalize(), co_firing.finalize(), sample.finalize())
 
 
 def band_contexts(statistics: SideStatistics) -> BandContexts:
