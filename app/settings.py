@@ -7,11 +7,12 @@ A setting comes from the environment variable `HEDGESCOPE_<NAME>` or, where that
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
@@ -53,7 +54,55 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port the pages are served on; 0 takes a free one.")
     worker_url: str | None = Field(
         default=None,
-        description="URL of the inference worker, for pages that need a live model; without it there are none.",
+        description="URL of an inference worker, for pages that need a live model; without it `serve` starts one of "
+        "its own.",
+    )
+    worker_secret: SecretStr | None = Field(
+        default=None,
+        description="What the pages show the worker to be let in; the same on both sides, and not needed for a worker "
+        "that `serve` starts.",
+    )
+    start_worker: bool = Field(
+        default=True,
+        description="Whether `serve` starts a worker of its own where no URL is given and torch is installed.",
+    )
+    worker_host: str = Field(
+        default="127.0.0.1",
+        description="Address that `hedgescope worker` listens on; the default is this computer only.",
+    )
+    worker_port: int = Field(
+        default=8001, ge=0, le=65535, description="TCP port that `hedgescope worker` listens on; 0 takes a free one."
+    )
+    worker_memory_mib: int = Field(
+        default=8192,
+        ge=64,
+        description="MiB of models and SAEs that the worker holds; those used longest ago make room for others.",
+    )
+    worker_device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where the worker computes; `auto` is CUDA where there is one, else the processor."
+    )
+    worker_dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="Numbers the worker's language model computes in; `auto` is bfloat16 on CUDA, else float32. SAEs "
+        "are always float32.",
+    )
+    worker_timeout_s: float = Field(
+        default=60.0, gt=0, le=3600, description="Seconds that the pages wait for an answer of the worker."
+    )
+    prompt_tokens_max: int = Field(
+        default=1024, ge=2, le=131_072, description="Most tokens of a live prompt, the one that starts it included."
+    )
+    prompt_queue_tokens: int = Field(
+        default=32_768,
+        ge=2,
+        description="Most tokens of prompts that wait at the worker; beyond them it says that it is busy.",
+    )
+    batch_tokens: int = Field(
+        default=4096, ge=1, description="Most tokens of prompts that the worker reads in one forward pass."
+    )
+    batch_prompts: int = Field(default=32, ge=1, description="Most prompts in one forward pass; 1 for no batching.")
+    batch_wait_ms: float = Field(
+        default=4.0, ge=0, le=1000, description="Milliseconds that a prompt waits for others to share its forward pass."
     )
     page_size_max: int = Field(
         default=1000,
@@ -127,7 +176,8 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """What must never appear in a log."""
         password = urlsplit(self.database_url or "").password
-        return () if password is None else (password, unquote(password))
+        found = () if password is None else (password, unquote(password))
+        return found if self.worker_secret is None else (*found, self.worker_secret.get_secret_value())
 
     @property
     def resolved_database_url(self) -> str:
@@ -156,6 +206,11 @@ def load_settings(**overrides: object) -> Settings:
 def _explain(error: ValidationError) -> str:
     """One line for all of Pydantic's complaints."""
     complaints = (
-        f"{PREFIX}{str(item['loc'][0]).upper()} is {item['input']!r}: {item['msg'].lower()}" for item in error.errors()
+        f"{PREFIX}{str(item['loc'][0]).upper()} is {_shown(item)}: {item['msg'].lower()}" for item in error.errors()
     )
     return "; ".join(complaints) + " (docs/settings.md lists every setting)"
+
+
+def _shown(item: Mapping[str, Any]) -> str:
+    """The value found; a secret's is nobody's business."""
+    return "not usable" if "secret" in str(item["loc"][0]) else repr(item["input"])

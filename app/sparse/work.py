@@ -13,7 +13,7 @@ from app.activations.stream import ActivationStream
 from app.errors import ActivationsError, SaeError
 from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
-from app.sparse.encode import EncodedBatch, encode
+from app.sparse.encode import EncodedBatch, encode, join
 from app.sparse.inputs import pack, sampled_rows
 from app.sparse.shards import Shard, ShardStore, TokenShard
 
@@ -28,7 +28,8 @@ class _Moments:
     def add(self, batch: ActivationBatch) -> None:
         acts = batch.acts.double()
         self.sum_acts += acts.sum(dim=0).numpy()
-        self.sum_squares += float(acts.square().sum())
+        flat = acts.flatten()
+        self.sum_squares += float(flat @ flat)
 
 
 class _Inputs:
@@ -108,15 +109,14 @@ def _joined(
     batches: Sequence[EncodedBatch], sae: LoadedSae, keep: NDArray[np.bool_], shard: Shard
 ) -> tuple[SparseActs, NDArray[np.float64]]:
     """One CSR of all batches of a shard, and the squared errors summed."""
-    counts = np.concatenate([batch.counts for batch in batches])
+    encoded = join(batches)
     row, position = np.nonzero(keep)
     acts = SparseActs(
-        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        latent=np.concatenate([batch.latent for batch in batches]),
-        value=np.concatenate([batch.value for batch in batches]),
+        indptr=np.concatenate([[0], np.cumsum(encoded.counts)]).astype(np.int64),
+        latent=encoded.latent,
+        value=encoded.value,
         row=row.astype(np.int64) + shard.start,
         position=position.astype(np.int32),
         n_latents=int(sae.module.cfg.d_sae),
     )
-    residual = np.sum([batch.residual for batch in batches], axis=0)
-    return acts, residual
+    return acts, encoded.residual

@@ -43,6 +43,7 @@ __all__ = [
     "latents_page",
     "list_comparisons",
     "list_saes",
+    "partners_among",
     "partners_of_narrow",
     "partners_of_reference",
     "resolve_slug",
@@ -168,6 +169,31 @@ def _partners(engine: Engine, slug: str, side: Side, index: int, order: list[Col
         if not rows and connection.execute(_exists(slug, side, index)).first() is None:
             raise no_latent(connection, slug, side, index)
     return [partner_from(row) for row in rows]
+
+
+def partners_among(
+    engine: Engine, slug: str, side: Side, indices: Iterable[int], diagnoses: Sequence[str]
+) -> list[Partner]:
+    """The partners of some latents of one side that have one of these diagnoses, largest share first.
+
+    Raises:
+        NotFoundError: no such comparison.
+        QueryError: no such side.
+    """
+    require_side(side)
+    wanted = sorted({index for index in indices if 0 <= index <= MAX_INDEX})
+    key = partners.c[f"{side}_index"]
+    found = []
+    with reading(engine) as connection:
+        comparison_id = require_comparison(connection, slug)
+        query = select(*PARTNER_COLUMNS).where(
+            partners.c.comparison_id == comparison_id, partners.c.diagnosis.in_(diagnoses)
+        )
+        for start in range(0, len(wanted), IN_CHUNK):
+            found += [
+                partner_from(row) for row in connection.execute(query.where(key.in_(wanted[start : start + IN_CHUNK])))
+            ]
+    return sorted(found, key=lambda partner: (-partner.share, partner.narrow_index, partner.index))
 
 
 def get_partner(engine: Engine, slug: str, i: int, j: int) -> Partner | None:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 
 from app.errors import NotFoundError, QueryError
+from app.inference import Inference
 from app.records import ComparisonSummary
 from app.settings import Settings
 from app.store import read
@@ -30,6 +31,12 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
+async def _inference(request: Request) -> Inference:
+    inference: Inference = request.app.state.inference
+    return inference
+
+
+InferenceDep = Annotated[Inference, Depends(_inference)]
 EngineDep = Annotated[Engine, Depends(_engine)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 

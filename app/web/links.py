@@ -59,6 +59,12 @@ def levels(slug: str) -> str:
     return f"{comparison(slug)}/levels"
 
 
+def prompt(slug: str, side: Side | None = None, index: int | None = None) -> str:
+    """The page that reads one's own text, with a latent chosen."""
+    query = () if side is None else (("latent", f"{side}:{index}"),)
+    return with_query(f"{comparison(slug)}/prompt", query)
+
+
 def points(slug: str) -> str:
     """The columns that the overview's plot draws."""
     return f"{comparison(slug)}/points.json"

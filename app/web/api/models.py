@@ -208,7 +208,7 @@ class Check:
     """One part that the dashboard needs.
 
     Attributes:
-        name: `database`: it answers; `schema`: it is this program's.
+        name: `database`: it answers; `schema`: it is this program's; `worker`: it answers, and takes the secret.
         state: `ok`; `degraded`: pages and stored data are there, something else is not; `failed`: nothing is;
             `off`: not configured.
         detail: what is wrong and what to do; null where nothing is.
@@ -231,3 +231,16 @@ class Readiness:
 
     status: Literal["ready", "degraded", "unready"]
     checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """Whether live prompts can be read now.
+
+    Attributes:
+        available: whether an inference worker answers.
+        reason: why none does; null where one does.
+    """
+
+    available: bool
+    reason: str | None

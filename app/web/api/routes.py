@@ -21,6 +21,8 @@ PROBLEMS: dict[int | str, tuple[type, str]] = {
     400: (ParameterProblem, "A wrong or unknown query parameter, or a name that several comparisons have"),
     404: (ProblemDocument, "No such resource"),
     422: (ParameterProblem, "A malformed index in the path"),
+    502: (ProblemDocument, "The inference worker's answer makes no sense"),
+    503: (ProblemDocument, "There is no inference worker, or it is busy: then `Retry-After` says when to try again"),
     "default": (ProblemDocument, "Any other problem"),
 }
 
@@ -55,7 +57,7 @@ def get(
             operation_id=handler.__name__,
             summary=handler.__name__.replace("_", " ").capitalize(),
             response_model=model_of(answer),
-            responses=_documented(problems),
+            responses=documented_problems(problems),
             dependencies=checks,
             openapi_extra=extra,
         )
@@ -78,7 +80,8 @@ def json_response(answer: object, headers: Mapping[str, str] | None = None, stat
     return Response(orjson.dumps(answer), status, headers, "application/json")
 
 
-def _documented(problems: Sequence[int]) -> dict[int | str, dict[str, Any]]:
+def documented_problems(problems: Sequence[int]) -> dict[int | str, dict[str, Any]]:
+    """The problems that an operation may answer with, for OpenAPI."""
     documented: dict[int | str, dict[str, Any]] = {}
     for status, (record, description) in PROBLEMS.items():
         if status in (*problems, "default"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -25,7 +25,7 @@ from app.web.pages.templating import render
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Handler = Callable[..., Response]
+Handler = Callable[..., Response | Awaitable[Response]]
 
 
 @dataclass(frozen=True)

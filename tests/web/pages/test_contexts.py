@@ -18,6 +18,7 @@ TEMPLATES = {
     "latent.html": contexts.LatentContext,
     "pair.html": contexts.PairContext,
     "levels.html": contexts.LevelsContext,
+    "prompt.html": contexts.PromptContext,
     "saes.html": contexts.SaesContext,
     "about.html": contexts.AboutContext,
 }
@@ -39,6 +40,9 @@ PARTS = (
     contexts.Steps,
     contexts.PartnerRow,
     contexts.FiringTable,
+    contexts.PromptChoice,
+    contexts.PromptNotice,
+    contexts.PromptRow,
     contexts.SpecGroup,
 )
 
