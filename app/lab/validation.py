@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from app.lab.constructed import confusion, found_in, macro_f1
 from app.lab.metrics import Quality, calibration, quality
 from app.lab.trained import PERFECT
 from app.lab.trial import MEASURES, SCORE, Trial, run_world
@@ -49,21 +50,37 @@ def _spec(family: Family, seed: int, n_features: int, d_in: int, d_superposed: i
     return WorldSpec(family, seed, n_features, d_superposed if family == "superposed" else d_in, narrow, widths)
 
 
-def run_worlds(worlds: Sequence[WorldSpec], folder: Path, workers: int, advance: Callable[[int], None]) -> list[Trial]:
-    """All trials of some worlds, in the worlds' order, each world in a process of its own."""
-    context = get_context("spawn")
-    found: dict[int, list[Trial]] = {}
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_quiet) as pool:
-        waiting = {pool.submit(run_world, spec, folder / f"{n}"): n for n, spec in enumerate(worlds)}
-        for future in as_completed(waiting):
-            found[waiting[future]] = future.result()
-            advance(1)
-    return [trial for n in range(len(worlds)) for trial in found[n]]
+CONSTRUCTED: dict[Purpose, tuple[int, ...]] = {"tuning": (1, 2), "quick": (201,), "test": (101, 102, 103)}
+"""Seeds of the worlds of constructed latents, for the diagnosis."""
+
+Findings = tuple[list[str | None], list[str | None]]
 
 
-def _quiet() -> None:
-    """One thread a process, and no progress bars of libraries among ours."""
+def run_all(purpose: Purpose, folder: Path, workers: int, advance: Callable[[int], None]) -> Validation:
+    """Everything of one purpose, each world in a process of its own.
+
+    Args:
+        folder: for SAEs and activations; it can be removed afterwards.
+        advance: called with 1 for each world done; there are `n_worlds(purpose)`.
+    """
+    worlds, seeds = specs(purpose), CONSTRUCTED[purpose]
+    # Inherited by the processes: one thread each, and no progress bars of libraries among ours.
     os.environ |= {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        trained = [pool.submit(run_world, spec, folder / f"world-{n}") for n, spec in enumerate(worlds)]
+        constructed = [pool.submit(found_in, seed, folder / f"constructed-{seed}") for seed in seeds]
+        waiting: list[Future[Any]] = [*trained, *constructed]
+        for done in as_completed(waiting):
+            done.result()
+            advance(1)
+        trials = [trial for future in trained for trial in future.result()]
+        findings = [future.result() for future in constructed]
+    return summarise(worlds, trials, findings)
+
+
+def n_worlds(purpose: Purpose) -> int:
+    """Worlds of a purpose, of both kinds."""
+    return len(specs(purpose)) + len(CONSTRUCTED[purpose])
 
 
 @dataclass(frozen=True)
@@ -78,6 +95,9 @@ class Validation:
         coverage: share of latents whose interval, 0.01 wider, holds the impurity.
         false_alarms: share of latents of independent worlds that score as impure.
         shuffled: share of latents called hedged on shuffled activations.
+        n_unscored: latents without a score.
+        confusion: constructed latents: truth -> finding -> latents; macro_f1: mean F1 of the kinds.
+        trained_confusion: latents of trained SAEs: impure or pure -> diagnosis -> latents.
     """
 
     worlds: list[dict[str, Any]]
@@ -89,15 +109,21 @@ class Validation:
     false_alarms: float
     shuffled: float
     n_unscored: int
+    confusion: dict[str, dict[str, int]]
+    macro_f1: float
+    trained_confusion: dict[str, dict[str, int]]
 
 
-def summarise(worlds: Sequence[WorldSpec], trials: Sequence[Trial]) -> Validation:
+def summarise(worlds: Sequence[WorldSpec], trials: Sequence[Trial], findings: Sequence[Findings]) -> Validation:
     """All figures from the trials."""
     trained = [trial for trial in trials if trial.reference != PERFECT]
     impurity, score = _pool(trained, None), _pool(trained, SCORE)
     low, high = (np.concatenate([np.array(getattr(trial, end)) for trial in trained]) for end in ("low", "high"))
     known = ~np.isnan(low)
     inside = (low - 0.01 <= impurity) & (impurity <= high + 0.01)
+    table = confusion(
+        [kind for truth, _ in findings for kind in truth], [kind for _, found in findings for kind in found]
+    )
     independent = [trial for trial in trained if trial.family == "independent"]
     return Validation(
         worlds=[asdict(spec) for spec in worlds],
@@ -113,7 +139,19 @@ def summarise(worlds: Sequence[WorldSpec], trials: Sequence[Trial]) -> Validatio
         false_alarms=float((_pool(independent, SCORE) > IMPURE).mean()) if independent else 0.0,
         shuffled=float(np.mean([trial.shuffled for trial in trained])),
         n_unscored=sum(trial.n_unscored for trial in trained),
+        confusion=table,
+        macro_f1=macro_f1(table),
+        trained_confusion=_trained_confusion(trained),
     )
+
+
+def _trained_confusion(trials: Sequence[Trial]) -> dict[str, dict[str, int]]:
+    table: dict[str, dict[str, int]] = {"impure": {}, "pure": {}}
+    for trial in trials:
+        for impurity, diagnosis in zip(trial.impurity, trial.diagnosis, strict=True):
+            row = table["impure" if impurity > IMPURE else "pure"]
+            row[str(diagnosis)] = row.get(str(diagnosis), 0) + 1
+    return table
 
 
 def _pool(trials: Sequence[Trial], measure: str | None) -> Any:

@@ -44,6 +44,7 @@ N_MOST = 1024
 LATENTS_PER_BLOCK = 64
 """Narrow latents whose profiles are made at once: 64 × 65,536 counts are 34 MB."""
 
+POWERS_OF_TEN = np.array([float(f"1e{power}") for power in range(23)])
 LABEL_TOKENS = 4
 WHITE_SPACE = {"\n": "↵", "\t": "⇥", " ": "␣"}
 
@@ -157,12 +158,15 @@ def four_digits(values: NDArray[np.float32]) -> NDArray[np.float64]:
 
     The quotient of a whole number and a power of ten, both exact, is that float: it prints as four digits.
     """
-    positive = np.where(values > 0, values, 1).astype(np.float64)
+    # Most activations on a stretch are zero: only the others are computed.
+    firing = np.nonzero(values)
+    positive = values[firing].astype(np.float64)
     # 10^22 is the largest power of ten that a float holds exactly.
-    exponent = np.clip(3 - np.floor(np.log10(positive)), -22, 22)
-    up, down = 10.0 ** np.maximum(exponent, 0), 10.0 ** np.maximum(-exponent, 0)
-    rounded = np.rint(positive * up / down) / up * down
-    return np.where(values > 0, rounded, 0.0)
+    exponent = np.clip(3 - np.floor(np.log10(positive)), -22, 22).astype(np.int64)
+    up, down = POWERS_OF_TEN[np.maximum(exponent, 0)], POWERS_OF_TEN[np.maximum(-exponent, 0)]
+    rounded = np.zeros(values.shape)
+    rounded[firing] = np.rint(positive * up / down) / up * down
+    return rounded
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,9 @@ def open_source(request: Request, narrow: SaeRecord, models: ModelShelf, find_fi
         raise SaeError(f"{narrow.name}: its metadata name no {missing}; give --model, or a file with --activations")
     text = read_text(str(resource(BUNDLED_TEXT)) if request.text is None else find_file(request.text))
     language_model = models.get(model_name, request.dtype)
-    stream = ModelStream(language_model, text, narrow.hook_name, n_tokens=request.n_tokens)
+    stream = ModelStream(
+        language_model, text, narrow.hook_name, n_tokens=request.n_tokens, rows_per_forward=models.rows_per_forward
+    )
     return Source(stream, language_model, language_model.tokenizer, request.text or BUNDLED_TEXT, text.checksum)
 
 

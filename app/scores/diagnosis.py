@@ -10,7 +10,7 @@ MIN_PERCENTILE = 0.95
 MIN_SCORE = 0.1
 """From this score on a latent is called hedged: a tenth of its squared length is not its own feature."""
 
-SPLIT_COSINE = 0.9
+SPLIT_COSINE = 0.8
 """A partner this close to the main partner's direction is a part of it, not another one."""
 
 

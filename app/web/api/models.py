@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from app.jobs.records import Job
 from app.records import (
     ComparisonSummary,
     Context,
@@ -48,6 +49,21 @@ class ComparisonList:
     items: tuple[ComparisonSummary, ...]
     next: None
     total: int
+
+
+@dataclass(frozen=True)
+class JobList:
+    """Jobs, newest first.
+
+    Attributes:
+        items: of this page.
+        next: for the parameter `before`, to get the next page; null on the last.
+        total: always null: they are not counted.
+    """
+
+    items: tuple[Job, ...]
+    next: str | None
+    total: None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from app.web.caching import checked, immutable
 from app.web.contexts import Crumb, Frame
 from app.web.pages.params import FRAME
 from app.web.pages.templating import render
+from app.web.public import public_summary
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -92,7 +93,7 @@ def comparison_answer(request: Request, engine: Engine, slug: str, build: Callab
     if full != slug or query != given:
         rest = _path(request).removeprefix(f"/c/{slug}")
         return RedirectResponse(links.with_query(links.comparison(full) + rest, query), status_code=307)
-    visit = Visit(request, engine, read.get_comparison(engine, full))
+    visit = Visit(request, engine, public_summary(read.get_comparison(engine, full)))
     return immutable(request, lambda: build(visit), visit.summary.content_hash)
 
 
