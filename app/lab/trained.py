@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,7 +102,10 @@ def _train(architecture: Architecture, spec: WorldSpec, inputs: torch.Tensor, k:
         seed=spec.seed,
         multiplier=DEFAULT_MULTIPLIER if architecture == "balanced-matryoshka" else None,
     )
-    save(train(plan, Pool(inputs, spec.seed)), plan, folder)
+    # SAELens draws its own progress bar for each SAE.
+    with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+        sae = train(plan, Pool(inputs, spec.seed))
+    save(sae, plan, folder)
 
 
 def save_perfect(features: NDArray[np.float32], acts: torch.Tensor, folder: Path) -> None:

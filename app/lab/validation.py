@@ -64,8 +64,8 @@ def run_all(purpose: Purpose, folder: Path, workers: int, advance: Callable[[int
         advance: called with 1 for each world done; there are `n_worlds(purpose)`.
     """
     worlds, seeds = specs(purpose), CONSTRUCTED[purpose]
-    # Inherited by the processes: one thread each, and no progress bars of libraries among ours.
-    os.environ |= {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
+    # Inherited by the processes: one thread each.
+    os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         trained = [pool.submit(run_world, spec, folder / f"world-{n}") for n, spec in enumerate(worlds)]
         constructed = [pool.submit(found_in, seed, folder / f"constructed-{seed}") for seed in seeds]
