@@ -7,10 +7,12 @@
     ├── ModelError                  a language model can't be found, read or hooked
     ├── TextError                   a text is missing, empty or unreadable
     ├── ActivationsError            an activations file is missing or does not fit
-    ├── ShardError                  a shard on disk can't be read or written
+    ├── ShardError                  a shard can't be read or written
+    ├── EngineError                 the machines that run the shards can't be used, or failed
     ├── ScoringError                statistics and weights do not belong together
     ├── PromptError                 a live prompt can't be answered as it is (HTTP 400)
     ├── WorkerError                 the inference worker can't answer (HTTP 503)
+    │   ├── NoWorkerError           none is configured (HTTP 503)
     │   ├── WorkerBusyError         it has too much to do; try again later (HTTP 503)
     │   └── WorkerAnswerError       what it answered makes no sense (HTTP 502)
     └── StoreError                  the database can't be used
@@ -66,7 +68,11 @@ class ActivationsError(HedgescopeError):
 
 
 class ShardError(HedgescopeError):
-    """A shard on disk can't be read or written."""
+    """A shard can't be read or written."""
+
+
+class EngineError(HedgescopeError):
+    """The machines that run the shards can't be used, or failed."""
 
 
 class ScoringError(HedgescopeError):
@@ -88,6 +94,10 @@ class PromptError(HedgescopeError):
 
 class WorkerError(HedgescopeError):
     """The inference worker can't answer: none is configured, it is down, or it failed."""
+
+
+class NoWorkerError(WorkerError):
+    """No inference worker is configured."""
 
 
 class WorkerBusyError(WorkerError):

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from app.errors import NotFoundError, PromptError, WorkerAnswerError, WorkerBusyError, WorkerError
+from app.errors import NotFoundError, NoWorkerError, PromptError, WorkerAnswerError, WorkerBusyError, WorkerError
+from app.logs import current
 from app.wire import (
     Capabilities,
     Failure,
@@ -156,11 +157,14 @@ class Inference:
         import httpx
 
         content = None if message is None else message.model_dump_json().encode()
+        request_id = current("request_id")
         for attempt in range(RETRIES + 1):
             address = self._where()
             headers = {"Authorization": f"Bearer {address.secret.get_secret_value()}", "Accept-Encoding": "identity"}
             if content is not None:
                 headers["Content-Type"] = "application/json"
+            if request_id is not None:
+                headers["X-Request-ID"] = request_id
             try:
                 async with self._client.stream(
                     method, address.url.rstrip("/") + path, content=content, headers=headers
@@ -210,6 +214,6 @@ def nowhere(reason: str) -> Where:
     """Where there is no worker, for a reason."""
 
     def where() -> Address:
-        raise WorkerError(reason)
+        raise NoWorkerError(reason)
 
     return where

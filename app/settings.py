@@ -7,17 +7,15 @@ A setting comes from the environment variable `HEDGESCOPE_<NAME>` or, where that
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 PREFIX = "HEDGESCOPE_"
 DATABASE_FILE = "hedgescope.db"
@@ -42,12 +40,40 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         default=None,
-        description="SQLAlchemy URL of the database; without it, the SQLite file `hedgescope.db` in the data folder.",
+        description="SQLAlchemy URL of the database, such as `postgresql://user:password@host/hedgescope`; without it, "
+        "the SQLite file `hedgescope.db` in the data folder.",
+    )
+    database_pool_size: int = Field(
+        default=5,
+        ge=1,
+        le=1000,
+        description="Most connections to a PostgreSQL server that one process keeps; who asks for more waits.",
     )
     shards: str | None = Field(
         default=None,
         description="Folder or URL (`s3://bucket/prefix`, `gs://bucket/prefix`) where active latents are kept; without "
         "it, `shards` in the data folder. Several machines need one that all of them reach.",
+    )
+    device: str = Field(
+        default="auto",
+        description="What models and SAEs compute on: `cpu`, `cuda`, `cuda:N`, or `auto` for the first GPU where there "
+        "is one.",
+    )
+    rows_per_forward: int | None = Field(
+        default=None,
+        ge=1,
+        description="Rows of text in one forward pass; without it, as many as fit into half of the free memory, up to "
+        "16 on a processor and 64 on a GPU.",
+    )
+    engine: Literal["local", "ray"] = Field(
+        default="local", description="What runs the shards of a comparison: `local`, this process, or `ray`, a cluster."
+    )
+    ray_cpus_per_task: float = Field(default=1, gt=0, description="Processor cores of one task on a Ray cluster.")
+    ray_gpus_per_task: float = Field(
+        default=0, ge=0, description="GPUs of one task on a Ray cluster; 0.5 lets two tasks share one."
+    )
+    ray_retries: int = Field(
+        default=5, ge=0, description="How often a task is run again after its machine or process was lost."
     )
     host: str = Field(
         default="127.0.0.1",
@@ -106,6 +132,23 @@ class Settings(BaseSettings):
     batch_wait_ms: float = Field(
         default=4.0, ge=0, le=1000, description="Milliseconds that a prompt waits for others to share its forward pass."
     )
+    input_dir: Path | None = Field(
+        default=None,
+        description="Folder with the SAEs, texts, activations and models that jobs may read, nothing outside of it; "
+        "without it, the folder `input` in the data folder.",
+    )
+    jobs_token: SecretStr | None = Field(
+        default=None,
+        description="What people and programs have to give to start, cancel or resume jobs; without it they can on a "
+        "loopback address only.",
+    )
+    job_lease_s: float = Field(
+        default=15.0,
+        ge=1,
+        le=600,
+        description="Seconds after which a worker that gives no sign of life is taken for dead, and its part of a "
+        "job is done by another.",
+    )
     page_size_max: int = Field(
         default=1000,
         ge=1,
@@ -143,10 +186,10 @@ class Settings(BaseSettings):
         default="text", description="`text`, for a terminal, or `json`: one object a line, for a log collector."
     )
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "input_dir")
     @classmethod
-    def _expand_home(cls, value: Path) -> Path:
-        return value.expanduser()
+    def _expand_home(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser()
 
     @field_validator("cors_origins", "allowed_hosts", mode="before")
     @classmethod
@@ -175,11 +218,17 @@ class Settings(BaseSettings):
         return value.lower() if isinstance(value, str) else value
 
     @property
+    def resolved_input_dir(self) -> Path:
+        """The only folder that jobs may read."""
+        return self.input_dir or self.data_dir / "input"
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """What must never appear in a log."""
         password = urlsplit(self.database_url or "").password
         found = () if password is None else (password, unquote(password))
-        return found if self.worker_secret is None else (*found, self.worker_secret.get_secret_value())
+        keys = (self.worker_secret, self.jobs_token)
+        return (*found, *(key.get_secret_value() for key in keys if key is not None))
 
     @property
     def resolved_database_url(self) -> str:
@@ -213,6 +262,6 @@ def _explain(error: ValidationError) -> str:
     return "; ".join(complaints) + " (docs/settings.md lists every setting)"
 
 
-def _shown(item: ErrorDetails) -> str:
+def _shown(item: Mapping[str, Any]) -> str:
     """The value found; a secret's is nobody's business."""
     return "not usable" if "secret" in str(item["loc"][0]) else repr(item["input"])

@@ -127,7 +127,7 @@ NOT_AN_ANSWER = {
 
 @pytest.mark.parametrize("kind", NOT_AN_ANSWER)
 def test_garbage_is_said_and_not_repeated(kind: str) -> None:
-    with misbehaving(NOT_AN_ANSWER[kind]) as (url, _):  # type: ignore[arg-type]
+    with misbehaving(NOT_AN_ANSWER[kind]) as (url, _):
         error = ask(url)
     assert isinstance(error, WorkerError)
     assert "Traceback" not in str(error)

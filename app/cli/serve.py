@@ -36,6 +36,7 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
     """
     from app import logs
     from app.cli.console import errors, output
+    from app.cli.jobs import job_worker
     from app.cli.open import open_store
     from app.cli.supervise import worker_for
     from app.serving.server import serve_until_stopped
@@ -45,12 +46,14 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
     engine = open_store(settings)
     listener = bind(settings.host, settings.port)
     url = url_of(settings.host, listener.getsockname()[1])
-    with worker_for(settings) as (where, missing):
+    with worker_for(settings) as (where, missing), job_worker(settings):
         if missing is not None:
             errors.print(f"live prompts are off: {missing}", markup=False, highlight=False, soft_wrap=True)
         app = create_app(settings, engine, where)
         output.print(f"serving [bold]{url}{path}[/bold] (Ctrl-C stops)", highlight=False, soft_wrap=True)
-        serve_until_stopped(app, listener, shutdown_timeout_s=settings.shutdown_timeout_s)
+        serve_until_stopped(
+            app, listener, shutdown_timeout_s=settings.shutdown_timeout_s, on_stop=app.state.watch.close
+        )
     engine.dispose()
 
 

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from app.errors import PreflightError, SaeError
 from app.hashing import file_checksum
 from app.records import SaeRecord
 from app.sae.checksum import config_checksum, tensors_checksum
+from app.sae.fold import Folded, fold
 from app.sae.levels import find_widths
 
 CONFIG_FILE = "cfg.json"
@@ -66,6 +68,17 @@ class LoadedSae:
     def levels(self) -> tuple[int, ...]:
         """Prefix widths in use, innermost first."""
         return tuple(width for width in self.whole_levels if width <= self.d_sae)
+
+    @cached_property
+    def folded(self) -> Folded | None:
+        """The whole SAE's encoder in one product; None where SAELens' own has to be used."""
+        return fold(self.module)
+
+    @cached_property
+    def whole_norms(self) -> NDArray[np.float32]:
+        """`[module's d_sae]` decoder norms of the whole SAE, those behind a prefix included."""
+        norms: NDArray[np.float32] = self.module.W_dec.detach().norm(dim=1).numpy()
+        return norms
 
     @property
     def shard_key(self) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.catalogue import ScoreSpec
+from app.jobs.records import Job
 from app.records import (
     ComparisonSummary,
     LatentDiagnosis,
@@ -499,6 +500,87 @@ class SaesContext:
 
     frame: Frame
     saes: tuple[SaeRecord, ...]
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job in the list of all.
+
+    Attributes:
+        title: what was asked for, in a few words.
+        result_url: what came out; None where nothing did yet.
+    """
+
+    job: Job
+    title: str
+    result_url: str | None
+
+
+@dataclass(frozen=True)
+class JobsContext:
+    """Jobs, newest first; `older_url` leads to those before them."""
+
+    frame: Frame
+    rows: tuple[JobRow, ...]
+    older_url: str | None
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """One job, followed while it runs.
+
+    Attributes:
+        facts: what was asked for, as names and values.
+        result_url: what came out; None where nothing did yet.
+        events_url: its stream of events.
+        asks_token: whether cancelling and resuming need a token.
+        again_url: the form, filled in with the same request.
+    """
+
+    frame: Frame
+    job: Job
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    result_url: str | None
+    events_url: str
+    asks_token: bool
+    again_url: str
+
+
+@dataclass(frozen=True)
+class AskForm:
+    """A form that asks for a job.
+
+    Attributes:
+        given: field -> what stands in it.
+        error: why what was sent can't be done; None before anything was sent.
+        wrong: the field that the error is about.
+        asks_token: whether a token is needed.
+        is_open: whether anybody can start jobs on this server.
+    """
+
+    given: Mapping[str, str]
+    error: str | None
+    wrong: str | None
+    asks_token: bool
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class CompareNewContext:
+    """The form for a comparison; `choices` are the SAEs, and the prefixes of Matryoshka SAEs as `name@width`."""
+
+    frame: Frame
+    form: AskForm
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SaeNewContext:
+    """The form for the registration of an SAE."""
+
+    frame: Frame
+    form: AskForm
 
 
 @dataclass(frozen=True)

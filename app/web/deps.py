@@ -19,6 +19,7 @@ from app.settings import Settings
 from app.store import read
 from app.store.lookup import MAX_INDEX
 from app.web import links
+from app.web.public import public_summary
 
 
 async def _engine(request: Request) -> Engine:
@@ -62,7 +63,7 @@ def _comparison(request: Request, engine: EngineDep, slug: Slug) -> ComparisonSu
         QueryError: several comparisons have that name.
     """
     try:
-        return read.get_comparison(engine, slug)
+        return public_summary(read.get_comparison(engine, slug))
     except NotFoundError:
         whole = read.resolve_slug(engine, slug)
     path = request.app.url_path_for(request.scope["route"].name, **{**request.path_params, "slug": whole})

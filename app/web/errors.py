@@ -151,10 +151,16 @@ def of_http_exception(request: Request, error: HTTPException) -> Problem:
     if error.status_code == 404:
         return Problem(404, "not-found", "Not found", f"there is nothing at {path!r}")
     if error.status_code == 405:
-        allowed = "POST" if (error.headers or {}).get("Allow") == "POST" else "GET or HEAD"
-        detail = f"{_shortened(request.method)} is not allowed at {path!r}; use {allowed}"
+        allowed = (error.headers or {}).get("Allow", "GET")
+        detail = f"{_shortened(request.method)} is not allowed at {path!r}; use {_methods(allowed)}"
         return Problem(405, "method-not-allowed", "Method not allowed", detail)
+    if error.status_code in (401, 403):
+        return Problem(error.status_code, "not-allowed", "Not allowed", _shortened(error.detail))
     return Problem(error.status_code, "http", _title(error.detail), _shortened(error.detail))
+
+
+def _methods(allowed: str) -> str:
+    return "GET or HEAD" if allowed == "GET" else allowed
 
 
 def of_validation_error(error: RequestValidationError) -> Problem:

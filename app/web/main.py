@@ -22,6 +22,7 @@ from app.store.session import check_schema, make_engine
 from app.web import api, errors, pages, system
 from app.web.api.describe import model_of
 from app.web.api.models import ParameterProblem, ProblemDocument
+from app.web.following import Watch
 from app.web.origins import Origins
 from app.web.readiness import Checker
 from app.web.security import SecurityHeaders
@@ -31,7 +32,8 @@ THREADS = 4
 """Threads that run routes. Measured with SQLite: fewer than the usual 40 cut the slowest answers' time to a third."""
 
 DESCRIPTION = """\
-Where a sparse autoencoder hedges, latent by latent. All reads; JSON; no key needed.
+Where a sparse autoencoder hedges, latent by latent. JSON; reading needs no key, starting jobs a token where the server
+asks for one (`Authorization: Bearer …`).
 
 What is below a comparison's slug never changes: its ETag is strong, and an answer once fetched may be kept. A slug may
 be given as its name part where only one comparison has that name; the answer is then a redirect (307) to the slug.
@@ -66,7 +68,7 @@ def create_app(settings: Settings, engine: Engine | None = None, worker: Where |
         StoreError: the database can't be opened.
     """
     made = engine is None
-    engine = engine or make_engine(settings.resolved_database_url)
+    engine = engine or make_engine(settings.resolved_database_url, pool_size=settings.database_pool_size)
     check_schema(engine)
     inference = Inference(worker or _configured(settings), timeout_s=settings.worker_timeout_s)
     app = Dashboard(
@@ -83,7 +85,8 @@ def create_app(settings: Settings, engine: Engine | None = None, worker: Where |
     app.state.engine = engine
     app.state.inference = inference
     app.state.metrics = RequestMetrics("web")
-    app.state.checker = Checker(engine)
+    app.state.checker = Checker(engine, inference)
+    app.state.watch = Watch(engine, settings.max_event_streams)
     errors.install(app)
     app.mount("/static", VersionedFiles(directory=resource("static")), name="static")
     for part in (system, api, pages):

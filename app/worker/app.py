@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -28,6 +27,8 @@ from app.errors import (
     WorkerBusyError,
     WorkerError,
 )
+from app.serving.metrics import exposition
+from app.serving.requests import Requests
 from app.wire import (
     BODY_BYTES_MAX,
     Capabilities,
@@ -97,7 +98,7 @@ def create_worker_app(service: Service, secret: str, preflight: Preflight) -> Fa
     app.add_exception_handler(ClientDisconnect, _on_left)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(HedgescopeError, _on_explained)
-    app.add_exception_handler(Exception, _on_unexpected)
+    app.add_middleware(Requests, metrics=service.metrics, on_failure=_on_unexpected)
     return app
 
 
@@ -118,6 +119,12 @@ router = APIRouter(dependencies=[Depends(check_secret)])
 async def healthz() -> Response:
     """Whether the process answers; needs no secret."""
     return _json(Health(status="ok", version=__version__))
+
+
+@open_router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """What Prometheus collects: numbers, no names; needs no secret."""
+    return exposition(_service(request).metrics.registry, request.headers.get("accept", ""))
 
 
 @router.get("/capabilities")
@@ -243,8 +250,6 @@ async def _on_explained(_request: Request, error: Exception) -> Response:
     return _failed(500, Failure(kind="internal", detail="the worker failed; its log says why"))
 
 
-async def _on_unexpected(_request: Request, error: Exception) -> Response:
-    """The log gets where it failed, not the message: that could hold a piece of the text."""
-    where = "".join(traceback.format_tb(error.__traceback__))
-    log.error("failed with %s\n%s", type(error).__name__, where)
+def _on_unexpected(_request: Request, _request_id: str) -> Response:
+    """The log has where it failed, not the message: that could hold a piece of the text."""
     return _failed(500, Failure(kind="internal", detail="the worker failed; its log says where"))

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from app.errors import WorkerBusyError
@@ -21,6 +21,9 @@ FIRST_GUESS = 500.0
 
 LONGEST_WAIT_S = 60
 """Nobody is told to come back later than that."""
+
+
+OnBatch = Callable[[int, float, list[float]], None]
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class _Waiting(Generic[Job, Result]):
     job: Job
     n_tokens: int
     result: asyncio.Future[Result]
+    since: float = field(default_factory=time.monotonic)
 
 
 class Batcher(Generic[Job, Result]):
@@ -54,15 +58,21 @@ class Batcher(Generic[Job, Result]):
         run: does a batch, in the executor's thread: a result or an exception for each job, in order.
         executor: with one thread.
         limits: of a batch and of the queue.
+        on_batch: told of each batch: tokens, seconds it took, seconds that each of its jobs had waited.
 
     Attributes:
         n_batches: run so far.
     """
 
     def __init__(
-        self, run: Callable[[list[Job]], Sequence[Result | Exception]], executor: Executor, limits: Limits
+        self,
+        run: Callable[[list[Job]], Sequence[Result | Exception]],
+        executor: Executor,
+        limits: Limits,
+        on_batch: OnBatch | None = None,
     ) -> None:
         self.limits = limits
+        self._on_batch = on_batch
         self._run = run
         self._executor = executor
         self._queue: deque[_Waiting[Job, Result]] = deque()
@@ -151,6 +161,7 @@ class Batcher(Generic[Job, Result]):
         self.n_batches += 1
         self._running_tokens = sum(one.n_tokens for one in batch)
         started = time.monotonic()
+        waited = [started - one.since for one in batch]
         jobs = [one.job for one in batch]
         try:
             results = await asyncio.get_running_loop().run_in_executor(self._executor, self._run, jobs)
@@ -163,6 +174,8 @@ class Batcher(Generic[Job, Result]):
         taken = max(time.monotonic() - started, 1e-6)
         # The mean of this batch and of all before it, the newest counting most.
         self._tokens_per_s += 0.3 * (self._running_tokens / taken - self._tokens_per_s)
+        if self._on_batch is not None:
+            self._on_batch(self._running_tokens, taken, waited)
         self._running_tokens = 0
         for one, result in zip(batch, results, strict=True):
             if one.result.done():

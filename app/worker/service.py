@@ -17,12 +17,14 @@ from app.activations.show_tokens import TokenShower
 from app.activations.text import tokenize_prompt
 from app.errors import PromptError
 from app.records import ComparisonSummary
+from app.serving.metrics import RequestMetrics
 from app.settings import Settings
 from app.wire import TEXT_BYTES_MAX, Capabilities, Held, PromptAnswer, PromptRequest
 from app.worker.answers import side_answer
 from app.worker.batcher import Batcher, Limits
 from app.worker.compute import Prompt, Read, read_batch
 from app.worker.holding import Holding
+from app.worker.metrics import BatchMetrics, StateMetrics
 
 KNOWN_COMPARISONS = 64
 """Comparisons whose summary is kept; they never change."""
@@ -46,6 +48,9 @@ class Service:
         settings: limits of prompts and batches.
         holding: models and SAEs.
         find: the comparison of a slug; raises NotFoundError.
+
+    Attributes:
+        metrics: what `/metrics` shows.
     """
 
     def __init__(self, settings: Settings, holding: Holding, find: Callable[[str], ComparisonSummary]) -> None:
@@ -62,7 +67,10 @@ class Service:
             wait_s=settings.batch_wait_ms / 1000,
             waiting_tokens=settings.prompt_queue_tokens,
         )
-        self.batcher: Batcher[Prompt, Read] = Batcher(partial(read_batch, holding), self._computing, limits)
+        self.metrics = RequestMetrics("worker")
+        self.metrics.registry.register(StateMetrics(self.capabilities))
+        on_batch = BatchMetrics(self.metrics.registry).observe
+        self.batcher: Batcher[Prompt, Read] = Batcher(partial(read_batch, holding), self._computing, limits, on_batch)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

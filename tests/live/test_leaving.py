@@ -47,7 +47,7 @@ def test_a_client_that_leaves_is_cancelled_and_a_full_queue_says_when(place: Pla
         assert gate.wait(60)
         return run(prompts)
 
-    service.batcher._run = slowly  # type: ignore[method-assign]
+    service.batcher._run = slowly
     with served(worker) as worker_url:
         pages = create_app(place.settings(), place.engine, fixed(worker_url, SecretStr(SECRET)))
         with served(pages) as url:

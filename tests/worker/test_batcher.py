@@ -110,7 +110,7 @@ def test_too_much_waiting_is_refused_with_a_time() -> None:
             assert caught.value.retry_after_s >= 1
             third = asyncio.create_task(batcher.submit(4, 10))
             run.gate.set()
-            assert await asyncio.gather(first, second, third) == [2, 4, 8]
+            assert list(await asyncio.gather(first, second, third)) == [2, 4, 8]
         assert list(run.batches) == [[1], [2], [4]]
 
     asyncio.run(scenario())
@@ -130,7 +130,7 @@ def test_a_caller_that_leaves_frees_its_place_and_is_never_run() -> None:
             assert batcher.waiting == (0, 0)
             third = asyncio.create_task(batcher.submit(3, 100))
             run.gate.set()
-            assert await asyncio.gather(first, third) == [2, 6]
+            assert list(await asyncio.gather(first, third)) == [2, 6]
         assert list(run.batches) == [[1], [3]]
 
     asyncio.run(scenario())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.api import comparisons, latents, pairs, prompt, saes
+from app.web.api import comparisons, jobs, latents, pairs, prompt, saes
 from app.web.links import API
 
 router = APIRouter(prefix=API)
-for part in (saes, comparisons, latents, pairs, prompt):
+for part in (saes, comparisons, latents, pairs, prompt, jobs):
     router.include_router(part.router)
 
 __all__ = ["router"]

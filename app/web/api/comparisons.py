@@ -12,6 +12,7 @@ from app.web.api.models import ComparisonList, Levels
 from app.web.api.routes import get, json_response
 from app.web.caching import checked, immutable
 from app.web.deps import ComparisonDep, EngineDep
+from app.web.public import public_summary
 
 router = APIRouter(tags=["Comparisons"])
 
@@ -19,7 +20,7 @@ router = APIRouter(tags=["Comparisons"])
 @get(router, "/comparisons", ComparisonList, problems=(400,))
 def list_comparisons(request: Request, engine: EngineDep) -> Response:
     """All stored comparisons, newest first."""
-    comparisons = read.list_comparisons(engine)
+    comparisons = list(map(public_summary, read.list_comparisons(engine)))
     return checked(request, json_response(ComparisonList(tuple(comparisons), None, len(comparisons))))
 
 

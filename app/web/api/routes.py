@@ -1,4 +1,4 @@
-"""How the API's routes are made: GET and HEAD, documented answers, no parameter that is not declared."""
+"""How the API's routes are made: documented answers, no parameter that is not declared."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from app.web.errors import PROBLEM_JSON
 Handler = TypeVar("Handler", bound=Callable[..., Response | Awaitable[Response]])
 
 PROBLEMS: dict[int | str, tuple[type, str]] = {
-    400: (ParameterProblem, "A wrong or unknown query parameter, or a name that several comparisons have"),
+    400: (ParameterProblem, "A wrong or unknown parameter or field, or a name that several comparisons have"),
+    401: (ProblemDocument, "The token is missing or wrong"),
+    403: (ProblemDocument, "Not from here: no token is set, or another site asked for it"),
     404: (ProblemDocument, "No such resource"),
+    409: (ProblemDocument, "Not possible as things are"),
     422: (ParameterProblem, "A malformed index in the path"),
     502: (ProblemDocument, "The inference worker's answer makes no sense"),
     503: (ProblemDocument, "There is no inference worker, or it is busy: then `Retry-After` says when to try again"),
@@ -69,6 +72,36 @@ def get(
             response_model=None,
             dependencies=checks,
             include_in_schema=False,
+        )
+        return handler
+
+    return register
+
+
+def post(
+    router: APIRouter,
+    path: str,
+    answer: type,
+    *,
+    problems: Sequence[int],
+    status: int = 200,
+    extra: dict[str, Any] | None = None,
+) -> Callable[[Handler], Handler]:
+    """Registers a handler for POST; arguments as of `get`, and the status of success."""
+
+    def register(handler: Handler) -> Handler:
+        router.add_api_route(
+            path,
+            handler,
+            methods=["POST"],
+            name=f"api_{handler.__name__}",
+            operation_id=handler.__name__,
+            summary=handler.__name__.replace("_", " ").capitalize(),
+            response_model=model_of(answer),
+            responses=documented_problems(problems),
+            status_code=status,
+            dependencies=(Depends(no_parameters),),
+            openapi_extra=extra,
         )
         return handler
 

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.pages import about, home, latent, latents, levels, overview, pair, points, prompt, saes
+from app.web.pages import (
+    about,
+    asking,
+    home,
+    jobs,
+    latent,
+    latents,
+    levels,
+    overview,
+    pair,
+    points,
+    prompt,
+    saes,
+)
 
 router = APIRouter()
 # Fixed endings such as `points.json` come before patterns that would take them for something else.
-for part in (home, about, saes, points, latents, levels, pair, prompt, latent, overview):
+for part in (home, about, saes, asking, jobs, points, latents, levels, pair, prompt, latent, overview):
     router.include_router(part.router)
 
 __all__ = ["router"]

@@ -20,6 +20,10 @@ TEMPLATES = {
     "levels.html": contexts.LevelsContext,
     "prompt.html": contexts.PromptContext,
     "saes.html": contexts.SaesContext,
+    "jobs.html": contexts.JobsContext,
+    "job.html": contexts.JobContext,
+    "compare_new.html": contexts.CompareNewContext,
+    "sae_new.html": contexts.SaeNewContext,
     "about.html": contexts.AboutContext,
 }
 PARTS = (
@@ -44,6 +48,8 @@ PARTS = (
     contexts.PromptNotice,
     contexts.PromptRow,
     contexts.SpecGroup,
+    contexts.JobRow,
+    contexts.AskForm,
 )
 
 
