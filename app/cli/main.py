@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app import __version__
-from app.cli import compare, database, degree, demo, extend, sae, serve, train
+from app.cli import compare, database, degree, demo, extend, lab, sae, serve, train
 from app.cli.console import errors
 from app.errors import HedgescopeError, PreflightError
 
@@ -24,6 +24,7 @@ app.command("compare")(compare.compare)
 app.command("train")(train.train)
 app.command("extend")(extend.extend)
 app.command("degree")(degree.degree)
+app.command("lab")(lab.lab)
 app.command("serve")(serve.serve)
 app.add_typer(database.app, name="db")
 

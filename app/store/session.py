@@ -16,7 +16,7 @@ from app.paths import resource
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCHEMA_VERSION = "2026_11_23_initial"
+SCHEMA_VERSION = "2026_11_25_degrees"
 """The newest migration. A constant, so that checking the schema at start need not import Alembic; a test holds it."""
 
 BUSY_TIMEOUT_S = 30

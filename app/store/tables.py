@@ -207,3 +207,14 @@ text_rows = Table(
     _key("text_row"),
     Column("payload", Text, nullable=False),
 )
+
+degrees = Table(
+    "degrees",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("parent_checksum", Text, nullable=False),
+    Column("n_latents", Integer, nullable=False),
+    Column("content_hash", Text, nullable=False, unique=True),
+    Column("payload", LargeBinary, nullable=False),
+    Index("ix_degrees_parent_checksum_n_latents", "parent_checksum", "n_latents"),
+)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.pages import about, home, latent, latents, levels, overview, pair, points, saes
+from app.web.pages import about, degree, home, lab, latent, latents, levels, overview, pair, points, saes
 
 router = APIRouter()
 # Fixed endings such as `points.json` come before patterns that would take them for something else.
-for part in (home, about, saes, points, latents, levels, pair, latent, overview):
+for part in (home, about, lab, saes, points, latents, levels, degree, pair, latent, overview):
     router.include_router(part.router)
 
 __all__ = ["router"]

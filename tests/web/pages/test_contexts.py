@@ -18,8 +18,10 @@ TEMPLATES = {
     "latent.html": contexts.LatentContext,
     "pair.html": contexts.PairContext,
     "levels.html": contexts.LevelsContext,
+    "degree.html": contexts.DegreeContext,
     "saes.html": contexts.SaesContext,
     "about.html": contexts.AboutContext,
+    "lab.html": contexts.LabContext,
 }
 PARTS = (
     contexts.Frame,
@@ -40,6 +42,7 @@ PARTS = (
     contexts.PartnerRow,
     contexts.FiringTable,
     contexts.SpecGroup,
+    contexts.ShownToy,
 )
 
 

@@ -25,6 +25,7 @@ def paths_of(slug: str) -> list[str]:
         "/latents?hedging_score__gte=0.3&diagnosis__ne=dead&q=a",
         "/latents?hedging_score__isnull=1",
         "/levels",
+        "/degree",
         "/pairs/0/0",
         "/pairs/0/9",
         "/pairs/1/40",
@@ -33,7 +34,7 @@ def paths_of(slug: str) -> list[str]:
         "/narrow/8?sort=-hedging_score&hedging_score__gte=0.2&highlight=partner",
         *(f"/reference/{index}" for index in range(0, 60, 7)),
     ]
-    return ["/", "/saes", "/about", *(f"/c/{slug}{path}" for path in below)]
+    return ["/", "/saes", "/about", "/lab", *(f"/c/{slug}{path}" for path in below)]
 
 
 @pytest.fixture(scope="module")
