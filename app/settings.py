@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -19,6 +20,9 @@ PREFIX = "HEDGESCOPE_"
 DATABASE_FILE = "hedgescope.db"
 ORIGIN = re.compile(r"\*|https?://[^/\s?#]+")
 
+HOST_NAME = re.compile(r"\*|[A-Za-z0-9._-]+")
+
+LogFormat = Literal["text", "json"]
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
 
 
@@ -57,16 +61,40 @@ class Settings(BaseSettings):
         description="Sites whose scripts may read the API, such as `https://lab.example.org`, separated by commas; "
         "`*` for all.",
     )
-    log_level: LogLevel = Field(default="info", description="What the server logs to stderr, this level and above.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Names this server may be called by, such as `hedgescope.lab.example.org`, separated by commas; "
+        "`*` for any. Without it: any, but on a loopback address only addresses and names without a dot.",
+    )
+    max_body_bytes: int = Field(
+        default=1024 * 1024,
+        ge=1024,
+        description="Largest body of a request that is taken, in bytes.",
+    )
+    max_event_streams: int = Field(
+        default=100, ge=1, description="Most event streams (pages that follow a job) that are open at once."
+    )
+    shutdown_timeout_s: float = Field(
+        default=20,
+        gt=0,
+        le=3600,
+        description="Seconds that requests get to finish, and jobs to hand back their work, after SIGTERM or Ctrl-C.",
+    )
+    log_level: LogLevel = Field(
+        default="info", description="What is logged to stderr, this level and above; `debug` has health checks too."
+    )
+    log_format: LogFormat = Field(
+        default="text", description="`text`, for a terminal, or `json`: one object a line, for a log collector."
+    )
 
     @field_validator("data_dir")
     @classmethod
     def _expand_home(cls, value: Path) -> Path:
         return value.expanduser()
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "allowed_hosts", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
+    def _split_at_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("cors_origins")
@@ -78,10 +106,23 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("log_level", mode="before")
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _only_host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in value if not HOST_NAME.fullmatch(name)]:
+            raise ValueError(f"{wrong[0]!r} should be a name without scheme, port or path, such as lab.example.org")
+        return value
+
+    @field_validator("log_level", "log_format", mode="before")
     @classmethod
     def _lower_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never appear in a log."""
+        password = urlsplit(self.database_url or "").password
+        return () if password is None else (password, unquote(password))
 
     @property
     def resolved_database_url(self) -> str:

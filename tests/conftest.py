@@ -13,6 +13,8 @@ from app.store.session import make_engine, upgrade
 from app.store.write import write_comparison
 from tests.builders import make_bundle
 
+pytest_plugins = ["tests.postgres"]
+
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:

@@ -10,7 +10,10 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
+
 from app.catalogue import LATENT_SPECS, PARTNER_SPECS, ScoreSpec
+from app.serving.metrics import RequestMetrics
 from app.settings import PREFIX, Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -25,6 +28,17 @@ def settings_table() -> str:
     for name, field in Settings.model_fields.items():
         default = "none" if field.default in (None, ()) else f"`{field.default}`"
         rows.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+def metrics_table(*registries: CollectorRegistry) -> str:
+    """One row per metric of ours."""
+    rows = ["| metric | kind | meaning |", "|---|---|---|"]
+    families = {family.name: family for registry in registries for family in registry.collect()}
+    for family in families.values():
+        if family.name.startswith("hedgescope_"):
+            ending = {"counter": "_total", "info": "_info"}.get(family.type, "")
+            rows.append(f"| `{family.name}{ending}` | {family.type} | {family.documentation} |")
     return "\n".join(rows)
 
 
@@ -53,6 +67,7 @@ def _value(spec: ScoreSpec) -> str:
 
 PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
     "settings": (DOCS / "settings.md", settings_table),
+    "metrics of the dashboard": (DOCS / "operations.md", lambda: metrics_table(RequestMetrics("web").registry)),
     "latent fields": (DOCS / "scores.md", lambda: score_list(LATENT_SPECS)),
     "partner fields": (DOCS / "scores.md", lambda: score_list(PARTNER_SPECS)),
 }

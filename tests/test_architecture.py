@@ -22,7 +22,7 @@ PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LONGEST_FUNCTION = 60
 """Lines, signature and docstring included."""
 
-WITHOUT_TORCH = ("app/store/", "app/web/", "app/inference.py")
+WITHOUT_TORCH = ("app/serving/", "app/store/", "app/web/", "app/inference.py", "app/logs.py")
 """What the dashboard is made of, beside the plain modules it stands on."""
 
 TYPES_ONLY = "_typeshed"

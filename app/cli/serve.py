@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -31,20 +30,20 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
     Raises:
         SettingsError: the port is taken, or the address is not this machine's.
     """
-    import uvicorn
-
+    from app import logs
     from app.cli.console import output
     from app.cli.open import open_store
+    from app.serving.server import serve_until_stopped
     from app.web.main import create_app
 
+    logs.configure(level=settings.log_level, form=settings.log_format, service="web", secrets=settings.secrets)
     engine = open_store(settings)
     listener = bind(settings.host, settings.port)
     url = url_of(settings.host, listener.getsockname()[1])
+    app = create_app(settings, engine)
     output.print(f"serving [bold]{url}{path}[/bold] (Ctrl-C stops)", highlight=False, soft_wrap=True)
-    config = uvicorn.Config(create_app(settings, engine), log_level=settings.log_level, access_log=False)
-    # Ctrl-C is how serving ends: the server has shut down in order by then.
-    with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+    serve_until_stopped(app, listener, shutdown_timeout_s=settings.shutdown_timeout_s)
+    engine.dispose()
 
 
 def bind(host: str, port: int) -> socket.socket:

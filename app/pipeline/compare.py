@@ -34,17 +34,20 @@ from app.pipeline.passes import ShardReader, Statistics, first_pass
 from app.pipeline.progress import Progress
 from app.pipeline.register import open_sae
 from app.pipeline.score import Geometry, Padded, decompositions_of, geometry_of, padded
-from app.pipeline.source import Request, Source, open_source
+from app.pipeline.source import FindFile, Request, Source, as_given, open_source
 from app.pipeline.summary import null_summary, score_distribution, side_summary
 from app.records import ComparisonBundle, ComparisonSummary, LatentDetail, LogitWeights, TextRow
 from app.sae.load import LoadedSae
-from app.sparse.shards import ShardStore, plan_shards
+from app.sparse.shards import Shard, ShardStore, plan_shards
 from app.sparse.work import check_width
 from app.store.read import get_comparison
-from app.store.write import write_comparison
+from app.store.write import Within, write_comparison
 
 Saes = tuple[LoadedSae, LoadedSae]
 Logits = tuple[list[LogitWeights] | None, list[LogitWeights] | None]
+
+ENCODING = "model and SAEs"
+"""The one slow stage: what the model and the SAEs compute, shard by shard."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,36 @@ class Computed:
     tokens: dict[int, tuple[str, ...]]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A comparison whose inputs are read and checked, but not computed yet.
+
+    Attributes:
+        saes: narrow and reference.
+        source: the activations.
+        shards: the pieces of work; store: where their results are kept.
+        name: name part of the slug; content_hash: of all that decides the numbers.
+    """
+
+    request: Request
+    saes: Saes
+    source: Source
+    shards: list[Shard]
+    store: ShardStore
+    name: str
+    content_hash: str
+
+    @property
+    def slug(self) -> str:
+        """Where its pages will be."""
+        return slug_of(self.name, self.content_hash)
+
+    @property
+    def n_tokens(self) -> int:
+        """Scored tokens."""
+        return sum(shard.n_tokens for shard in self.shards)
+
+
 def run(
     engine: sa.Engine, data_dir: Path, request: Request, progress: Progress, models: ModelShelf | None = None
 ) -> ComparisonSummary:
@@ -73,24 +106,52 @@ def run(
     Raises:
         HedgescopeError: something can't be used; nothing is stored then.
     """
+    prepared = prepare(engine, data_dir, request, models or ModelShelf(data_dir / "models"))
+    stored = find(engine, prepared.slug)
+    if stored is not None:
+        return stored
+    encoding = progress(ENCODING, prepared.n_tokens, "tokens")
+    run_shards(prepared.source.stream, prepared.saes, prepared.store, prepared.shards, progress=encoding)
+    return score(engine, prepared, progress)
+
+
+def prepare(
+    engine: sa.Engine, data_dir: Path, request: Request, models: ModelShelf, find_file: FindFile = as_given
+) -> Prepared:
+    """Read and check what a request names, and cut the work into shards.
+
+    Args:
+        find_file: where the files that the request names are.
+
+    Raises:
+        HedgescopeError: something can't be used.
+    """
     saes = open_sae(engine, request.narrow), open_sae(engine, request.reference)
     name = checked_name(request.name or default_name(saes[0].record, saes[1].record))
-    source = open_source(request, saes[0].record, models or ModelShelf(data_dir / "models"))
+    source = open_source(request, saes[0].record, models, find_file)
     for sae in saes:
         check_width(source.stream, sae)
     shards = plan_shards(source.stream.rows)
     n_tokens = sum(shard.n_tokens for shard in shards)
     hash_ = content_hash(saes[0].record, saes[1].record, source.stream.description, n_tokens)
-    stored = find(engine, slug_of(name, hash_))
-    if stored is not None:
-        return stored
     store = ShardStore(data_dir / "shards", source.stream.key)
-    encoding = progress("model and SAEs", n_tokens, "tokens")
-    run_shards(source.stream, saes, store, shards, progress=encoding)
-    computed = compute(ShardReader(store, shards, *saes), saes, source, progress)
-    summary = summarize(saes, source, request, computed, name, hash_)
+    return Prepared(request, saes, source, shards, store, name, hash_)
+
+
+def score(engine: sa.Engine, prepared: Prepared, progress: Progress, within: Within | None = None) -> ComparisonSummary:
+    """From shards that are all on disk to a stored comparison.
+
+    Args:
+        within: called in the transaction that stores the comparison, before it is written.
+
+    Raises:
+        HedgescopeError: a shard can't be read, or the comparison can't be stored.
+    """
+    reader = ShardReader(prepared.store, prepared.shards, *prepared.saes)
+    computed = compute(reader, prepared.saes, prepared.source, progress)
+    summary = summarize(prepared, computed)
     storing = progress("storing", 1, "comparisons")
-    write_comparison(engine, bundle_of(saes, computed, summary))
+    write_comparison(engine, bundle_of(prepared.saes, computed, summary), within=within)
     storing(1)
     return summary
 
@@ -132,17 +193,16 @@ def logits_of(language_model: LanguageModel | None, saes: Saes, shower: TokenSho
     )
 
 
-def summarize(
-    saes: Saes, source: Source, request: Request, computed: Computed, name: str, hash_: str
-) -> ComparisonSummary:
+def summarize(prepared: Prepared, computed: Computed) -> ComparisonSummary:
     """What the comparison says as a whole."""
+    saes, source = prepared.saes, prepared.source
     statistics, scored = computed.statistics, computed.scored
     quantiles, histogram, n_scored = score_distribution(scored.latents[0])
     language_model = source.language_model
     return ComparisonSummary(
-        slug=slug_of(name, hash_),
-        name=name,
-        content_hash=hash_,
+        slug=prepared.slug,
+        name=prepared.name,
+        content_hash=prepared.content_hash,
         scoring_version=SCORING_VERSION,
         created_at=datetime.now(UTC),
         narrow=side_summary(saes[0].record, saes[0].levels, statistics.narrow, scored.latents[0]),
@@ -157,7 +217,7 @@ def summarize(
         n_scored=n_scored,
         n_hedged=sum(latent.diagnosis == "hedged" for latent in scored.latents[0]),
         null=null_summary(computed.geometry.null, int(computed.geometry.reference_alive.sum())),
-        command=shlex.join(replace(request, name=name).command),
+        command=shlex.join(replace(prepared.request, name=prepared.name).command),
         versions=versions(),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,14 @@ from app.paths import resource
 from app.records import SaeRecord
 
 BUNDLED_TEXT = "demo/text.jsonl"
+
+FindFile = Callable[[str], str]
+"""From a text, model or activations file as a request names it to where it is."""
+
+
+def as_given(name: str) -> str:
+    """A file is where its name says."""
+    return name
 
 
 @dataclass(frozen=True)
@@ -73,19 +82,19 @@ class Source:
     checksum: str
 
 
-def open_source(request: Request, narrow: SaeRecord, models: ModelShelf) -> Source:
+def open_source(request: Request, narrow: SaeRecord, models: ModelShelf, find_file: FindFile = as_given) -> Source:
     """The activations a request asks for.
 
     Raises:
         HedgescopeError: model, hook, text or file can't be used.
     """
     if request.activations is not None:
-        return _from_file(request.activations, request.n_tokens, narrow, models)
-    model_name = request.model or narrow.model_name
+        return _from_file(find_file(request.activations), request.n_tokens, narrow, models)
+    model_name = find_file(request.model) if request.model is not None else narrow.model_name
     if model_name is None or narrow.hook_name is None:
         missing = "model" if model_name is None else "hook"
         raise SaeError(f"{narrow.name}: its metadata name no {missing}; give --model, or a file with --activations")
-    text = read_text(request.text or str(resource(BUNDLED_TEXT)))
+    text = read_text(str(resource(BUNDLED_TEXT)) if request.text is None else find_file(request.text))
     language_model = models.get(model_name)
     stream = ModelStream(language_model, text, narrow.hook_name, n_tokens=request.n_tokens)
     return Source(stream, language_model, language_model.tokenizer, request.text or BUNDLED_TEXT, text.checksum)

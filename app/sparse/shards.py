@@ -1,7 +1,7 @@
 """Shards on disk: active latents of a text, one folder per (stream, SAE), reused by every comparison.
 
     <root>/<stream key>/stream.json               what the stream is
-    <root>/<stream key>/tokens/<shard>            token ids, which are scored, moments of the activations
+    <root>/<stream key>/tokens-2/<shard>          token ids, which are scored, moments and a sample of the activations
     <root>/<stream key>/<SAE's shard key>/<shard> active latents in CSR, error of each prefix
 
 A shard is a run of whole rows; its file name says which and how many scored tokens. A file is
@@ -10,11 +10,8 @@ written under a temporary name, then renamed: what is there is whole.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +24,14 @@ from safetensors.numpy import load_file, save
 from app.activations.batch import TokenRows
 from app.errors import ShardError
 from app.sparse.csr import SparseActs
+from app.sparse.files import write_whole
 
 ROWS_PER_SHARD = 64
 """Rows a shard: 64 × 128 tokens are about 4 s of work on two cores, the most a kill can cost."""
+
+TOKEN_ARRAYS = ("ids", "keep", "sum_acts", "sum_squares", "input_token", "inputs", "input_scale")
+TOKEN_FOLDER = "tokens-2"
+"""Its number rises with what a token shard holds."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,16 @@ class TokenShard:
         rows: token ids and which are scored.
         sum_acts: `[d_in]` float64 sum of the activations.
         sum_squares: sum of their squared norms.
+        input_token: `[m]` int64 ascending, scored tokens of the shard whose activations are kept (`app.sparse.inputs`).
+        inputs: `[m, d_in]` float16 their activations, divided by `input_scale`.
     """
 
     rows: TokenRows
     sum_acts: NDArray[np.float64]
     sum_squares: float
+    input_token: NDArray[np.int64]
+    inputs: NDArray[np.float16]
+    input_scale: float
 
 
 def plan_shards(rows: TokenRows, rows_per_shard: int = ROWS_PER_SHARD) -> list[Shard]:
@@ -85,7 +92,7 @@ class ShardStore:
 
     def describe(self, description: Mapping[str, Any]) -> None:
         """Write what the stream is, for people who look into the folder."""
-        _write(self.folder / "stream.json", json.dumps(description, indent=1).encode() + b"\n")
+        write_whole(self.folder / "stream.json", json.dumps(description, indent=1).encode() + b"\n")
 
     def has_tokens(self, shard: Shard) -> bool:
         """Whether the shard's tokens are on disk."""
@@ -102,8 +109,11 @@ class ShardStore:
             "keep": tokens.rows.keep.astype(np.uint8),
             "sum_acts": tokens.sum_acts,
             "sum_squares": np.array([tokens.sum_squares]),
+            "input_token": tokens.input_token,
+            "inputs": tokens.inputs,
+            "input_scale": np.array([tokens.input_scale]),
         }
-        _write(self._tokens_path(shard), save(arrays))
+        write_whole(self._tokens_path(shard), save(arrays))
 
     def write_acts(self, shard: Shard, sae_key: str, acts: SparseActs, residual: NDArray[np.float64]) -> None:
         """Write an SAE's active latents of the shard."""
@@ -114,13 +124,19 @@ class ShardStore:
             "n_latents": np.array([acts.n_latents]),
             "residual": residual,
         }
-        _write(self._acts_path(shard, sae_key), save(arrays))
+        write_whole(self._acts_path(shard, sae_key), save(arrays))
 
     def read_tokens(self, shard: Shard) -> TokenShard:
         """Read what belongs to the shard's tokens."""
-        arrays = _read(self._tokens_path(shard), ("ids", "keep", "sum_acts", "sum_squares"))
-        rows = TokenRows(arrays["ids"], arrays["keep"].astype(np.bool_))
-        return TokenShard(rows, arrays["sum_acts"], float(arrays["sum_squares"][0]))
+        arrays = _read(self._tokens_path(shard), TOKEN_ARRAYS)
+        return TokenShard(
+            rows=TokenRows(arrays["ids"], arrays["keep"].astype(np.bool_)),
+            sum_acts=arrays["sum_acts"],
+            sum_squares=float(arrays["sum_squares"][0]),
+            input_token=arrays["input_token"],
+            inputs=arrays["inputs"],
+            input_scale=float(arrays["input_scale"][0]),
+        )
 
     def read_acts(self, shard: Shard, sae_key: str, rows: TokenRows) -> tuple[SparseActs, NDArray[np.float64]]:
         """Read an SAE's active latents of the shard, and its `[n_levels]` squared errors.
@@ -144,31 +160,10 @@ class ShardStore:
         return acts, arrays["residual"]
 
     def _tokens_path(self, shard: Shard) -> Path:
-        return self.folder / "tokens" / shard.file_name
+        return self.folder / TOKEN_FOLDER / shard.file_name
 
     def _acts_path(self, shard: Shard, sae_key: str) -> Path:
         return self.folder / sae_key / shard.file_name
-
-
-def _write(path: Path, content: bytes) -> None:
-    """All or nothing: a temporary name, flushed to the disk, then renamed."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ShardError(
-                f"{path.parent}: the disk is full ({len(content):,} bytes to write); free some space and start the "
-                "same command again, it goes on from the last whole shard"
-            ) from error
-        raise ShardError(f"{path}: can't be written ({error.strerror})") from error
 
 
 def _read(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:

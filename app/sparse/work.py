@@ -14,6 +14,7 @@ from app.errors import ActivationsError, SaeError
 from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
 from app.sparse.encode import EncodedBatch, encode
+from app.sparse.inputs import pack, sampled_rows
 from app.sparse.shards import Shard, ShardStore, TokenShard
 
 
@@ -28,6 +29,26 @@ class _Moments:
         acts = batch.acts.double()
         self.sum_acts += acts.sum(dim=0).numpy()
         self.sum_squares += float(acts.square().sum())
+
+
+class _Inputs:
+    """The activations of the tokens whose rows are sampled."""
+
+    def __init__(self, sampled: NDArray[np.bool_], first_row: int, d_in: int) -> None:
+        self._sampled, self._first_row = sampled, first_row
+        self._n_tokens = 0
+        self._tokens: list[NDArray[np.int64]] = []
+        self._acts: list[NDArray[np.float32]] = [np.empty((0, d_in), dtype=np.float32)]
+
+    def add(self, batch: ActivationBatch) -> None:
+        kept = np.flatnonzero(self._sampled[batch.row - self._first_row])
+        self._tokens.append(kept + self._n_tokens)
+        self._acts.append(batch.acts.numpy()[kept])
+        self._n_tokens += len(batch.acts)
+
+    def packed(self) -> tuple[NDArray[np.int64], NDArray[np.float16], float]:
+        """(tokens of the shard, their activations, scale) as a token shard has them."""
+        return np.concatenate(self._tokens), *pack(np.concatenate(self._acts))
 
 
 def missing_saes(store: ShardStore, shard: Shard, saes: Sequence[LoadedSae]) -> list[LoadedSae]:
@@ -53,9 +74,11 @@ def encode_shard(stream: ActivationStream, saes: Sequence[LoadedSae], store: Sha
     for sae in missing:
         check_width(stream, sae)
     moments = _Moments(np.zeros(stream.d_in))
+    inputs = _Inputs(sampled_rows(stream.rows, shard.start, shard.stop, stream.d_in), shard.start, stream.d_in)
     encoded: dict[str, list[EncodedBatch]] = {sae.shard_key: [] for sae in missing}
     for batch in stream.batches(shard.start, shard.stop):
         moments.add(batch)
+        inputs.add(batch)
         if not np.isfinite(moments.sum_squares):
             raise ActivationsError(f"NaN or infinite activations in rows {shard.start} to {shard.stop - 1}")
         for sae in missing:
@@ -65,7 +88,7 @@ def encode_shard(stream: ActivationStream, saes: Sequence[LoadedSae], store: Sha
         acts, residual = _joined(encoded[sae.shard_key], sae, rows.keep, shard)
         store.write_acts(shard, sae.shard_key, acts, residual)
     if not store.has_tokens(shard):
-        store.write_tokens(shard, TokenShard(rows, moments.sum_acts, moments.sum_squares))
+        store.write_tokens(shard, TokenShard(rows, moments.sum_acts, moments.sum_squares, *inputs.packed()))
 
 
 def check_width(stream: ActivationStream, sae: LoadedSae) -> None:

@@ -24,19 +24,27 @@ CHUNK = 200
 
 Record = TypeVar("Record")
 
+Within = Callable[[Connection], None]
+"""Something to do in the same transaction; what it raises undoes all of it."""
 
-def write_comparison(engine: Engine, bundle: ComparisonBundle) -> None:
+
+def write_comparison(engine: Engine, bundle: ComparisonBundle, *, within: Within | None = None) -> None:
     """Store a comparison, all of it or nothing; where its slug is stored already, nothing is done or read.
 
     The bundle's iterables are read inside the one write transaction, so other writers wait until they end; readers
     don't.
 
+    Args:
+        within: called first, in the same transaction.
+
     Raises:
         ConflictError: the slug is stored with another content hash.
         StoreError: a record can't be stored (NaN, foreign type, given twice), or the database failed or is full.
-        Exception: whatever the bundle's iterables raise; nothing is stored then.
+        Exception: whatever the bundle's iterables or `within` raise; nothing is stored then.
     """
     with _no_space_explained(), writing(engine) as connection:
+        if within is not None:
+            within(connection)
         if _is_stored(connection, bundle.summary):
             return
         comparison_id = _insert_summary(connection, bundle.summary)

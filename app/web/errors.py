@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -87,6 +88,16 @@ def unexpected(request_id: str) -> Problem:
     """The problem of a request that failed for no reason that is its own."""
     detail = f"the server failed to answer; its log says why under the request id {request_id}"
     return Problem(500, "internal", "Internal error", detail, request_id=request_id)
+
+
+def failed(request: Request, request_id: str) -> Response:
+    """The answer to a request that failed for no reason that is its own."""
+    return problem_response(request, unexpected(request_id))
+
+
+def refused(request: Request, status: int, kind: str, detail: str) -> Response:
+    """The answer to a request that no route gets to see."""
+    return problem_response(request, Problem(status, kind, HTTPStatus(status).phrase.capitalize(), detail))
 
 
 def of_store_error(error: StoreError) -> Problem:

@@ -13,12 +13,16 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
 from app.paths import resource
+from app.serving.body import BodyLimit
+from app.serving.metrics import RequestMetrics
+from app.serving.requests import Requests
 from app.settings import Settings
 from app.store.session import check_schema, make_engine
 from app.web import api, errors, pages, system
 from app.web.api.describe import model_of
 from app.web.api.models import ParameterProblem, ProblemDocument
-from app.web.request_ids import RequestIds
+from app.web.origins import Origins
+from app.web.readiness import Checker
 from app.web.security import SecurityHeaders
 from app.web.static import VersionedFiles
 
@@ -74,6 +78,8 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.engine = engine
+    app.state.metrics = RequestMetrics("web")
+    app.state.checker = Checker(engine)
     errors.install(app)
     app.mount("/static", VersionedFiles(directory=resource("static")), name="static")
     for part in (system, api, pages):
@@ -84,6 +90,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Innermost first: whatever fails further in still gets the outer ones' headers."""
+    metrics: RequestMetrics = app.state.metrics
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -91,7 +98,9 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
             allow_methods=["GET", "HEAD"],
             expose_headers=["ETag", "Link", "X-Request-ID"],
         )
-    app.add_middleware(RequestIds)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, refuse=errors.refused, metrics=metrics)
+    app.add_middleware(Origins, host=settings.host, allowed=settings.allowed_hosts, metrics=metrics)
+    app.add_middleware(Requests, metrics=metrics, on_failure=errors.failed)
     app.add_middleware(SecurityHeaders)
 
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from app.paths import resource
-from app.store.session import check_schema
-from app.web.api.models import Health
+from app.serving.metrics import exposition
+from app.web.api.models import Health, Readiness
 from app.web.api.routes import get, json_response
-from app.web.deps import EngineDep
 
 router = APIRouter(tags=["System"])
 
 NEVER_KEPT = {"Cache-Control": "no-store"}
+
+UNREADY = {
+    "responses": {
+        "503": {
+            "description": "The database can't be used, or has another schema",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Readiness"}}},
+        }
+    }
+}
 
 
 @get(router, "/healthz", Health, problems=(400,))
@@ -22,11 +31,17 @@ async def healthz() -> Response:
     return json_response(Health("ok"), NEVER_KEPT)
 
 
-@get(router, "/readyz", Health, problems=(400,))
-def readyz(engine: EngineDep) -> Response:
-    """Whether the database can be used and has this program's schema."""
-    check_schema(engine)
-    return json_response(Health("ready"), NEVER_KEPT)
+@get(router, "/readyz", Readiness, problems=(400,), extra=UNREADY)
+async def readyz(request: Request) -> Response:
+    """Whether the dashboard can do its work, part by part; status 503 where it can't show pages."""
+    found = await request.app.state.checker.readiness()
+    return json_response(found, NEVER_KEPT, 503 if found.status == "unready" else 200)
+
+
+@router.api_route("/metrics", methods=["GET", "HEAD"], include_in_schema=False)
+def metrics(request: Request) -> Response:
+    """What Prometheus collects; a function of the thread pool, since some of it is read from the database."""
+    return exposition(request.app.state.metrics.registry, request.headers.get("accept", ""))
 
 
 @router.api_route("/docs", methods=["GET", "HEAD"], include_in_schema=False)

@@ -15,7 +15,7 @@ from app.engine.local import run_shards
 from app.errors import SaeError
 from app.sae.load import LoadedSae, load_sae
 from app.sparse.csr import SparseActs, concatenate
-from app.sparse.shards import Shard, ShardStore, plan_shards
+from app.sparse.shards import TOKEN_FOLDER, Shard, ShardStore, plan_shards
 from tests.saes import save_matryoshka, save_sae
 from tests.sparse.streams import CountingStream, random_acts, save_acts
 
@@ -117,7 +117,7 @@ def killed_run(acts_file: Path, saes: list[LoadedSae], root: Path, n_shards: int
         run(CountingStream(acts_file), saes, root, progress=lambda n: time.sleep(0.02))
         os._exit(0)
     deadline = time.monotonic() + 60
-    while len(list(root.rglob("tokens/*.safetensors"))) < n_shards:
+    while len(list(root.rglob(f"{TOKEN_FOLDER}/*.safetensors"))) < n_shards:
         assert time.monotonic() < deadline
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)

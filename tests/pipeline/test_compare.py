@@ -18,7 +18,7 @@ from app.pipeline.compare import run
 from app.pipeline.progress import Advance, silent
 from app.pipeline.source import Request
 from app.records import ComparisonSummary
-from app.sparse.shards import plan_shards
+from app.sparse.shards import TOKEN_FOLDER, plan_shards
 from app.store.read import get_detail, get_latent, list_comparisons, text_rows
 from tests.pipeline.conftest import Workplace, open_workplace
 from tests.pipeline.dense import compare
@@ -66,7 +66,7 @@ def test_shards_of_any_size_give_the_same(
 ) -> None:
     in_shards_of(rows_per_shard, monkeypatch)
     summary = run(workplace.engine, workplace.data_dir, world.request(), silent)
-    assert len(list(workplace.data_dir.glob("shards/*/tokens/*"))) == -(-N_ROWS // rows_per_shard)
+    assert len(list(workplace.data_dir.glob(f"shards/*/{TOKEN_FOLDER}/*"))) == -(-N_ROWS // rows_per_shard)
     assert summary.slug == scored[1].slug
     assert_close(dump(workplace.engine, summary.slug), dump(scored[0].engine, summary.slug))
 

@@ -16,10 +16,11 @@ import pytest
 from app.activations.batch import TokenRows
 from app.errors import ShardError
 from app.sparse.csr import SparseActs
-from app.sparse.shards import Shard, ShardStore, TokenShard, plan_shards
+from app.sparse.shards import TOKEN_FOLDER, Shard, ShardStore, TokenShard, plan_shards
 
 ROOT = Path(__file__).parents[2]
 SAE = "an-sae"
+NO_INPUTS = (np.zeros(0, dtype=np.int64), np.zeros((0, 3), dtype=np.float16), 1.0)
 
 
 def make_rows(n_rows: int = 4, row_length: int = 8, seed: int = 0) -> TokenRows:
@@ -86,7 +87,7 @@ def test_a_longer_streams_shards_begin_with_the_shorter_ones() -> None:
 def test_what_is_written_is_read(tmp_path: Path, start: int) -> None:
     rows = make_rows()
     shard, acts = shard_of(rows, start), make_acts(rows, start)
-    tokens = TokenShard(rows, np.arange(3) / 7, 123.456)
+    tokens = TokenShard(rows, np.arange(3) / 7, 123.456, np.array([0, 2]), np.ones((2, 3), dtype=np.float16), 1.5)
     store = ShardStore(tmp_path, "stream")
     assert not store.has_tokens(shard)
     assert not store.has_acts(shard, SAE)
@@ -101,6 +102,10 @@ def test_what_is_written_is_read(tmp_path: Path, start: int) -> None:
     assert read.rows.keep.dtype == np.bool_
     np.testing.assert_array_equal(read.sum_acts, tokens.sum_acts)
     assert read.sum_squares == 123.456
+    np.testing.assert_array_equal(read.input_token, [0, 2])
+    np.testing.assert_array_equal(read.inputs, tokens.inputs)
+    assert read.inputs.dtype == np.float16
+    assert read.input_scale == 1.5
     read_acts, residual = store.read_acts(shard, SAE, read.rows)
     assert_same(read_acts, acts)
     assert residual.tolist() == [3.5, 1 / 3]
@@ -146,9 +151,9 @@ def test_a_shard_that_can_not_be_read_says_what_to_do(tmp_path: Path, content: b
 def test_a_file_of_another_kind_is_no_shard(tmp_path: Path) -> None:
     rows = make_rows()
     shard, store = shard_of(rows), ShardStore(tmp_path, "stream")
-    store.write_tokens(shard, TokenShard(rows, np.zeros(3), 1.0))
+    store.write_tokens(shard, TokenShard(rows, np.zeros(3), 1.0, *NO_INPUTS))
     (tmp_path / "stream" / SAE).mkdir()
-    (tmp_path / "stream" / "tokens" / shard.file_name).rename(tmp_path / "stream" / SAE / shard.file_name)
+    (tmp_path / "stream" / TOKEN_FOLDER / shard.file_name).rename(tmp_path / "stream" / SAE / shard.file_name)
     with pytest.raises(ShardError, match="delete the file and start the same command again") as caught:
         store.read_acts(shard, SAE, rows)
     assert str(tmp_path / "stream" / SAE / shard.file_name) in str(caught.value)
@@ -174,7 +179,9 @@ def test_a_folder_that_can_not_be_made_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     rows = make_rows()
     with pytest.raises(ShardError, match="can't be written") as caught:
-        ShardStore(tmp_path / "file", "stream").write_tokens(shard_of(rows), TokenShard(rows, np.zeros(3), 1.0))
+        ShardStore(tmp_path / "file", "stream").write_tokens(
+            shard_of(rows), TokenShard(rows, np.zeros(3), 1.0, *NO_INPUTS)
+        )
     assert "\n" not in str(caught.value)
 
 

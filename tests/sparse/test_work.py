@@ -7,7 +7,8 @@ import pytest
 
 from app.errors import ActivationsError, SaeError
 from app.sae.load import load_sae, prefix
-from app.sparse.shards import Shard, ShardStore, plan_shards
+from app.sparse.inputs import unpack
+from app.sparse.shards import TOKEN_FOLDER, Shard, ShardStore, plan_shards
 from app.sparse.work import encode_shard, missing_saes
 from tests.saes import D_SAE, WIDTHS, save_matryoshka, save_sae
 from tests.sparse.streams import CountingStream, random_acts, save_acts
@@ -47,6 +48,8 @@ def test_a_shard_holds_what_saelens_computes(tmp_path: Path, stream: CountingStr
     np.testing.assert_array_equal(tokens.rows.ids[tokens.rows.keep], np.arange(4 * 128, N_TOKENS))
     np.testing.assert_allclose(tokens.sum_acts, here.double().sum(dim=0), rtol=1e-10)
     assert tokens.sum_squares == pytest.approx(float(here.double().square().sum()), rel=1e-12)
+    np.testing.assert_array_equal(tokens.input_token, np.arange(len(here)))
+    np.testing.assert_allclose(unpack(tokens.inputs, tokens.input_scale), here, rtol=1e-3, atol=1e-6)
 
 
 def test_only_what_is_missing_is_computed(tmp_path: Path, stream: CountingStream, store: ShardStore) -> None:
@@ -84,7 +87,7 @@ def test_lost_tokens_are_written_again(tmp_path: Path, stream: CountingStream, s
     sae = load_sae(str(save_sae(tmp_path / "sae")))
     shard = plan_shards(stream.rows, 4)[0]
     encode_shard(stream, [sae], store, shard)
-    tokens = store.folder / "tokens" / shard.file_name
+    tokens = store.folder / TOKEN_FOLDER / shard.file_name
     content = tokens.read_bytes()
     tokens.unlink()
     encode_shard(stream, [sae], store, shard)

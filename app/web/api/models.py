@@ -211,10 +211,40 @@ class ParameterProblem(ProblemDocument):
 
 @dataclass(frozen=True)
 class Health:
-    """Whether the process, or the process and its database, can be used.
+    """Whether the process answers.
 
     Attributes:
-        status: `ok`: the process answers; `ready`: its database too.
+        status: `ok`.
     """
 
-    status: Literal["ok", "ready"]
+    status: Literal["ok"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One part that the dashboard needs.
+
+    Attributes:
+        name: `database`: it answers; `schema`: it is this program's.
+        state: `ok`; `degraded`: pages and stored data are there, something else is not; `failed`: nothing is;
+            `off`: not configured.
+        detail: what is wrong and what to do; null where nothing is.
+    """
+
+    name: str
+    state: Literal["ok", "degraded", "failed", "off"]
+    detail: str | None
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether the dashboard can do its work.
+
+    Attributes:
+        status: `ready`; `degraded`: pages and stored data are there, something else is not; `unready`, with HTTP
+            status 503: nothing is.
+        checks: part by part.
+    """
+
+    status: Literal["ready", "degraded", "unready"]
+    checks: tuple[Check, ...]

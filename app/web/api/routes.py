@@ -73,9 +73,9 @@ def get(
     return register
 
 
-def json_response(answer: object, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(answer: object, headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
     """A record as JSON, fields as they are named."""
-    return Response(orjson.dumps(answer), headers=headers, media_type="application/json")
+    return Response(orjson.dumps(answer), status, headers, "application/json")
 
 
 def _documented(problems: Sequence[int]) -> dict[int | str, dict[str, Any]]:

@@ -146,10 +146,8 @@ def test_many_at_once(web_app: FastAPI, slug: str) -> None:
 
 def test_the_start_loads_neither_torch_nor_migrations() -> None:
     code = (
-        "import sys, time; start = time.perf_counter(); import app.web.main; print(time.perf_counter() - start); "
+        "import sys, app.web.main; "
         "print(sorted({'torch', 'sae_lens', 'transformers', 'numpy', 'alembic', 'httpx'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    seconds, loaded = done.stdout.splitlines()
-    assert loaded == "[]"
-    assert float(seconds) < 5, "about 0.6 s on a quiet machine"
+    assert done.stdout.strip() == "[]"

@@ -201,15 +201,53 @@ def lost(tmp_path: Path) -> tuple[TestClient, Path]:
     return TestClient(create_app(Settings(database_url=url))), file
 
 
+def states(response: Any) -> dict[str, str]:
+    """State of each part that `/readyz` names."""
+    return {check["name"]: check["state"] for check in response.json()["checks"]}
+
+
+def test_a_database_that_is_no_more(lost: tuple[TestClient, Path], caplog: pytest.LogCaptureFixture) -> None:
+    client, file = lost
+    engine: Engine = client.app.state.engine  # type: ignore[attr-defined]
+    engine.dispose()
+    file.write_bytes(b"no database" * 100)
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert states(response) == {"database": "failed", "schema": "failed"}
+    assert str(file) not in response.text
+    assert str(file) in caplog.text
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_database_that_does_not_answer(
+    lost: tuple[TestClient, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another process holds it exclusively: whoever asks gets an answer all the same, and soon."""
+    client, file = lost
+    monkeypatch.setattr("app.web.readiness.PATIENCE_S", 0.2)
+    engine: Engine = client.app.state.engine  # type: ignore[attr-defined]
+    engine.dispose()
+    other = sqlite3.connect(file)
+    other.execute("PRAGMA journal_mode = DELETE")
+    other.execute("BEGIN EXCLUSIVE")
+    response = client.get("/readyz")
+    other.close()
+    assert response.status_code == 503
+    assert "did not answer within 0.2 s" in response.text
+    assert "did not answer" in caplog.text
+
+
 def test_a_database_of_another_schema(lost: tuple[TestClient, Path], caplog: pytest.LogCaptureFixture) -> None:
     client, file = lost
     connection = sqlite3.connect(file)
     connection.execute("UPDATE alembic_version SET version_num = 'other'")
     connection.commit()
     connection.close()
-    problem = problem_of(client.get("/readyz"), 503)
-    assert "hedgescope db upgrade" in problem["detail"]
-    assert str(file) not in str(problem)
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert (response.json()["status"], states(response)) == ("unready", {"database": "ok", "schema": "failed"})
+    assert "hedgescope db upgrade" in response.text
+    assert str(file) not in response.text
     assert str(file) in caplog.text
     assert client.get("/healthz").status_code == 200
 
@@ -242,7 +280,7 @@ def test_the_engine_of_a_caller_stays_open(site: tuple[Settings, Engine]) -> Non
     assert engine.pool is pool
     with TestClient(create_app(settings)) as client:
         made: Engine = client.app.state.engine  # type: ignore[attr-defined]
-        assert client.get("/readyz").json() == {"status": "ready"}
+        assert client.get("/readyz").json()["status"] == "ready"
         used = made.pool
     assert made.pool is not used
     assert make_engine(settings.resolved_database_url).url == made.url

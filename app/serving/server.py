@@ -1,0 +1,71 @@
+"""Running an application until it is told to stop, in order and in time."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+
+from app.serving.connections import Connection
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+MAX_CONNECTIONS: Final = 1000
+"""Connections and requests at once; one more is answered with status 503. Below the usual limit of 1,024 open files."""
+
+log = logging.getLogger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """Says that it stops before it waits for requests to end: some of them end only when they are told."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        log.info("stopping; requests that are under way get %s s", self.config.timeout_graceful_shutdown)
+        self._on_stop()
+        await super().shutdown(sockets)
+        log.info("stopped")
+
+
+def serve_until_stopped(
+    app: ASGIApp, listener: socket.socket, *, shutdown_timeout_s: float, on_stop: Callable[[], None] = lambda: None
+) -> None:
+    """Serve on a listening socket until SIGTERM or Ctrl-C; then finish the requests that are under way, and return.
+
+    Args:
+        app: the application.
+        listener: a bound and listening socket; closed at the end.
+        shutdown_timeout_s: for requests that are under way; what is left then is cancelled.
+        on_stop: called in the event loop when stopping begins, while requests are still under way.
+    """
+    config = uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=max(1, round(shutdown_timeout_s)),
+    )
+    # Uvicorn stops in order at the first signal, and then raises it once more for whoever started it: by then
+    # all is done, and what comes after this function has to run as well.
+    former = {name: signal.signal(name, _nothing_more) for name in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        _Server(config, on_stop).run(sockets=[listener])
+    finally:
+        for name, handler in former.items():
+            signal.signal(name, handler)
+
+
+def _nothing_more(_number: int, _frame: FrameType | None) -> None:
+    """The signal that stopped the server has done its work."""

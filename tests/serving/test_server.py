@@ -1,0 +1,141 @@
+"""A server as a process: it stops in order, and does not wait for ever for anyone."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+SERVER = """
+import anyio, sys
+from fastapi import FastAPI
+from app import logs
+from app.cli.serve import bind
+from app.serving import connections, server
+app = FastAPI()
+
+@app.get("/slow")
+async def slow(seconds: float):
+    print("asked", flush=True)
+    await anyio.sleep(seconds)
+    return "done"
+
+@app.get("/large")
+async def large():
+    return "x" * 50_000_000
+
+connections.HEADERS_TIMEOUT_S = 1
+connections.READING_TIMEOUT_S = 1
+logs.configure(level="info", form="text", service="test")
+listener = bind("127.0.0.1", 0)
+print("port", listener.getsockname()[1], flush=True)
+seconds = float(sys.argv[1])
+server.serve_until_stopped(app, listener, shutdown_timeout_s=seconds, on_stop=lambda: print("stop", flush=True))
+print("afterwards", flush=True)
+"""
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server process and its port; the parameter is the time that requests get at the end."""
+    command = [sys.executable, "-c", SERVER, str(getattr(request, "param", 30))]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process, int(process.stdout.readline().split()[1])
+        finally:
+            process.kill()
+
+
+def asked(port: int, path: str) -> tuple[threading.Thread, list[bytes]]:
+    """A request in a thread, and where its answer will be."""
+    answer: list[bytes] = []
+
+    def ask() -> None:
+        with socket.create_connection(("127.0.0.1", port), 60) as connection:
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            answer.append(connection.recv(65536))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    return thread, answer
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_requests_under_way_are_finished(server: tuple[subprocess.Popen[str], int], sent: signal.Signals) -> None:
+    process, port = server
+    assert process.stdout is not None
+    thread, answer = asked(port, "/slow?seconds=2")
+    assert process.stdout.readline() == "asked\n"
+    process.send_signal(sent)
+    thread.join(60)
+    output, errors = process.communicate(timeout=60)
+    assert b"200 OK" in answer[0]
+    assert output.split() == ["stop", "afterwards"]
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("server", [1], indirect=True)
+def test_a_request_that_takes_too_long_is_cancelled(server: tuple[subprocess.Popen[str], int]) -> None:
+    process, port = server
+    assert process.stdout is not None
+    thread, answer = asked(port, "/slow?seconds=600")
+    assert process.stdout.readline() == "asked\n"
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    thread.join(60)
+    assert b"200 OK" not in b"".join(answer)
+    assert output.split() == ["stop", "afterwards"]
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"GET /slow?seconds=0 HTTP/1.1\r\nX-Slow: ",
+        b"GET /slow?seconds=0 HTTP/1.1\r\nHost: x\r\n\r\nGET /slow?seconds=0 HTTP/1.1\r\nX-Slow: ",
+    ],
+)
+def test_a_client_that_says_nothing_more_is_left(server: tuple[subprocess.Popen[str], int], said: bytes) -> None:
+    _, port = server
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
+        connection.sendall(said)
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert (b"200 OK" in received) == (b"Host" in said)
+
+
+def test_a_client_that_does_not_read_is_left(server: tuple[subprocess.Popen[str], int]) -> None:
+    _, port = server
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(4)
+        assert received_from(connection) < 50_000_000
+
+
+def received_from(connection: socket.socket) -> int:
+    """Bytes until the connection ends, in whatever way."""
+    received = 0
+    with suppress(ConnectionError):
+        while part := connection.recv(1 << 20):
+            received += len(part)
+    return received
+
+
+def test_the_server_does_not_name_its_software(server: tuple[subprocess.Popen[str], int]) -> None:
+    _, port = server
+    thread, answer = asked(port, "/slow?seconds=0")
+    thread.join(60)
+    assert not re.search(rb"(?i)^server:", answer[0], re.MULTILINE)

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.activations.batch import TokenRows
+from app.sparse import inputs
+from app.sparse.inputs import pack, sampled_rows, unpack
+
+
+def rows_of(n_rows: int, length: int = 8) -> TokenRows:
+    keep = np.ones((n_rows, length), dtype=np.bool_)
+    keep[:, 0] = False
+    return TokenRows(np.zeros((n_rows, length), dtype=np.int32), keep)
+
+
+def test_a_short_text_is_kept_whole() -> None:
+    assert sampled_rows(rows_of(100), 20, 90, 576).all()
+
+
+def test_the_sample_of_a_long_text_thins_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "MAX_VALUES", 700 * 4)
+    rows = rows_of(10_000)
+    chosen = sampled_rows(rows, 0, 10_000, 4)
+    assert chosen[:100].all()
+    # The first 100 rows, and then a share of 100 / row: 100 · ln(10,000 / 100) more.
+    assert chosen.sum() == pytest.approx(100 * (1 + np.log(100)), rel=0.03)
+
+
+def test_shards_and_longer_texts_choose_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "MAX_VALUES", 700 * 4)
+    whole = sampled_rows(rows_of(1000), 0, 1000, 4)
+    np.testing.assert_array_equal(sampled_rows(rows_of(1000), 300, 500, 4), whole[300:500])
+    np.testing.assert_array_equal(sampled_rows(rows_of(600), 300, 500, 4), whole[300:500])
+
+
+@pytest.mark.parametrize("largest", [1.0, 50_000.0, 3e6])
+def test_packing_keeps_eleven_bits(largest: float) -> None:
+    acts = np.random.default_rng(0).uniform(-1, 1, (5, 4)).astype(np.float32) * np.float32(largest)
+    packed, scale = pack(acts)
+    assert packed.dtype == np.float16
+    assert np.isfinite(packed).all()
+    np.testing.assert_allclose(unpack(packed, scale), acts, rtol=1e-3, atol=largest * 1e-7)
+
+
+def test_no_rows_pack_to_nothing() -> None:
+    packed, scale = pack(np.zeros((0, 4), dtype=np.float32))
+    assert packed.shape == (0, 4)
+    assert scale == 1.0
