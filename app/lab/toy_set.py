@@ -136,7 +136,7 @@ TOYS: tuple[Toy, ...] = (
     _four(
         "four-balanced",
         "The same, balanced Matryoshka SAE",
-        "With the inner level's loss weighed by 0.25 the inner latent lies between the two.",
+        "With the inner level's loss weighed by 0.25 the inner latent's encoder lies between those of the other two.",
         inner=BALANCE,
     ),
 )

@@ -6,10 +6,13 @@ from functools import cache
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from app.lab.toy_set import CHILD, TOYS
 from app.lab.toy_worlds import all_or_nothing
 from app.lab.toys import Toy, Trained, result_of, train_toy
+from app.paths import resource
+from app.records import ToyLab
 
 BY_NAME: dict[str, Toy] = {toy.name: toy for toy in TOYS}
 
@@ -105,3 +108,16 @@ def test_the_same_seed_gives_the_same_sae() -> None:
 
 def test_names_are_unique() -> None:
     assert len(BY_NAME) == len(TOYS)
+
+
+def test_the_page_shows_these_toys() -> None:
+    """The kept results are of the worlds and SAEs as they are now."""
+    kept = TypeAdapter(ToyLab).validate_json(resource("demo/lab/toys.json").read_bytes())
+    assert [toy.name for toy in kept.toys] == [toy.name for toy in TOYS]
+    for record, toy in zip(kept.toys, TOYS, strict=True):
+        assert (record.title, record.text, record.features) == (toy.title, toy.text, toy.features)
+        assert (record.k, record.widths, record.multipliers) == (pytest.approx(toy.k), toy.widths, toy.multipliers)
+        assert record.probabilities == pytest.approx(toy.world.probabilities.tolist(), abs=1e-6)
+        for found, expected in zip(record.decoder, record.expected, strict=False):
+            # The single latents and those of wide SAEs settle on theory; the Matryoshka ones lie near it.
+            assert found == pytest.approx(expected, abs=0.07 if not toy.widths else 0.5)
