@@ -41,6 +41,11 @@ class Settings(BaseSettings):
         default=None,
         description="SQLAlchemy URL of the database; without it, the SQLite file `hedgescope.db` in the data folder.",
     )
+    shards: str | None = Field(
+        default=None,
+        description="Folder or URL (`s3://bucket/prefix`, `gs://bucket/prefix`) where active latents are kept; without "
+        "it, `shards` in the data folder. Several machines need one that all of them reach.",
+    )
     host: str = Field(
         default="127.0.0.1",
         description="Address the pages are served on; the default is reachable from this computer only.",

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.console import errors, output, stages
 from app.errors import SettingsError
 
+if TYPE_CHECKING:
+    from app.records import ComparisonSummary
+    from app.settings import Settings
+
 
 def compare(
-    narrow: Annotated[str, typer.Option(help="SAE under examination: registered name, path, or name@width.")],
+    narrow: Annotated[
+        list[str],
+        typer.Option(help="SAE under examination: registered name, path, or name@width. Several share one model pass."),
+    ],
     reference: Annotated[str, typer.Option(help="SAE it is compared with: Matryoshka or wider.")],
     model: Annotated[str | None, typer.Option(help="Language model; default: the narrow SAE's.")] = None,
     text: Annotated[str | None, typer.Option(help="Text: .txt, .jsonl or a dataset; default: the bundled one.")] = None,
@@ -19,23 +26,36 @@ def compare(
     activations: Annotated[
         str | None, typer.Option(help="Activations [n_tokens, d_in] instead of model and text.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name part of the comparison's slug.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    name: Annotated[str | None, typer.Option(help="Name part of the comparison's slug; for one --narrow.")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a comparison on stdout, each on its line.")
+    ] = False,
 ) -> None:
-    """Score a narrow SAE against a reference SAE and store the comparison."""
+    """Score one or more narrow SAEs against a reference SAE and store the comparisons."""
     from app.cli.open import open_store
-    from app.cli.serve import url_of
-    from app.pipeline.compare import run
+    from app.pipeline.compare import run_several
+    from app.pipeline.opened import Means
     from app.pipeline.source import Request
     from app.settings import load_settings
 
     if activations is not None and (model is not None or text is not None):
         raise SettingsError("--activations stands instead of --model and --text; give one or the other")
+    if name is not None and len(narrow) > 1:
+        raise SettingsError(
+            f"--name is for one comparison, but --narrow is given {len(narrow)} times; leave out --name"
+        )
     settings = load_settings()
     engine = open_store(settings)
-    request = Request(narrow, reference, model, text, tokens, activations, name)
+    requests = [Request(each, reference, model, text, tokens, activations, name) for each in narrow]
     with stages() as progress:
-        summary = run(engine, settings.data_dir, request, progress)
+        summaries = list(run_several(engine, settings.data_dir, requests, progress, means=Means(settings.shards)))
+    for summary in summaries:
+        _tell(summary, settings, json)
+
+
+def _tell(summary: ComparisonSummary, settings: Settings, json: bool) -> None:
+    from app.cli.serve import url_of
+
     url = f"{url_of(settings.host, settings.port)}/c/{summary.slug}"
     if json:
         import orjson

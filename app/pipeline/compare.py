@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,11 +30,11 @@ from app.pipeline.details import (
 )
 from app.pipeline.identity import checked_name, content_hash, default_name, slug_of, versions
 from app.pipeline.latents import Scored, score_latents
+from app.pipeline.opened import Means, Opened
 from app.pipeline.passes import ShardReader, Statistics, first_pass
 from app.pipeline.progress import Progress
-from app.pipeline.register import open_sae
 from app.pipeline.score import Geometry, Padded, decompositions_of, geometry_of, padded
-from app.pipeline.source import FindFile, Request, Source, as_given, open_source
+from app.pipeline.source import FindFile, Request, Source, as_given
 from app.pipeline.summary import null_summary, score_distribution, side_summary
 from app.records import ComparisonBundle, ComparisonSummary, LatentDetail, LogitWeights, TextRow
 from app.sae.load import LoadedSae
@@ -95,46 +95,97 @@ class Prepared:
 
 
 def run(
-    engine: sa.Engine, data_dir: Path, request: Request, progress: Progress, models: ModelShelf | None = None
+    engine: sa.Engine,
+    data_dir: Path,
+    request: Request,
+    progress: Progress,
+    models: ModelShelf | None = None,
+    means: Means | None = None,
 ) -> ComparisonSummary:
     """Score a comparison and store it, or return it where it is stored already.
 
     Args:
         data_dir: folder for shards and converted models.
         models: language models of this process, where some are loaded already.
+        means: where shards are kept; the data folder, if None.
 
     Raises:
         HedgescopeError: something can't be used; nothing is stored then.
     """
-    prepared = prepare(engine, data_dir, request, models or ModelShelf(data_dir / "models"))
-    stored = find(engine, prepared.slug)
-    if stored is not None:
-        return stored
-    encoding = progress(ENCODING, prepared.n_tokens, "tokens")
-    run_shards(prepared.source.stream, prepared.saes, prepared.store, prepared.shards, progress=encoding)
-    return score(engine, prepared, progress)
+    return next(run_several(engine, data_dir, [request], progress, models, means))
+
+
+def run_several(
+    engine: sa.Engine,
+    data_dir: Path,
+    requests: Sequence[Request],
+    progress: Progress,
+    models: ModelShelf | None = None,
+    means: Means | None = None,
+) -> Iterator[ComparisonSummary]:
+    """Score several comparisons, each as if it were alone; those that read one hook share one model pass.
+
+    Everything is checked before the first pass starts.
+
+    Args:
+        requests: at least one.
+
+    Raises:
+        HedgescopeError: something can't be used; what was yielded before is stored.
+    """
+    opened = Opened(engine, models or ModelShelf(data_dir / "models"))
+    comparisons = [
+        prepare(engine, data_dir, request, opened.models, means=means, opened=opened) for request in requests
+    ]
+    to_do = [each for each in comparisons if find(engine, each.slug) is None]
+    for group in _by_stream(to_do):
+        first = group[0]
+        saes = {sae.shard_key: sae for each in group for sae in each.saes}
+        encoding = progress(ENCODING, first.n_tokens, "tokens")
+        run_shards(first.source.stream, list(saes.values()), first.store, first.shards, progress=encoding)
+    for each in comparisons:
+        stored = find(engine, each.slug)
+        yield stored if stored is not None else score(engine, each, progress)
+
+
+def _by_stream(comparisons: Sequence[Prepared]) -> list[list[Prepared]]:
+    """Those that read the same activations together."""
+    groups: dict[tuple[str, int], list[Prepared]] = {}
+    for each in comparisons:
+        groups.setdefault((each.source.stream.key, each.n_tokens), []).append(each)
+    return list(groups.values())
 
 
 def prepare(
-    engine: sa.Engine, data_dir: Path, request: Request, models: ModelShelf, find_file: FindFile = as_given
+    engine: sa.Engine,
+    data_dir: Path,
+    request: Request,
+    models: ModelShelf,
+    find_file: FindFile = as_given,
+    *,
+    means: Means | None = None,
+    opened: Opened | None = None,
 ) -> Prepared:
     """Read and check what a request names, and cut the work into shards.
 
     Args:
         find_file: where the files that the request names are.
+        means: where shards are kept; the data folder, if None.
+        opened: what other comparisons of this run have opened.
 
     Raises:
         HedgescopeError: something can't be used.
     """
-    saes = open_sae(engine, request.narrow), open_sae(engine, request.reference)
+    opened = opened or Opened(engine, models, find_file)
+    saes = opened.sae(request.narrow), opened.sae(request.reference)
     name = checked_name(request.name or default_name(saes[0].record, saes[1].record))
-    source = open_source(request, saes[0].record, models, find_file)
+    source = opened.source(request, saes[0].record)
     for sae in saes:
         check_width(source.stream, sae)
     shards = plan_shards(source.stream.rows)
     n_tokens = sum(shard.n_tokens for shard in shards)
     hash_ = content_hash(saes[0].record, saes[1].record, source.stream.description, n_tokens)
-    store = ShardStore(data_dir / "shards", source.stream.key)
+    store = ShardStore((means or Means()).shards or data_dir / "shards", source.stream.key)
     return Prepared(request, saes, source, shards, store, name, hash_)
 
 

@@ -1,11 +1,11 @@
-"""Shards on disk: active latents of a text, one folder per (stream, SAE), reused by every comparison.
+"""Shards in storage: active latents of a text, one folder per (stream, SAE), reused by every comparison.
 
     <root>/<stream key>/stream.json               what the stream is
     <root>/<stream key>/tokens-2/<shard>          token ids, which are scored, moments and a sample of the activations
     <root>/<stream key>/<SAE's shard key>/<shard> active latents in CSR, error of each prefix
 
-A shard is a run of whole rows; its file name says which and how many scored tokens. A file is
-written under a temporary name, then renamed: what is there is whole.
+A shard is a run of whole rows; its file name says which and how many scored tokens. What is there is
+whole: a file is written under a temporary name, then renamed, and an object is put at once.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load, save
 
 from app.activations.batch import TokenRows
 from app.errors import ShardError
 from app.sparse.csr import SparseActs
-from app.sparse.files import write_whole
+from app.sparse.storage import Folder, open_storage
 
 ROWS_PER_SHARD = 64
 """Rows a shard: 64 × 128 tokens are about 4 s of work on two cores, the most a kill can cost."""
@@ -80,27 +80,34 @@ def plan_shards(rows: TokenRows, rows_per_shard: int = ROWS_PER_SHARD) -> list[S
 
 
 class ShardStore:
-    """The shards of one stream.
+    """The shards of one stream. Holds names only, so it can be sent to another process.
 
     Args:
-        root: folder of all streams.
+        root: folder of all streams, or the URL of one as `open_storage` takes it.
         stream_key: hash that identifies model, hook and text.
     """
 
-    def __init__(self, root: Path, stream_key: str) -> None:
-        self.folder = root / stream_key
+    def __init__(self, root: Path | str, stream_key: str) -> None:
+        self.storage = open_storage(root)
+        self.stream_key = stream_key
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are, of a store on this machine."""
+        assert isinstance(self.storage, Folder)
+        return self.storage.root / self.stream_key
 
     def describe(self, description: Mapping[str, Any]) -> None:
         """Write what the stream is, for people who look into the folder."""
-        write_whole(self.folder / "stream.json", json.dumps(description, indent=1).encode() + b"\n")
+        self.storage.write(f"{self.stream_key}/stream.json", json.dumps(description, indent=1).encode() + b"\n")
 
     def has_tokens(self, shard: Shard) -> bool:
         """Whether the shard's tokens are on disk."""
-        return self._tokens_path(shard).exists()
+        return self.storage.exists(self._tokens_name(shard))
 
     def has_acts(self, shard: Shard, sae_key: str) -> bool:
         """Whether an SAE's active latents of this shard are on disk."""
-        return self._acts_path(shard, sae_key).exists()
+        return self.storage.exists(self._acts_name(shard, sae_key))
 
     def write_tokens(self, shard: Shard, tokens: TokenShard) -> None:
         """Write what belongs to the shard's tokens."""
@@ -113,7 +120,7 @@ class ShardStore:
             "inputs": tokens.inputs,
             "input_scale": np.array([tokens.input_scale]),
         }
-        write_whole(self._tokens_path(shard), save(arrays))
+        self.storage.write(self._tokens_name(shard), save(arrays))
 
     def write_acts(self, shard: Shard, sae_key: str, acts: SparseActs, residual: NDArray[np.float64]) -> None:
         """Write an SAE's active latents of the shard."""
@@ -124,11 +131,11 @@ class ShardStore:
             "n_latents": np.array([acts.n_latents]),
             "residual": residual,
         }
-        write_whole(self._acts_path(shard, sae_key), save(arrays))
+        self.storage.write(self._acts_name(shard, sae_key), save(arrays))
 
     def read_tokens(self, shard: Shard) -> TokenShard:
         """Read what belongs to the shard's tokens."""
-        arrays = _read(self._tokens_path(shard), TOKEN_ARRAYS)
+        arrays = self._read(self._tokens_name(shard), TOKEN_ARRAYS)
         return TokenShard(
             rows=TokenRows(arrays["ids"], arrays["keep"].astype(np.bool_)),
             sum_acts=arrays["sum_acts"],
@@ -144,7 +151,7 @@ class ShardStore:
         Args:
             rows: the shard's rows, from `read_tokens`.
         """
-        arrays = _read(self._acts_path(shard, sae_key), ("indptr", "latent", "value", "n_latents", "residual"))
+        arrays = self._read(self._acts_name(shard, sae_key), ("indptr", "latent", "value", "n_latents", "residual"))
         row, position = np.nonzero(rows.keep)
         try:
             acts = SparseActs(
@@ -156,21 +163,21 @@ class ShardStore:
                 n_latents=int(arrays["n_latents"][0]),
             )
         except ShardError as error:
-            raise ShardError(f"{self._acts_path(shard, sae_key)}: {error}") from error
+            raise ShardError(f"{self.storage.where(self._acts_name(shard, sae_key))}: {error}") from error
         return acts, arrays["residual"]
 
-    def _tokens_path(self, shard: Shard) -> Path:
-        return self.folder / TOKEN_FOLDER / shard.file_name
+    def _tokens_name(self, shard: Shard) -> str:
+        return f"{self.stream_key}/{TOKEN_FOLDER}/{shard.file_name}"
 
-    def _acts_path(self, shard: Shard, sae_key: str) -> Path:
-        return self.folder / sae_key / shard.file_name
+    def _acts_name(self, shard: Shard, sae_key: str) -> str:
+        return f"{self.stream_key}/{sae_key}/{shard.file_name}"
 
-
-def _read(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-    try:
-        arrays: dict[str, NDArray[Any]] = load_file(path)
-        return {name: arrays[name] for name in names}
-    except (OSError, SafetensorError, KeyError) as error:
-        raise ShardError(
-            f"{path}: this shard can't be read ({error}); delete the file and start the same command again"
-        ) from error
+    def _read(self, name: str, arrays: Sequence[str]) -> dict[str, NDArray[Any]]:
+        try:
+            found: dict[str, NDArray[Any]] = load(self.storage.read(name))
+            return {array: found[array] for array in arrays}
+        except (OSError, SafetensorError, KeyError) as error:
+            raise ShardError(
+                f"{self.storage.where(name)}: this shard can't be read ({error}); delete the file and start the same "
+                "command again"
+            ) from error

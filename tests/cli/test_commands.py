@@ -49,6 +49,19 @@ def test_compare_prints_one_json_object(world: World, terminal: Terminal) -> Non
     engine.dispose()
 
 
+def test_compare_prints_one_json_object_for_each_narrow_sae(world: World, terminal: Terminal) -> None:
+    narrow = ["--narrow", f"{world.reference}@4", "--narrow", str(world.narrow)]
+    arguments = ["compare", *narrow, "--reference", str(world.reference), "--activations", str(world.file), "--json"]
+    result = terminal.run(*arguments)
+    assert result.code == 0
+    answers = [json.loads(line) for line in result.out.splitlines()]
+    assert [answer["summary"]["narrow"]["sae"]["d_sae"] for answer in answers] == [4, 8]
+    assert all(set(answer) == {"slug", "url", "summary"} for answer in answers)
+    named = terminal.run(*arguments, "--name", "both")
+    assert named.code == 1
+    assert "--name is for one comparison" in named.err
+
+
 def test_what_is_stored_is_printed_again(world: World, terminal: Terminal) -> None:
     """With `--json` the same object; without it slug and address on stdout, the rest on stderr."""
     first, second, plain = (terminal.run(*compare(world, *more)) for more in (["--json"], ["--json"], []))
