@@ -49,6 +49,11 @@ def about(field: str | None = None) -> str:
     return "/about" if field is None else f"/about#{quote(field, safe='')}"
 
 
+def lab() -> str:
+    """Tiny SAEs on worlds with known features."""
+    return "/lab"
+
+
 def comparison(slug: str, query: Pairs = ()) -> str:
     """A comparison's overview."""
     return with_query(f"/c/{quote(slug, safe='')}", query)
@@ -83,6 +88,11 @@ def prompt(slug: str, side: Side | None = None, index: int | None = None) -> str
     """The page that reads one's own text, with a latent chosen."""
     query = () if side is None else (("latent", f"{side}:{index}"),)
     return with_query(f"{comparison(slug)}/prompt", query)
+
+
+def degree(slug: str) -> str:
+    """The paper's hedging degree of a comparison's narrow SAE."""
+    return f"{comparison(slug)}/degree"
 
 
 def points(slug: str) -> str:

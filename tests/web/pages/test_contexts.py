@@ -19,12 +19,14 @@ TEMPLATES = {
     "pair.html": contexts.PairContext,
     "levels.html": contexts.LevelsContext,
     "prompt.html": contexts.PromptContext,
+    "degree.html": contexts.DegreeContext,
     "saes.html": contexts.SaesContext,
     "jobs.html": contexts.JobsContext,
     "job.html": contexts.JobContext,
     "compare_new.html": contexts.CompareNewContext,
     "sae_new.html": contexts.SaeNewContext,
     "about.html": contexts.AboutContext,
+    "lab.html": contexts.LabContext,
 }
 PARTS = (
     contexts.Frame,
@@ -50,6 +52,7 @@ PARTS = (
     contexts.SpecGroup,
     contexts.JobRow,
     contexts.AskForm,
+    contexts.ShownToy,
 )
 
 
