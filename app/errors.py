@@ -7,8 +7,14 @@
     ├── ModelError                  a language model can't be found, read or hooked
     ├── TextError                   a text is missing, empty or unreadable
     ├── ActivationsError            an activations file is missing or does not fit
-    ├── ShardError                  a shard on disk can't be read or written
+    ├── ShardError                  a shard can't be read or written
+    ├── EngineError                 the machines that run the shards can't be used, or failed
     ├── ScoringError                statistics and weights do not belong together
+    ├── PromptError                 a live prompt can't be answered as it is (HTTP 400)
+    ├── WorkerError                 the inference worker can't answer (HTTP 503)
+    │   ├── NoWorkerError           none is configured (HTTP 503)
+    │   ├── WorkerBusyError         it has too much to do; try again later (HTTP 503)
+    │   └── WorkerAnswerError       what it answered makes no sense (HTTP 502)
     └── StoreError                  the database can't be used
         ├── SchemaError             its schema is older or newer than the program
         ├── NotFoundError           no such comparison, SAE, latent (HTTP 404)
@@ -62,11 +68,53 @@ class ActivationsError(HedgescopeError):
 
 
 class ShardError(HedgescopeError):
-    """A shard on disk can't be read or written."""
+    """A shard can't be read or written."""
+
+
+class EngineError(HedgescopeError):
+    """The machines that run the shards can't be used, or failed."""
 
 
 class ScoringError(HedgescopeError):
     """Statistics and weights do not belong together."""
+
+
+class PromptError(HedgescopeError):
+    """A live prompt can't be answered as it is: too long, empty, or its comparison has no model.
+
+    Args:
+        message: what was found and what was expected.
+        parameter: what of the request is wrong.
+    """
+
+    def __init__(self, message: str, *, parameter: str = "text") -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class WorkerError(HedgescopeError):
+    """The inference worker can't answer: none is configured, it is down, or it failed."""
+
+
+class NoWorkerError(WorkerError):
+    """No inference worker is configured."""
+
+
+class WorkerBusyError(WorkerError):
+    """The inference worker has too much to do.
+
+    Args:
+        message: what it has to do.
+        retry_after_s: seconds after which to try again.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class WorkerAnswerError(WorkerError):
+    """What answered is no worker of this program's, or one that is broken."""
 
 
 class StoreError(HedgescopeError):

@@ -21,8 +21,8 @@ IDS: Final = ("request_id", "job_id")
 CHATTY: Final = ("alembic", "asyncio", "httpcore", "httpx", "uvicorn")
 """Libraries that log each step at level info: shown from level warning on, unless everything is asked for."""
 
-IN_MESSAGE: Final = ("method", "path", "route", "status")
-"""Fields of a request that its message says already; for JSON only."""
+IN_MESSAGE: Final = ("method", "path", "route", "status", "exception")
+"""Fields that the text form shows in the message, or below it."""
 
 _PLAIN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 """What every record has; anything else on a record was given as `extra`."""
@@ -84,7 +84,7 @@ class TextFormatter(logging.Formatter):
         line = f"{line}  {facts}" if facts else line
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
-        return line
+        return line + "".join(f"\n{part}" for part in str(getattr(record, "exception", "")).splitlines())
 
 
 class _Redacting(logging.Formatter):

@@ -15,6 +15,8 @@ from prometheus_client import CollectorRegistry
 from app.catalogue import LATENT_SPECS, PARTNER_SPECS, ScoreSpec
 from app.serving.metrics import RequestMetrics
 from app.settings import PREFIX, Settings
+from app.wire import Capabilities
+from app.worker.metrics import BatchMetrics, StateMetrics
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -40,6 +42,26 @@ def metrics_table(*registries: CollectorRegistry) -> str:
             ending = {"counter": "_total", "info": "_info"}.get(family.type, "")
             rows.append(f"| `{family.name}{ending}` | {family.type} | {family.documentation} |")
     return "\n".join(rows)
+
+
+def worker_registries() -> tuple[CollectorRegistry, ...]:
+    """What only the worker measures, as it is before the first prompt."""
+    registry = CollectorRegistry()
+    BatchMetrics(registry)
+    nothing = Capabilities(
+        version="",
+        device="",
+        dtype="",
+        prompt_tokens_max=0,
+        batch_tokens=0,
+        batch_prompts=0,
+        memory_budget_bytes=0,
+        held=(),
+        waiting_prompts=0,
+        waiting_tokens=0,
+    )
+    registry.register(StateMetrics(lambda: nothing))
+    return (registry,)
 
 
 def score_list(specs: Sequence[ScoreSpec]) -> str:
@@ -68,6 +90,7 @@ def _value(spec: ScoreSpec) -> str:
 PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
     "settings": (DOCS / "settings.md", settings_table),
     "metrics of the dashboard": (DOCS / "operations.md", lambda: metrics_table(RequestMetrics("web").registry)),
+    "metrics of the worker": (DOCS / "operations.md", lambda: metrics_table(*worker_registries())),
     "latent fields": (DOCS / "scores.md", lambda: score_list(LATENT_SPECS)),
     "partner fields": (DOCS / "scores.md", lambda: score_list(PARTNER_SPECS)),
 }

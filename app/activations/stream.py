@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from app.activations.batch import ActivationBatch, TokenRows
-from app.activations.language_model import ROWS_PER_FORWARD, LanguageModel, hook_width, model_batches
+from app.activations.device import MOST_ROWS, free_memory, rows_that_fit, size_of
+from app.activations.language_model import LanguageModel, hook_width, model_batches
 from app.activations.text import Text, tokenize
 
 
@@ -43,6 +44,7 @@ class ModelStream:
 
     Args:
         n_tokens: scored tokens to stop after; all, if None.
+        rows_per_forward: rows in one forward pass; as many as fit into the free memory, if None.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class ModelStream:
         hook_name: str,
         *,
         n_tokens: int | None = None,
-        rows_per_forward: int = ROWS_PER_FORWARD,
+        rows_per_forward: int | None = None,
     ) -> None:
         self.d_in = hook_width(language_model, hook_name)
         self.rows = tokenize(text, language_model.tokenizer, n_tokens=n_tokens)
@@ -67,7 +69,7 @@ class ModelStream:
         self.key = stream_key(self.description)
         self._language_model = language_model
         self._hook_name = hook_name
-        self._rows_per_forward = rows_per_forward
+        self.rows_per_forward = rows_per_forward or _rows_for(language_model, self.rows.ids.shape[1])
 
     def batches(self, start: int, stop: int) -> Iterator[ActivationBatch]:
         """Activations of rows `[start, stop)`, one batch a forward pass."""
@@ -76,5 +78,11 @@ class ModelStream:
             self.rows.slice(start, stop),
             self._hook_name,
             first_row=start,
-            rows_per_forward=self._rows_per_forward,
+            rows_per_forward=self.rows_per_forward,
         )
+
+
+def _rows_for(language_model: LanguageModel, row_length: int) -> int:
+    """Rows that fit into what is free on the model's device now."""
+    device = language_model.model.device
+    return rows_that_fit(size_of(language_model.model), row_length, free_memory(device), MOST_ROWS[device.type])

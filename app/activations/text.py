@@ -160,6 +160,24 @@ def tokenize(text: Text, tokenizer: Any, *, row_length: int = ROW_LENGTH, n_toke
     return rows if n_tokens is None else rows.limited(n_tokens)
 
 
+def tokenize_prompt(text: str, tokenizer: Any) -> TokenRows:
+    """One row: the beginning-of-sequence token and the text's tokens, as a row of a comparison's text has them.
+
+    Args:
+        tokenizer: a transformers tokenizer.
+
+    Returns:
+        One row, as long as the text needs; nothing in it is scored but the text's own tokens.
+    """
+    separator = _separator(tokenizer)
+    special = np.array(sorted({*tokenizer.all_special_ids, separator}), dtype=np.int32)
+    encoded = tokenizer([text], add_special_tokens=False, split_special_tokens=True, verbose=False)
+    ids = np.array([[separator, *encoded["input_ids"][0]]], dtype=np.int32)
+    keep = ~np.isin(ids, special)
+    keep[:, 0] = False
+    return TokenRows(ids, keep)
+
+
 def _separator(tokenizer: Any) -> int:
     for token_id in (tokenizer.bos_token_id, tokenizer.eos_token_id):
         if token_id is not None:

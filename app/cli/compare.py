@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,20 @@ from app.errors import SettingsError
 if TYPE_CHECKING:
     from app.records import ComparisonSummary
     from app.settings import Settings
+
+
+class Engine(StrEnum):
+    """What runs the shards."""
+
+    local = "local"
+    ray = "ray"
+
+
+class Dtype(StrEnum):
+    """What the language model computes in."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
 
 
 def compare(
@@ -27,6 +42,11 @@ def compare(
         str | None, typer.Option(help="Activations [n_tokens, d_in] instead of model and text.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name part of the comparison's slug; for one --narrow.")] = None,
+    engine: Annotated[Engine | None, typer.Option(help="What runs the shards; default: the settings'.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or auto; default: the settings'.")] = None,
+    dtype: Annotated[
+        Dtype, typer.Option(help="Of the model's forward pass; bfloat16 is quicker on some processors and less exact.")
+    ] = Dtype.float32,
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a comparison on stdout, each on its line.")
     ] = False,
@@ -34,21 +54,24 @@ def compare(
     """Score one or more narrow SAEs against a reference SAE and store the comparisons."""
     from app.cli.open import open_store
     from app.pipeline.compare import run_several
-    from app.pipeline.opened import Means
+    from app.pipeline.opened import means_of, shelf_of
     from app.pipeline.source import Request
     from app.settings import load_settings
 
     if activations is not None and (model is not None or text is not None):
         raise SettingsError("--activations stands instead of --model and --text; give one or the other")
+    if activations is not None and dtype is not Dtype.float32:
+        raise SettingsError("--dtype is the language model's, and --activations runs none; leave it out")
     if name is not None and len(narrow) > 1:
         raise SettingsError(
             f"--name is for one comparison, but --narrow is given {len(narrow)} times; leave out --name"
         )
-    settings = load_settings()
-    engine = open_store(settings)
-    requests = [Request(each, reference, model, text, tokens, activations, name) for each in narrow]
+    settings = load_settings(engine=engine, device=device)
+    store = open_store(settings)
+    means, models = means_of(settings), shelf_of(settings)
+    requests = [Request(each, reference, model, text, tokens, activations, name, dtype.value) for each in narrow]
     with stages() as progress:
-        summaries = list(run_several(engine, settings.data_dir, requests, progress, means=Means(settings.shards)))
+        summaries = list(run_several(store, settings.data_dir, requests, progress, models, means))
     for summary in summaries:
         _tell(summary, settings, json)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app import __version__
-from app.cli import compare, database, degree, demo, extend, lab, sae, serve, train
+from app.cli import compare, comparison, database, degree, demo, extend, jobs, lab, sae, serve, train, worker
 from app.cli.console import errors
 from app.errors import HedgescopeError, PreflightError
 
@@ -21,11 +21,14 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.add_typer(sae.app, name="sae")
 app.command("compare")(compare.compare)
+app.add_typer(comparison.app, name="comparison")
 app.command("train")(train.train)
 app.command("extend")(extend.extend)
 app.command("degree")(degree.degree)
 app.command("lab")(lab.lab)
 app.command("serve")(serve.serve)
+app.command("jobs")(jobs.jobs)
+app.command("worker")(worker.worker)
 app.add_typer(database.app, name="db")
 
 INTERRUPTED = 130

@@ -12,13 +12,17 @@ from app.settings import Settings
 
 Host = Annotated[str | None, typer.Option(help="Address to bind; the default is this computer only.")]
 Port = Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one.")]
+StartWorker = Annotated[
+    bool | None,
+    typer.Option("--worker/--no-worker", help="Start an inference worker for live prompts; by default, yes."),
+]
 
 
-def serve(host: Host = None, port: Port = None) -> None:
+def serve(host: Host = None, port: Port = None, worker: StartWorker = None) -> None:
     """Serve the pages and the API of what has been compared."""
     from app.settings import load_settings
 
-    run_server(load_settings(host=host, port=port))
+    run_server(load_settings(host=host, port=port, start_worker=worker))
 
 
 def run_server(settings: Settings, *, path: str = "/") -> None:
@@ -31,8 +35,10 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
         SettingsError: the port is taken, or the address is not this machine's.
     """
     from app import logs
-    from app.cli.console import output
+    from app.cli.console import errors, output
+    from app.cli.jobs import job_worker
     from app.cli.open import open_store
+    from app.cli.supervise import worker_for
     from app.serving.server import serve_until_stopped
     from app.web.main import create_app
 
@@ -40,9 +46,14 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
     engine = open_store(settings)
     listener = bind(settings.host, settings.port)
     url = url_of(settings.host, listener.getsockname()[1])
-    app = create_app(settings, engine)
-    output.print(f"serving [bold]{url}{path}[/bold] (Ctrl-C stops)", highlight=False, soft_wrap=True)
-    serve_until_stopped(app, listener, shutdown_timeout_s=settings.shutdown_timeout_s)
+    with worker_for(settings) as (where, missing), job_worker(settings):
+        if missing is not None:
+            errors.print(f"live prompts are off: {missing}", markup=False, highlight=False, soft_wrap=True)
+        app = create_app(settings, engine, where)
+        output.print(f"serving [bold]{url}{path}[/bold] (Ctrl-C stops)", highlight=False, soft_wrap=True)
+        serve_until_stopped(
+            app, listener, shutdown_timeout_s=settings.shutdown_timeout_s, on_stop=app.state.watch.close
+        )
     engine.dispose()
 
 

@@ -14,7 +14,8 @@ from app.activations.language_model import LanguageModel, ModelShelf
 from app.activations.logits import logit_weights
 from app.activations.show_tokens import TokenShower
 from app.catalogue import SCORING_VERSION
-from app.engine.local import run_shards
+from app.engine.base import Engine, Work
+from app.engine.local import LocalEngine
 from app.errors import NotFoundError
 from app.pipeline.details import (
     Gathered,
@@ -30,7 +31,7 @@ from app.pipeline.details import (
 )
 from app.pipeline.identity import checked_name, content_hash, default_name, slug_of, versions
 from app.pipeline.latents import Scored, score_latents
-from app.pipeline.opened import Means, Opened
+from app.pipeline.opened import Means, Opened, work_elsewhere
 from app.pipeline.passes import ShardReader, Statistics, first_pass
 from app.pipeline.progress import Progress
 from app.pipeline.score import Geometry, Padded, decompositions_of, geometry_of, padded
@@ -38,6 +39,7 @@ from app.pipeline.source import FindFile, Request, Source, as_given
 from app.pipeline.summary import null_summary, score_distribution, side_summary
 from app.records import ComparisonBundle, ComparisonSummary, LatentDetail, LogitWeights, TextRow
 from app.sae.load import LoadedSae
+from app.sparse.memory import memory_explained
 from app.sparse.shards import Shard, ShardStore, plan_shards
 from app.sparse.work import check_width
 from app.store.read import get_comparison
@@ -134,18 +136,22 @@ def run_several(
         HedgescopeError: something can't be used; what was yielded before is stored.
     """
     opened = Opened(engine, models or ModelShelf(data_dir / "models"))
+    means = means or Means()
+    shards_by: Engine = means.engine or LocalEngine()
     comparisons = [
         prepare(engine, data_dir, request, opened.models, means=means, opened=opened) for request in requests
     ]
     to_do = [each for each in comparisons if find(engine, each.slug) is None]
     for group in _by_stream(to_do):
         first = group[0]
-        saes = {sae.shard_key: sae for each in group for sae in each.saes}
+        unique = {sae.shard_key: sae for each in group for sae in each.saes}
+        saes = list(unique.values())
+        elsewhere = work_elsewhere(first.request, first.saes[0].record, saes, opened.models, means.device)
         encoding = progress(ENCODING, first.n_tokens, "tokens")
-        run_shards(first.source.stream, list(saes.values()), first.store, first.shards, progress=encoding)
+        shards_by.run_shards(Work(first.source.stream, saes, elsewhere), first.store, first.shards, progress=encoding)
     for each in comparisons:
         stored = find(engine, each.slug)
-        yield stored if stored is not None else score(engine, each, progress)
+        yield stored if stored is not None else score(engine, each, progress, shards_by=shards_by)
 
 
 def _by_stream(comparisons: Sequence[Prepared]) -> list[list[Prepared]]:
@@ -189,17 +195,25 @@ def prepare(
     return Prepared(request, saes, source, shards, store, name, hash_)
 
 
-def score(engine: sa.Engine, prepared: Prepared, progress: Progress, within: Within | None = None) -> ComparisonSummary:
+def score(
+    engine: sa.Engine,
+    prepared: Prepared,
+    progress: Progress,
+    within: Within | None = None,
+    shards_by: Engine | None = None,
+) -> ComparisonSummary:
     """From shards that are all on disk to a stored comparison.
 
     Args:
         within: called in the transaction that stores the comparison, before it is written.
+        shards_by: sums up the shards; this process, if None.
 
     Raises:
         HedgescopeError: a shard can't be read, or the comparison can't be stored.
     """
     reader = ShardReader(prepared.store, prepared.shards, *prepared.saes)
-    computed = compute(reader, prepared.saes, prepared.source, progress)
+    with memory_explained(f"scoring {prepared.n_tokens:,} tokens"):
+        computed = compute(reader, prepared.saes, prepared.source, progress, shards_by)
     summary = summarize(prepared, computed)
     storing = progress("storing", 1, "comparisons")
     write_comparison(engine, bundle_of(prepared.saes, computed, summary), within=within)
@@ -215,11 +229,13 @@ def find(engine: sa.Engine, slug: str) -> ComparisonSummary | None:
         return None
 
 
-def compute(reader: ShardReader, saes: Saes, source: Source, progress: Progress) -> Computed:
+def compute(
+    reader: ShardReader, saes: Saes, source: Source, progress: Progress, shards_by: Engine | None = None
+) -> Computed:
     """From shards on disk to scores and what the pages show."""
     rows = source.stream.rows
     widths = saes[0].d_sae, saes[1].d_sae
-    statistics = first_pass(reader, *saes, progress)
+    statistics = first_pass(reader, *saes, progress, shards_by)
     geometry = geometry_of(*saes, statistics)
     decompositions = decompositions_of(*saes, geometry, statistics, progress)
     lists = padded(decompositions)

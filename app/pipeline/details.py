@@ -28,19 +28,23 @@ from app.records import (
     Side,
 )
 from app.sae.load import LoadedSae
-from app.scores.geometry import Nearest
+from app.scores.geometry import Nearest, cosines_of_pairs
 from app.stats.gather import ActivationGather, StretchActivations, Stretches
 from app.stats.histograms import HistogramTable
 from app.stats.moments import CandidateMoments, CandidateSums
-from app.stats.pairs import JointHistogram, LatentPairs, PairContexts, PairRows
+from app.stats.pairs import JointHistogram, LatentPairs, PairContexts, PairRows, joint_firings
 
 N_JOINT_BINS = 8
 MAX_PROFILE = 8192
 """Reference latents a profile lists at most: all of them up to this width, else the most co-firing."""
 
+N_MOST = 1024
+"""Reference latents listed for firing together most often, where not all are."""
+
 LATENTS_PER_BLOCK = 64
 """Narrow latents whose profiles are made at once: 64 × 65,536 counts are 34 MB."""
 
+POWERS_OF_TEN = np.array([float(f"1e{power}") for power in range(23)])
 LABEL_TOKENS = 4
 WHITE_SPACE = {"\n": "↵", "\t": "⇥", " ": "␣"}
 
@@ -85,8 +89,9 @@ def second_pass(
         moments.update(shard.narrow, shard.reference)
         bands[0].update(shard.narrow)
         bands[1].update(shard.reference)
-        joint.update(shard.narrow, shard.reference)
-        together.update(shard.narrow, shard.reference)
+        both = joint_firings(shard.narrow, shard.reference, pairs)
+        joint.update(shard.narrow, shard.reference, both)
+        together.update(shard.narrow, shard.reference, both)
     contexts = (
         chosen_contexts(statistics.narrow.top, bands[0].finalize()),
         chosen_contexts(statistics.reference.top, bands[1].finalize()),
@@ -114,25 +119,54 @@ class ContextTable:
         """Contexts of each latent in turn."""
         bounds = np.searchsorted(self.chosen.latent, np.arange(n_latents + 1))
         for first, last in pairwise(bounds):
-            yield tuple(self._context(entry) for entry in range(first, last))
+            yield self._contexts(slice(first, last))
 
-    def _context(self, entry: int) -> Context:
+    def _contexts(self, entries: slice) -> tuple[Context, ...]:
         chosen = self.chosen
-        kind = int(chosen.kind[entry])
-        return Context(
-            kind="top" if kind == 0 else f"q{kind}",
-            row=int(chosen.row[entry]),
-            position=int(chosen.position[entry]),
-            start=int(self.start[entry]),
-            activation=float(chosen.activation[entry]),
-            activations=_short(self.own.of(entry)),
-            partner_activations=_short(self.partner.of(entry)) if self.has_partner[entry] else None,
+        return tuple(
+            Context(
+                kind="top" if kind == 0 else f"q{kind}",
+                row=row,
+                position=position,
+                start=start,
+                activation=activation,
+                activations=own,
+                partner_activations=partner if has_partner else None,
+            )
+            for kind, row, position, start, activation, own, partner, has_partner in zip(
+                chosen.kind[entries].tolist(),
+                chosen.row[entries].tolist(),
+                chosen.position[entries].tolist(),
+                self.start[entries].tolist(),
+                chosen.activation[entries].tolist(),
+                _short(self.own, entries),
+                _short(self.partner, entries),
+                self.has_partner[entries].tolist(),
+                strict=True,
+            )
         )
 
 
-def _short(values: NDArray[np.float32]) -> tuple[float, ...]:
-    """Four digits are what a page can show; they keep the stored contexts small."""
-    return tuple([float(f"{value:.4g}") if value else 0.0 for value in values.tolist()])
+def _short(stretches: StretchActivations, entries: slice) -> list[tuple[float, ...]]:
+    """Activations on some stretches. Four digits are what a page can show; they keep the stored contexts small."""
+    values = four_digits(stretches.values[entries]).tolist()
+    return [tuple(row[:length]) for row, length in zip(values, stretches.length[entries].tolist(), strict=True)]
+
+
+def four_digits(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Non-negative values rounded to four decimal digits, each the float nearest to its decimal number.
+
+    The quotient of a whole number and a power of ten, both exact, is that float: it prints as four digits.
+    """
+    # Most activations on a stretch are zero: only the others are computed.
+    firing = np.nonzero(values)
+    positive = values[firing].astype(np.float64)
+    # 10^22 is the largest power of ten that a float holds exactly.
+    exponent = np.clip(3 - np.floor(np.log10(positive)), -22, 22).astype(np.int64)
+    up, down = POWERS_OF_TEN[np.maximum(exponent, 0)], POWERS_OF_TEN[np.maximum(-exponent, 0)]
+    rounded = np.zeros(values.shape)
+    rounded[firing] = np.rint(positive * up / down) / up * down
+    return rounded
 
 
 @dataclass(frozen=True)
@@ -262,25 +296,25 @@ def _neighbours(near: Nearest, row: int) -> tuple[Neighbour, ...]:
 def pair_details(shown: Shown, gathered: Gathered) -> Iterator[PairDetail]:
     """What each partner pair's page shows."""
     pairs, found = shown.pairs, shown.pair_rows
-    bounds = np.searchsorted(found.pair, np.arange(len(pairs) + 1))
+    bounds = np.searchsorted(found.pair, np.arange(len(pairs) + 1)).tolist()
     for pair in range(len(pairs)):
         i, j = int(pairs.narrow[pair]), int(pairs.reference[pair])
+        entries = slice(bounds[pair], bounds[pair + 1])
+        contexts = zip(
+            found.row[entries].tolist(),
+            found.position[entries].tolist(),
+            gathered.pair_start[entries].tolist(),
+            _short(gathered.pair_narrow, entries),
+            _short(gathered.pair_reference, entries),
+            strict=True,
+        )
         yield PairDetail(
             narrow_index=i,
             reference_index=j,
             narrow_edges=tuple(shown.edges[0][i].tolist()),
             reference_edges=tuple(shown.edges[1][j].tolist()),
             joint_counts=tuple(tuple(line) for line in shown.joint[pair].tolist()),
-            contexts=tuple(
-                PairContext(
-                    row=int(found.row[entry]),
-                    position=int(found.position[entry]),
-                    start=int(gathered.pair_start[entry]),
-                    narrow_activations=_short(gathered.pair_narrow.of(entry)),
-                    reference_activations=_short(gathered.pair_reference.of(entry)),
-                )
-                for entry in range(bounds[pair], bounds[pair + 1])
-            ),
+            contexts=tuple(PairContext(*context) for context in contexts),
         )
 
 
@@ -288,21 +322,34 @@ def pair_profiles(
     narrow: LoadedSae, reference: LoadedSae, statistics: Statistics, geometry: Geometry, lists: Padded
 ) -> Iterator[PairProfile]:
     """Each narrow latent against every reference latent, or the ones that matter most."""
-    complete = reference.d_sae <= MAX_PROFILE
+    if reference.d_sae > MAX_PROFILE:
+        yield from _short_profiles(narrow, reference, statistics, geometry, lists)
+        return
     for start in range(0, narrow.d_sae, LATENTS_PER_BLOCK):
         stop = min(start + LATENTS_PER_BLOCK, narrow.d_sae)
         n_both = statistics.co_firing.n_both[start:stop].toarray()
         cosines = np.clip(narrow.unit_decoder[start:stop] @ reference.unit_decoder.T, -1, 1)
-        for i in range(start, stop):
-            counts = n_both[i - start]
-            indices = np.arange(reference.d_sae)
-            if not complete:
-                near = geometry.narrow.index[i]
-                most = np.argsort(-counts, kind="stable")[: MAX_PROFILE // 2]
-                indices = np.unique(np.concatenate([most, lists.partners[i][lists.valid[i]], near[near >= 0]]))
-            yield PairProfile(
-                i, indices.tolist(), counts[indices].tolist(), cosines[i - start, indices].tolist(), complete
-            )
+        indices = range(reference.d_sae)
+        for i, counts, row in zip(range(start, stop), n_both.tolist(), cosines.tolist(), strict=True):
+            yield PairProfile(i, indices, counts, row, True)
+
+
+def _short_profiles(
+    narrow: LoadedSae, reference: LoadedSae, statistics: Statistics, geometry: Geometry, lists: Padded
+) -> Iterator[PairProfile]:
+    """Of each narrow latent the reference latents that fire with it most often, its partners and its neighbours."""
+    n_both = statistics.co_firing.n_both
+    for i in range(narrow.d_sae):
+        columns = n_both.indices[n_both.indptr[i] : n_both.indptr[i + 1]].astype(np.int64)
+        counts = n_both.data[n_both.indptr[i] : n_both.indptr[i + 1]]
+        most = columns[np.argsort(-counts, kind="stable")[:N_MOST]]
+        near = geometry.narrow.index[i]
+        indices = np.unique(np.concatenate([most, lists.partners[i][lists.valid[i]], near[near >= 0]]))
+        place = np.minimum(np.searchsorted(columns, indices), max(len(columns) - 1, 0))
+        met = columns[place] == indices if len(columns) else np.zeros(len(indices), dtype=np.bool_)
+        found = np.where(met, counts[place], 0) if len(columns) else np.zeros(len(indices), dtype=np.int64)
+        cosines = cosines_of_pairs(narrow.unit_decoder, reference.unit_decoder, np.full(len(indices), i), indices)
+        yield PairProfile(i, indices.tolist(), found.tolist(), cosines.tolist(), False)
 
 
 def main_partner_arrays(

@@ -91,15 +91,22 @@ def _overlaps(statistics: Statistics, own: bool) -> tuple[BestOverlap, BestOverl
         own: whether the narrow latents are the reference's first ones: they are no match for
             narrow latents then, and no latent is one for itself.
     """
+    if statistics.co_firing.best is not None:
+        narrow, reference = statistics.co_firing.best
+        return BestOverlap(narrow.index, narrow.jaccard), BestOverlap(reference.index, reference.jaccard)
     n_i, n_j = statistics.narrow.firing.n_firings, statistics.reference.firing.n_firings
-    n_tokens = statistics.co_firing.n_tokens
     pairs = statistics.co_firing.n_both.tocoo()
     forth = (pairs.col >= len(n_i)) | (not own)
     back = (pairs.col != pairs.row) | (not own)
     return (
-        best_overlap(_only(pairs, forth).tocsr(), n_i, n_j, n_tokens),
-        best_overlap(_only(pairs, back).T.tocsr(), n_j, n_i, n_tokens),
+        best_overlap(_sorted(_only(pairs, forth).tocsr()), n_i, n_j),
+        best_overlap(_sorted(_only(pairs, back).T.tocsr()), n_j, n_i),
     )
+
+
+def _sorted(pairs: sp.csr_array) -> sp.csr_array:
+    pairs.sort_indices()
+    return pairs
 
 
 def _only(pairs: sp.coo_array, kept: NDArray[np.bool_]) -> sp.coo_array:

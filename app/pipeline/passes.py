@@ -8,15 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.engine.base import Engine
+from app.engine.local import LocalEngine
+from app.errors import ScoringError
 from app.pipeline.progress import Progress
 from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
 from app.sparse.shards import Shard, ShardStore, TokenShard
+from app.sparse.storage import Folder
 from app.stats.co_firing import CoFiring, CoFiringTable
 from app.stats.contexts import BandContexts, BandRows, ContextRows, TopContexts
 from app.stats.density import FiringCounts, FiringTotals
 from app.stats.histograms import ActivationHistograms, HistogramTable
 from app.stats.reconstruction import ExplainedVariance, VarianceExplained
+from app.stats.wide_co_firing import WideCoFiring
+
+PAIRS_IN_MEMORY = 1 << 24
+"""Every pair of 4,096 × 4,096 latents: 24 bytes each, 0.4 GB."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +39,24 @@ class ShardPair:
     n_tokens: int
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What is read of an SAE's shards: the first `d_sae` latents and `n_levels` prefixes."""
+
+    shard_key: str
+    d_sae: int
+    n_levels: int
+
+
 class ShardReader:
-    """Reads the shards of a comparison, as often as a pass needs them."""
+    """Reads the shards of a comparison, as often as a pass needs them. Small enough to be sent to another machine."""
 
     def __init__(self, store: ShardStore, shards: Sequence[Shard], narrow: LoadedSae, reference: LoadedSae) -> None:
         self._store = store
-        self._narrow, self._reference = narrow, reference
+        self.folder = store.folder if isinstance(store.storage, Folder) else None
+        self._narrow, self._reference = (
+            _Read(sae.shard_key, sae.d_sae, len(sae.levels)) for sae in (narrow, reference)
+        )
         self.shards = shards
         self.n_tokens = sum(shard.n_tokens for shard in shards)
 
@@ -44,16 +64,24 @@ class ShardReader:
         """All shards in order."""
         advance = progress(stage, self.n_tokens, "tokens")
         for shard in self.shards:
-            tokens = self._store.read_tokens(shard)
-            narrow, narrow_residual = self._acts(shard, self._narrow, tokens)
-            reference, reference_residual = self._acts(shard, self._reference, tokens)
-            yield ShardPair(narrow, reference, tokens, narrow_residual, reference_residual, shard.n_tokens)
+            yield self.read_one(shard)
             advance(shard.n_tokens)
 
-    def _acts(self, shard: Shard, sae: LoadedSae, tokens: TokenShard) -> tuple[SparseActs, NDArray[np.float64]]:
+    def read_one(self, shard: Shard) -> ShardPair:
+        """One shard.
+
+        Raises:
+            ShardError: it can't be read.
+        """
+        tokens = self._store.read_tokens(shard)
+        narrow, narrow_residual = self._acts(shard, self._narrow, tokens)
+        reference, reference_residual = self._acts(shard, self._reference, tokens)
+        return ShardPair(narrow, reference, tokens, narrow_residual, reference_residual, shard.n_tokens)
+
+    def _acts(self, shard: Shard, sae: _Read, tokens: TokenShard) -> tuple[SparseActs, NDArray[np.float64]]:
         acts, residual = self._store.read_acts(shard, sae.shard_key, tokens.rows)
         if sae.d_sae < acts.n_latents:
-            return acts.select(sae.d_sae), residual[: len(sae.levels)]
+            return acts.select(sae.d_sae), residual[: sae.n_levels]
         return acts, residual
 
 
@@ -76,7 +104,7 @@ class Statistics:
     co_firing: CoFiringTable
 
 
-class _Side:
+class SideAccumulators:
     """The accumulators of one SAE."""
 
     def __init__(self, sae: LoadedSae) -> None:
@@ -86,26 +114,92 @@ class _Side:
         self.top = TopContexts(sae.d_sae)
 
     def update(self, acts: SparseActs, tokens: TokenShard, residual: NDArray[np.float64]) -> None:
+        """Add a shard."""
         self.firing.update(acts)
         self.histograms.update(acts)
         self.top.update(acts)
         self.explained.update(acts.n_tokens, tokens.sum_acts, tokens.sum_squares, residual)
 
+    def merge(self, other: SideAccumulators) -> None:
+        """Add what another one of the same SAE saw."""
+        self.firing.merge(other.firing)
+        self.histograms.merge(other.histograms)
+        self.top.merge(other.top)
+        self.explained.merge(other.explained)
+
     def finalize(self) -> SideStatistics:
+        """The statistics so far."""
         return SideStatistics(
             self.firing.finalize(), self.histograms.finalize(), self.explained.finalize(), self.top.finalize()
         )
 
 
-def first_pass(reader: ShardReader, narrow: LoadedSae, reference: LoadedSae, progress: Progress) -> Statistics:
+def co_firing_of(reader: ShardReader, narrow: LoadedSae, reference: LoadedSae) -> CoFiring | WideCoFiring:
+    """The accumulator for two SAEs: every pair in memory, or by way of the disk where these are too many."""
+    if narrow.d_sae * reference.d_sae <= PAIRS_IN_MEMORY:
+        return CoFiring(narrow.d_sae, reference.d_sae)
+    own = narrow.shard_key == reference.shard_key
+    return WideCoFiring(narrow.d_sae, reference.d_sae, folder=reader.folder, own=own)
+
+
+class FirstPass:
+    """Accumulates everything that scores need of the shards."""
+
+    def __init__(self, reader: ShardReader, narrow: LoadedSae, reference: LoadedSae) -> None:
+        self.sides = SideAccumulators(narrow), SideAccumulators(reference)
+        self.co_firing = co_firing_of(reader, narrow, reference)
+
+    @property
+    def can_be_merged(self) -> bool:
+        """Whether it can be made of partial sums: not where co-firing goes by way of this machine's disk."""
+        return isinstance(self.co_firing, CoFiring)
+
+    def update(self, shard: ShardPair) -> None:
+        """Add a shard."""
+        self.sides[0].update(shard.narrow, shard.tokens, shard.narrow_residual)
+        self.sides[1].update(shard.reference, shard.tokens, shard.reference_residual)
+        self.co_firing.update(shard.narrow, shard.reference)
+
+    def merge(self, other: FirstPass) -> None:
+        """Add what another accumulator of the same SAEs saw.
+
+        Raises:
+            ScoringError: one of them can't be merged.
+        """
+        if not isinstance(self.co_firing, CoFiring) or not isinstance(other.co_firing, CoFiring):
+            raise ScoringError("found co-firing of wide SAEs in parts, expected it as a whole; sum up on one machine")
+        for side, theirs in zip(self.sides, other.sides, strict=True):
+            side.merge(theirs)
+        self.co_firing.merge(other.co_firing)
+
+    def finalize(self) -> Statistics:
+        """The statistics so far."""
+        return Statistics(self.sides[0].finalize(), self.sides[1].finalize(), self.co_firing.finalize())
+
+
+@dataclass(frozen=True)
+class AddShard:
+    """Adds a shard to a pass; may be sent to another machine."""
+
+    reader: ShardReader
+
+    def __call__(self, accumulator: FirstPass, shard: Shard) -> None:
+        """Read and add it."""
+        accumulator.update(self.reader.read_one(shard))
+
+
+def first_pass(
+    reader: ShardReader,
+    narrow: LoadedSae,
+    reference: LoadedSae,
+    progress: Progress,
+    shards_by: Engine | None = None,
+) -> Statistics:
     """Firings, histograms, explained variance, strongest contexts and co-firing."""
-    sides = _Side(narrow), _Side(reference)
-    co_firing = CoFiring(narrow.d_sae, reference.d_sae)
-    for shard in reader.read(progress, "statistics"):
-        sides[0].update(shard.narrow, shard.tokens, shard.narrow_residual)
-        sides[1].update(shard.reference, shard.tokens, shard.reference_residual)
-        co_firing.update(shard.narrow, shard.reference)
-    return Statistics(sides[0].finalize(), sides[1].finalize(), co_firing.finalize())
+    advance = progress("statistics", reader.n_tokens, "tokens")
+    empty = FirstPass(reader, narrow, reference)
+    engine = shards_by if shards_by is not None and empty.can_be_merged else LocalEngine()
+    return engine.fold(empty, AddShard(reader), reader.shards, progress=advance).finalize()
 
 
 def band_contexts(statistics: SideStatistics) -> BandContexts:

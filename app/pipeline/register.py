@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from app.activations.language_model import ModelShelf
+from app.activations.language_model import Models
 from app.activations.stream import ModelStream
 from app.activations.text import read_text
 from app.errors import ModelError, NotFoundError, PreflightError, SaeError, TextError
@@ -29,7 +29,7 @@ def add_sae(
     engine: sa.Engine,
     source: str,
     *,
-    models: ModelShelf,
+    models: Models,
     name: str | None = None,
     widths: Sequence[int] | None = None,
     model_name: str | None = None,
@@ -45,17 +45,34 @@ def add_sae(
     Raises:
         SaeError, PreflightError: it can't be used; nothing is registered then.
     """
+    return register_sae(
+        engine, inspect_sae(source, models=models, name=name, widths=widths, model_name=model_name, sample=sample)
+    )
+
+
+def inspect_sae(
+    source: str,
+    *,
+    models: Models,
+    name: str | None = None,
+    widths: Sequence[int] | None = None,
+    model_name: str | None = None,
+    sample: bool = True,
+) -> SaeRecord:
+    """Check an SAE, as `add_sae` does before it registers it.
+
+    Raises:
+        SaeError, PreflightError: it can't be used.
+    """
     loaded = load_sae(source, name=name, widths=widths)
     record = replace(
         loaded.record, name=checked_name(loaded.record.name), model_name=model_name or loaded.record.model_name
     )
     loaded = replace(loaded, record=record)
-    if sample:
-        record = _sampled(loaded, models)
-    return register_sae(engine, record)
+    return _sampled(loaded, models) if sample else record
 
 
-def _sampled(loaded: LoadedSae, models: ModelShelf) -> SaeRecord:
+def _sampled(loaded: LoadedSae, models: Models) -> SaeRecord:
     """The record with explained variance and L0 on a sample, or with a note why there are none."""
     record = loaded.record
     if record.model_name is None or record.hook_name is None:
@@ -107,10 +124,38 @@ def _load_named(engine: sa.Engine, name: str) -> LoadedSae:
             return load_sae(name)
         raise SaeError(f"{name}: neither a registered SAE nor a folder; `hedgescope sae list` shows names") from error
     loaded = load_sae(record.source, name=record.name, widths=record.matryoshka_widths)
+    _check_unchanged(loaded, record)
+    return replace(loaded, record=record)
+
+
+def open_recorded(engine: sa.Engine, record: SaeRecord) -> LoadedSae:
+    """The whole SAE that a comparison was made with; where `record` is of a prefix, its latents are the first ones.
+
+    A registered SAE of the same name and content is loaded from where it is registered, so that one that was moved
+    and registered again is found.
+
+    Raises:
+        SaeError: it can't be loaded, or its file has changed since.
+    """
+    name = record.name.partition("@")[0]
+    source = record.source
+    try:
+        registered = get_sae(engine, name)
+    except NotFoundError:
+        pass
+    else:
+        if (registered.checksum, registered.config_checksum) == (record.checksum, record.config_checksum):
+            source = registered.source
+    loaded = load_sae(source, name=name)
+    _check_unchanged(loaded, record)
+    return loaded
+
+
+def _check_unchanged(loaded: LoadedSae, record: SaeRecord) -> None:
     now, then = loaded.record, record
     if (now.checksum, now.config_checksum) != (then.checksum, then.config_checksum):
         what = "weights" if now.checksum != then.checksum else "configuration"
         raise SaeError(
-            f"{name}: the {what} in {record.source} changed since it was registered; add it again under another name"
+            f"{record.name}: the {what} in {record.source} changed since it was registered; add it again under another "
+            "name"
         )
-    return replace(loaded, record=record)

@@ -37,6 +37,7 @@ class Request:
         n_tokens: scored tokens to stop after; all, if None.
         activations: a file that stands instead of model and text.
         name: name part of the slug; made from the SAEs' names, if None.
+        dtype: of the language model's forward pass; part of what decides the numbers.
     """
 
     narrow: str
@@ -46,6 +47,7 @@ class Request:
     n_tokens: int | None = None
     activations: str | None = None
     name: str | None = None
+    dtype: str = "float32"
 
     @property
     def command(self) -> list[str]:
@@ -58,6 +60,7 @@ class Request:
             "--tokens": self.n_tokens,
             "--activations": self.activations,
             "--name": self.name,
+            "--dtype": None if self.dtype == "float32" else self.dtype,
         }
         given = [(option, str(value)) for option, value in options.items() if value is not None]
         return ["hedgescope", "compare", *(word for pair in given for word in pair)]
@@ -95,8 +98,10 @@ def open_source(request: Request, narrow: SaeRecord, models: ModelShelf, find_fi
         missing = "model" if model_name is None else "hook"
         raise SaeError(f"{narrow.name}: its metadata name no {missing}; give --model, or a file with --activations")
     text = read_text(str(resource(BUNDLED_TEXT)) if request.text is None else find_file(request.text))
-    language_model = models.get(model_name)
-    stream = ModelStream(language_model, text, narrow.hook_name, n_tokens=request.n_tokens)
+    language_model = models.get(model_name, request.dtype)
+    stream = ModelStream(
+        language_model, text, narrow.hook_name, n_tokens=request.n_tokens, rows_per_forward=models.rows_per_forward
+    )
     return Source(stream, language_model, language_model.tokenizer, request.text or BUNDLED_TEXT, text.checksum)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from app.errors import PreflightError, SaeError
 from app.hashing import file_checksum
 from app.records import SaeRecord
 from app.sae.checksum import config_checksum, tensors_checksum
+from app.sae.fold import Folded, fold
 from app.sae.levels import find_widths
 
 CONFIG_FILE = "cfg.json"
@@ -67,6 +69,17 @@ class LoadedSae:
         """Prefix widths in use, innermost first."""
         return tuple(width for width in self.whole_levels if width <= self.d_sae)
 
+    @cached_property
+    def folded(self) -> Folded | None:
+        """The whole SAE's encoder in one product; None where SAELens' own has to be used."""
+        return fold(self.module)
+
+    @cached_property
+    def whole_norms(self) -> NDArray[np.float32]:
+        """`[module's d_sae]` decoder norms of the whole SAE, those behind a prefix included."""
+        norms: NDArray[np.float32] = self.module.W_dec.detach().norm(dim=1).numpy()
+        return norms
+
     @property
     def shard_key(self) -> str:
         """Name of this SAE's shards. A prefix shares the whole SAE's: its latents are the first ones."""
@@ -86,7 +99,7 @@ def load_sae(source: str, *, name: str | None = None, widths: Sequence[int] | No
         SaeError: it can't be found or read.
         PreflightError: it was read and is unusable.
     """
-    _refuse_unsafe_torch_load()
+    refuse_unsafe_torch_load()
     path = Path(source)
     if path.is_dir():
         module, checksum, config = _load_folder(path)
@@ -151,7 +164,8 @@ def weight_problems(module: Any) -> tuple[list[str], list[str]]:
     return problems, notes
 
 
-def _refuse_unsafe_torch_load() -> None:
+def refuse_unsafe_torch_load() -> None:
+    """Refuse to load weights while torch's protection against code in them is switched off. Raises SaeError."""
     if os.environ.get("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"):
         raise SaeError(
             "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set: a weight file could run code; unset it and start again"

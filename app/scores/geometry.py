@@ -13,6 +13,12 @@ Flags = NDArray[np.bool_]
 BLOCK = 256
 """Rows of a cosine table made at once: 256 × 65,536 cosines are 67 MB, putting them in order takes twice that."""
 
+GROUP = 64
+"""Columns of a table of which only the largest cosine is looked at first."""
+
+PAIR_VALUES = 1 << 24
+"""Numbers of decoder rows copied at once for given pairs: 67 MB."""
+
 N_RANDOM_DIRECTIONS = 2000
 """Directions drawn for the null: the 95th percentile is then known to about 0.5 points of percentile."""
 
@@ -58,8 +64,9 @@ def nearest(queries: Floats, decoder: Floats, alive: Flags, k: int, *, same: boo
     index = np.full((len(queries), k), -1, dtype=np.int64)
     cosine = np.full((len(queries), k), np.nan, dtype=np.float32)
     columns = np.flatnonzero(alive)
+    rows = decoder if len(columns) == len(decoder) else decoder[columns]
     for start in range(0, len(queries), BLOCK):
-        table = queries[start : start + BLOCK] @ decoder[columns].T
+        table = queries[start : start + BLOCK] @ rows.T
         if same:
             own = columns[None, :] == np.arange(start, start + len(table))[:, None]
             table[own] = -np.inf
@@ -77,6 +84,8 @@ def nearest(queries: Floats, decoder: Floats, alive: Flags, k: int, *, same: boo
 def _top(table: Floats, k: int) -> NDArray[np.int64]:
     """Column indices of the k largest values of each row, largest first, ties by index."""
     n = table.shape[1]
+    if n >= 2 * k * GROUP:
+        return _top_of_groups(table, k)
     part = np.argpartition(table, n - k, axis=1)[:, n - k :]
     # A partition takes any of the values that tie with its smallest one: such rows are put in order whole.
     border = np.take_along_axis(table, part, axis=1).min(axis=1)
@@ -85,6 +94,18 @@ def _top(table: Floats, k: int) -> NDArray[np.int64]:
     part.sort(axis=1)
     order = np.argsort(-np.take_along_axis(table, part, axis=1), axis=1, kind="stable")
     return np.take_along_axis(part, order, axis=1).astype(np.int64)
+
+
+def _top_of_groups(table: Floats, k: int) -> NDArray[np.int64]:
+    """The same, of wide tables: the k-th largest maximum of groups of columns bounds what has to be put in order."""
+    n_groups = table.shape[1] // GROUP
+    maxima = table[:, : n_groups * GROUP].reshape(len(table), n_groups, GROUP).max(axis=2)
+    bound = np.partition(maxima, n_groups - k, axis=1)[:, n_groups - k]
+    row, column = np.nonzero(table >= bound[:, None])
+    order = np.lexsort((column, -table[row, column], row))
+    first = np.searchsorted(row, np.arange(len(table)))
+    chosen: NDArray[np.int64] = column[order][first[:, None] + np.arange(k)]
+    return chosen
 
 
 def null_of(decoder: Floats, alive: Flags, *, seed: int = 0, n_directions: int = N_RANDOM_DIRECTIONS) -> Null:
@@ -133,7 +154,8 @@ def cosines_of_pairs(
 ) -> Floats:
     """`[n_pairs]` cosines of given pairs of rows."""
     result = np.empty(len(pairs_narrow), dtype=np.float32)
-    for start in range(0, len(result), 65536):
-        part = slice(start, start + 65536)
+    step = max(1, PAIR_VALUES // narrow.shape[1])
+    for start in range(0, len(result), step):
+        part = slice(start, start + step)
         result[part] = np.einsum("ij,ij->i", narrow[pairs_narrow[part]], reference[pairs_reference[part]])
     return np.clip(result, -1, 1)

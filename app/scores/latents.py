@@ -43,22 +43,26 @@ class BestOverlap:
     jaccard: Floats
 
 
-def best_overlap(n_both: sp.csr_array, n_i: NDArray[np.int64], n_j: NDArray[np.int64], n_tokens: int) -> BestOverlap:
+def best_overlap(n_both: sp.csr_array, n_i: NDArray[np.int64], n_j: NDArray[np.int64]) -> BestOverlap:
     """Best Jaccard index of each row's latent. Ties: lowest index first.
 
     Args:
-        n_both: `[n, m]` co-firing counts.
+        n_both: `[n, m]` co-firing counts, columns ascending.
         n_i: `[n]`, n_j: `[m]` firings.
     """
     row = np.repeat(np.arange(len(n_i)), np.diff(n_both.indptr))
     column = n_both.indices.astype(np.int64)
-    jaccard = overlap(n_both.data.astype(np.int64), n_i[row], n_j[column], n_tokens).jaccard
-    order = np.lexsort((column, -jaccard, row))
-    rows, first = np.unique(row[order], return_index=True)
+    both = n_both.data.astype(np.float64)
+    jaccard = both / (n_i[row] + n_j[column] - both)
     index = np.full(len(n_i), -1, dtype=np.int64)
     best = np.where(n_i > 0, 0.0, np.nan)
-    index[rows] = column[order][first]
-    best[rows] = jaccard[order][first]
+    rows = np.flatnonzero(np.diff(n_both.indptr))
+    if len(rows):
+        best[rows] = np.maximum.reduceat(jaccard, n_both.indptr[rows])
+        hit = np.flatnonzero(jaccard == best[row])
+        # Columns ascend within a row: the first of equals has the lowest index.
+        found, first = np.unique(row[hit], return_index=True)
+        index[found] = column[hit[first]]
     return BestOverlap(index, best)
 
 

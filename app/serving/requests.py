@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -28,6 +29,10 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 QUIET: Final = ("/healthz", "/readyz", "/metrics", "/static")
 """Routes whose answers are logged at level debug: machines ask for them every few seconds, pages by the dozen."""
+
+LONGEST_METHOD: Final = 20
+LONGEST_PATH: Final = 300
+"""Characters of each that are logged: a client can send 64 KiB of them."""
 
 NO_ANSWER: Final = "none"
 """In place of a status: the client left before there was one."""
@@ -87,11 +92,11 @@ class Requests:
     async def _answered(self, scope: Scope, receive: Receive, send: Send, answer: _Answer, request_id: str) -> None:
         try:
             await self.app(scope, receive, send)
-        except Exception:
-            if answer.status is not None:
-                raise
-            log.exception("request %s failed: %s %r", request_id, scope["method"], scope["path"])
-            await self._on_failure(Request(scope), request_id)(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - logged, and answered
+            _log_failure(error, scope, request_id)
+            # An answer that has started can't become another one: it breaks off, which the client notices.
+            if answer.status is None:
+                await self._on_failure(Request(scope), request_id)(scope, receive, send)
 
     def _start(self, answer: _Answer, message: Message, request_id: str) -> None:
         headers = MutableHeaders(scope=message)
@@ -117,15 +122,26 @@ class Requests:
         level = logging.DEBUG if route in QUIET else logging.INFO
         if not log.isEnabledFor(level):
             return
+        method, path = scope["method"][:LONGEST_METHOD], scope["path"][:LONGEST_PATH]
         facts = {
-            "method": scope["method"],
-            "path": scope["path"],
+            "method": method,
+            "path": path,
             "route": route,
             "status": answer.status,
             "duration_ms": round(1000 * (perf_counter() - started), 1),
         }
         # Without the query: what people search for is theirs.
-        log.log(level, "%s %s %s", scope["method"], scope["path"], answer.status or "left", extra=facts)
+        log.log(level, "%s %s %s", method, path, answer.status or "left", extra=facts)
+
+
+def _log_failure(error: Exception, scope: Scope, request_id: str) -> None:
+    """Log what went wrong; of a request that has a body only where, since the message may hold a piece of the body."""
+    told = (request_id, scope["method"][:LONGEST_METHOD], scope["path"][:LONGEST_PATH])
+    if scope["method"] in ("GET", "HEAD"):
+        log.error("request %s failed: %s %r", *told, exc_info=error)
+        return
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error("request %s failed: %s %r with %s", *told, type(error).__name__, extra={"exception": where})
 
 
 def _request_id(given: str | None) -> str:

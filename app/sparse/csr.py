@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import DTypeLike, NDArray
 
 from app.errors import ShardError
+from app.sparse.latent_major import LatentMajor, latent_major
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class SparseActs:
     def n_tokens(self) -> int:
         """Number of scored tokens."""
         return len(self.row)
+
+    @cached_property
+    def by_latent(self) -> LatentMajor:
+        """The same entries sorted by latent, then token."""
+        return latent_major(self.indptr, self.latent, self.value, self.n_latents)
 
     def token_of_entry(self) -> NDArray[np.int64]:
         """`[nnz]` index of each entry's token, ascending."""

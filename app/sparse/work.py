@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from app.activations.batch import ActivationBatch
@@ -13,9 +14,12 @@ from app.activations.stream import ActivationStream
 from app.errors import ActivationsError, SaeError
 from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
-from app.sparse.encode import EncodedBatch, encode
+from app.sparse.encode import EncodedBatch, encode, join
 from app.sparse.inputs import pack, sampled_rows
+from app.sparse.memory import memory_explained
 from app.sparse.shards import Shard, ShardStore, TokenShard
+
+Encoder = Callable[[LoadedSae, torch.Tensor], EncodedBatch]
 
 
 @dataclass
@@ -27,8 +31,9 @@ class _Moments:
 
     def add(self, batch: ActivationBatch) -> None:
         acts = batch.acts.double()
-        self.sum_acts += acts.sum(dim=0).numpy()
-        self.sum_squares += float(acts.square().sum())
+        self.sum_acts += acts.sum(dim=0).cpu().numpy()
+        flat = acts.flatten()
+        self.sum_squares += float(flat @ flat)
 
 
 class _Inputs:
@@ -43,7 +48,7 @@ class _Inputs:
     def add(self, batch: ActivationBatch) -> None:
         kept = np.flatnonzero(self._sampled[batch.row - self._first_row])
         self._tokens.append(kept + self._n_tokens)
-        self._acts.append(batch.acts.numpy()[kept])
+        self._acts.append(batch.acts[torch.from_numpy(kept).to(batch.acts.device)].cpu().numpy())
         self._n_tokens += len(batch.acts)
 
     def packed(self) -> tuple[NDArray[np.int64], NDArray[np.float16], float]:
@@ -59,14 +64,24 @@ def missing_saes(store: ShardStore, shard: Shard, saes: Sequence[LoadedSae]) -> 
     return [sae for key, sae in unique.items() if not store.has_acts(shard, key)]
 
 
-def encode_shard(stream: ActivationStream, saes: Sequence[LoadedSae], store: ShardStore, shard: Shard) -> None:
+def encode_shard(
+    stream: ActivationStream,
+    saes: Sequence[LoadedSae],
+    store: ShardStore,
+    shard: Shard,
+    encoder: Encoder = encode,
+) -> None:
     """Compute what a shard lacks and write it; nothing is done for what is there.
 
     The tokens are written last: a shard that has them was whole once for every SAE of that run.
 
+    Args:
+        encoder: `encode`, or what does the same on a GPU.
+
     Raises:
         SaeError: an SAE's `d_in` is not the stream's.
         ActivationsError: NaN or infinite activations.
+        ShardError: the disk is full, or memory ran out.
     """
     missing = missing_saes(store, shard, saes)
     if not missing:
@@ -76,13 +91,14 @@ def encode_shard(stream: ActivationStream, saes: Sequence[LoadedSae], store: Sha
     moments = _Moments(np.zeros(stream.d_in))
     inputs = _Inputs(sampled_rows(stream.rows, shard.start, shard.stop, stream.d_in), shard.start, stream.d_in)
     encoded: dict[str, list[EncodedBatch]] = {sae.shard_key: [] for sae in missing}
-    for batch in stream.batches(shard.start, shard.stop):
-        moments.add(batch)
-        inputs.add(batch)
-        if not np.isfinite(moments.sum_squares):
-            raise ActivationsError(f"NaN or infinite activations in rows {shard.start} to {shard.stop - 1}")
-        for sae in missing:
-            encoded[sae.shard_key].append(encode(sae, batch.acts))
+    with memory_explained(f"encoding rows {shard.start} to {shard.stop - 1}"):
+        for batch in stream.batches(shard.start, shard.stop):
+            moments.add(batch)
+            inputs.add(batch)
+            if not np.isfinite(moments.sum_squares):
+                raise ActivationsError(f"NaN or infinite activations in rows {shard.start} to {shard.stop - 1}")
+            for sae in missing:
+                encoded[sae.shard_key].append(encoder(sae, batch.acts))
     rows = stream.rows.slice(shard.start, shard.stop)
     for sae in missing:
         acts, residual = _joined(encoded[sae.shard_key], sae, rows.keep, shard)
@@ -108,15 +124,14 @@ def _joined(
     batches: Sequence[EncodedBatch], sae: LoadedSae, keep: NDArray[np.bool_], shard: Shard
 ) -> tuple[SparseActs, NDArray[np.float64]]:
     """One CSR of all batches of a shard, and the squared errors summed."""
-    counts = np.concatenate([batch.counts for batch in batches])
+    encoded = join(batches)
     row, position = np.nonzero(keep)
     acts = SparseActs(
-        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        latent=np.concatenate([batch.latent for batch in batches]),
-        value=np.concatenate([batch.value for batch in batches]),
+        indptr=np.concatenate([[0], np.cumsum(encoded.counts)]).astype(np.int64),
+        latent=encoded.latent,
+        value=encoded.value,
         row=row.astype(np.int64) + shard.start,
         position=position.astype(np.int32),
         n_latents=int(sae.module.cfg.d_sae),
     )
-    residual = np.sum([batch.residual for batch in batches], axis=0)
-    return acts, residual
+    return acts, encoded.residual

@@ -6,24 +6,41 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from app.sparse.csr import SparseActs
 from app.stats.paired import PairedBuffer, gram
 
 
 @dataclass(frozen=True)
+class BestPartners:
+    """For each latent the latent of the other SAE with the largest Jaccard index of their firings.
+
+    Attributes:
+        index: `[n]` int64, lowest index of equals; -1 where it fires together with none.
+        jaccard: `[n]` float64, 0 where it fires together with none, NaN where it never fires.
+    """
+
+    index: NDArray[np.int64]
+    jaccard: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class CoFiringTable:
-    """Every pair that fires together at least once; both matrices hold the same pairs, sorted.
+    """Pairs that fire together at least once, sorted; both matrices hold the same pairs.
 
     Attributes:
         n_tokens: scored tokens.
         n_both: `[n_narrow, n_reference]` sparse int64, tokens on which both are active.
-        sum_products: `[n_narrow, n_reference]` sparse float64, Σ a_i r_j.
+        sum_products: `[n_narrow, n_reference]` sparse float64, Σ a_i r_j; None where `best` is given.
+        best: where only the pairs that matter were kept (`wide_co_firing`): the best partners of
+            narrow and of reference latents among all pairs. None where the matrices hold every pair.
     """
 
     n_tokens: int
     n_both: sp.csr_array
-    sum_products: sp.csr_array
+    sum_products: sp.csr_array | None
+    best: tuple[BestPartners, BestPartners] | None = None
 
 
 class CoFiring:
@@ -48,10 +65,10 @@ class CoFiring:
 
     def merge(self, other: CoFiring) -> None:
         """Add what another accumulator saw."""
-        table = other.finalize()
-        self.n_tokens += table.n_tokens
-        self._n_both = self._n_both + table.n_both
-        self._sum_products = self._sum_products + table.sum_products
+        other._multiply()
+        self.n_tokens += other.n_tokens
+        self._n_both = self._n_both + other._n_both
+        self._sum_products = self._sum_products + other._sum_products
 
     def finalize(self) -> CoFiringTable:
         """The sums so far."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import scipy.sparse as sp
 
 from app.sparse.csr import SparseActs, concatenate
@@ -27,8 +29,9 @@ class PairedBuffer:
         expect_width(narrow, self.n_narrow)
         expect_width(reference, self.n_reference)
         expect_same_tokens(narrow, reference)
-        self._narrow.append(narrow)
-        self._reference.append(reference)
+        # Copies of the heads: what others sorted and keep with a shard goes with the shard.
+        self._narrow.append(replace(narrow))
+        self._reference.append(replace(reference))
         self._entries += len(narrow.latent) + len(reference.latent)
 
     @property

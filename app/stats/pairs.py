@@ -98,11 +98,16 @@ class JointHistogram:
         shape = (len(pairs), narrow_edges.shape[1] - 1, reference_edges.shape[1] - 1)
         self.counts = np.zeros(shape, dtype=np.int64)
 
-    def update(self, narrow: SparseActs, reference: SparseActs) -> None:
-        """Add a shard of each SAE, of the same tokens."""
+    def update(self, narrow: SparseActs, reference: SparseActs, both: JointFirings | None = None) -> None:
+        """Add a shard of each SAE, of the same tokens.
+
+        Args:
+            both: `joint_firings` of the shards and the same pairs, where they are known already.
+        """
         expect_width(narrow, len(self.narrow_edges))
         expect_width(reference, len(self.reference_edges))
-        both = joint_firings(narrow, reference, self.pairs)
+        if both is None:
+            both = joint_firings(narrow, reference, self.pairs)
         narrow_bin = band_of(both.narrow, self.narrow_edges[self.pairs.narrow[both.pair]])
         reference_bin = band_of(both.reference, self.reference_edges[self.pairs.reference[both.pair]])
         cell = np.ravel_multi_index((both.pair, narrow_bin, reference_bin), self.counts.shape)
@@ -156,11 +161,16 @@ class PairContexts:
         self.max_reference = max_reference.astype(np.float64)
         self._best = BestPerGroup(k)
 
-    def update(self, narrow: SparseActs, reference: SparseActs) -> None:
-        """Add a shard of whole rows of each SAE, of the same tokens."""
+    def update(self, narrow: SparseActs, reference: SparseActs, both: JointFirings | None = None) -> None:
+        """Add a shard of whole rows of each SAE, of the same tokens.
+
+        Args:
+            both: `joint_firings` of the shards and the same pairs, where they are known already.
+        """
         expect_width(narrow, len(self.max_narrow))
         expect_width(reference, len(self.max_reference))
-        both = joint_firings(narrow, reference, self.pairs)
+        if both is None:
+            both = joint_firings(narrow, reference, self.pairs)
         row = narrow.row[both.token]
         of_narrow = both.narrow / self.max_narrow[self.pairs.narrow[both.pair]]
         of_reference = both.reference / self.max_reference[self.pairs.reference[both.pair]]

@@ -78,9 +78,14 @@ class BestPerGroup:
         self._kept: list[Candidates] = []
         self._n_kept = 0
         self._compact_at = COMPACT_AT
+        # The key of each full group's last one, by group: what is worse need not be kept at all.
+        self._full = np.zeros(0, dtype=np.bool_)
+        self._last: NDArray[Any] = np.zeros(0)
 
     def add(self, candidates: Candidates) -> None:
         """Let more candidates compete; a (group, row) must come only once."""
+        if len(self._full):
+            candidates = candidates.take(self._may_win(candidates))
         self._kept.append(candidates)
         self._n_kept += len(candidates)
         if self._n_kept > self._compact_at:
@@ -104,8 +109,28 @@ class BestPerGroup:
         rank = ranks(run_starts(everything.group[order]))
         self._kept = [everything.take(order[rank < self.k])]
         self._n_kept = len(self._kept[0])
+        self._raise_bars(everything.take(order[rank == self.k - 1]))
         # What can't be dropped any more must not bring on a compaction at every call.
         self._compact_at = max(COMPACT_AT, 2 * self._n_kept)
+
+    def _raise_bars(self, last: Candidates) -> None:
+        """Remember the last candidate of each full group."""
+        if not len(last):
+            return
+        missing = int(last.group.max()) + 1 - len(self._full)
+        if missing > 0:
+            self._full = np.pad(self._full, (0, missing))
+            self._last = np.pad(self._last.astype(last.key.dtype), (0, missing))
+        self._full[last.group] = True
+        self._last[last.group] = last.key
+
+    def _may_win(self, candidates: Candidates) -> NDArray[np.bool_]:
+        """Which candidates are not worse than their group's last one (an equal key is decided by the row)."""
+        group = np.minimum(candidates.group, len(self._full) - 1)
+        beaten: NDArray[np.bool_] = (
+            (group == candidates.group) & self._full[group] & (candidates.key > self._last[group])
+        )
+        return ~beaten
 
 
 def ranks(starts: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, ScalarSelect, func, select
+from sqlalchemy import Column, Connection, ScalarSelect, Select, func, select
 
 from app.errors import NotFoundError, QueryError
 from app.records import Side
-from app.store.tables import comparisons, latents
+from app.store.tables import comparisons, latents, published
 
 SIDES: tuple[Side, ...] = ("narrow", "reference")
 MAX_LISTED = 10
@@ -16,7 +16,7 @@ MAX_INDEX = 2**31 - 1
 
 def id_of(slug: str) -> ScalarSelect[int]:
     """The comparison's key as a subquery; null where there is no such comparison."""
-    return select(comparisons.c.id).where(comparisons.c.slug == slug).scalar_subquery()
+    return select(comparisons.c.id).where(comparisons.c.slug == slug, published).scalar_subquery()
 
 
 def require_comparison(connection: Connection, slug: str) -> int:
@@ -25,16 +25,20 @@ def require_comparison(connection: Connection, slug: str) -> int:
     Raises:
         NotFoundError: no comparison has that slug; lists the newest that there are.
     """
-    comparison_id = connection.execute(select(comparisons.c.id).where(comparisons.c.slug == slug)).scalar()
+    comparison_id = connection.execute(select(comparisons.c.id).where(comparisons.c.slug == slug, published)).scalar()
     if comparison_id is None:
         raise no_comparison(connection, slug)
     return int(comparison_id)
 
 
+def newest(column: Column[str]) -> Select[str]:
+    """A column of all comparisons that may be seen, newest first."""
+    return select(column).where(published).order_by(comparisons.c.created_at.desc(), comparisons.c.id.desc())
+
+
 def no_comparison(connection: Connection, slug: str) -> NotFoundError:
     """The error for an unknown slug or name."""
-    newest = select(comparisons.c.slug).order_by(comparisons.c.created_at.desc(), comparisons.c.id.desc())
-    known = connection.execute(newest.limit(MAX_LISTED + 1)).scalars().all()
+    known = connection.execute(newest(comparisons.c.slug).limit(MAX_LISTED + 1)).scalars().all()
     if not known:
         return NotFoundError(
             f"no comparison {slug!r}: none is stored yet; run `hedgescope demo` or `hedgescope compare`"

@@ -142,7 +142,8 @@ def segments(sort: Sort, place: Place | None) -> list[Select[Any]]:
         return [base.where(beyond).order_by(column.desc() if sort.descending else column)]
     by_value = (column.desc() if sort.descending else column, index)
     values = base.order_by(*by_value)
-    nulls = base.where(column.is_(None)).order_by(index)
+    # The column is named in the order, too: PostgreSQL does not see that among its nulls it is constant.
+    nulls = base.where(column.is_(None)).order_by(column, index)
     undefined = [nulls] if column.nullable else []
     if place is None:
         return [values.where(_beyond(column, sort, None)), *undefined]

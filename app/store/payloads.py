@@ -7,7 +7,10 @@ tenth, 100 MB to 10 MB for 4,608 latents, which is quicker to write than the pla
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
+from array import array
+from math import isfinite
 from typing import Any, TypeVar
 
 import orjson
@@ -67,15 +70,23 @@ def pack_profile(profile: PairProfile) -> bytes:
     if not len(profile.n_both) == len(profile.decoder_cosine) == n:
         lengths = f"{n}, {len(profile.n_both)} and {len(profile.decoder_cosine)}"
         raise StoreError(f"{where}: indices, n_both and decoder_cosine have lengths {lengths}; expected equal ones")
-    cosines = [float(cosine) for cosine in profile.decoder_cosine]
-    if any(cosine != cosine or abs(cosine) > 2 for cosine in cosines):
-        raise StoreError(f"{where}: field decoder_cosine holds NaN or a number outside [-1, 1]; nothing was stored")
     try:
+        cosines = array("f", profile.decoder_cosine)
+        packed: list[array[Any]] = [array("i", profile.indices), array("q", profile.n_both), cosines]
         head = PROFILE_HEAD.pack(profile.complete, n)
-        body = struct.pack(f"<{n}i{n}q{n}f", *profile.indices, *profile.n_both, *cosines)
-    except struct.error as error:
+    except (OverflowError, TypeError, struct.error) as error:
         raise StoreError(f"{where}: {error}; expected int32 indices and int64 counts") from error
+    # A sum is finite only if each of its terms is.
+    if not isfinite(sum(cosines)) or max(map(abs, cosines), default=0) > 2:
+        raise StoreError(f"{where}: field decoder_cosine holds NaN or a number outside [-1, 1]; nothing was stored")
+    body = b"".join(_little_endian(values) for values in packed)
     return zlib.compress(head + body, 1)
+
+
+def _little_endian(values: array[Any]) -> bytes:
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values.tobytes()
 
 
 def unpack_profile(narrow_index: int, payload: bytes) -> PairProfile:

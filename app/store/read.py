@@ -21,7 +21,7 @@ from app.records import (
     TextRow,
 )
 from app.store import tables
-from app.store.lookup import MAX_INDEX, id_of, no_comparison, no_latent, require_comparison, require_side
+from app.store.lookup import MAX_INDEX, id_of, newest, no_comparison, no_latent, require_comparison, require_side
 from app.store.page import LatentPage, LatentQuery, iter_latents, latents_page
 from app.store.payloads import DETAIL, PAIR, SAE, SUMMARY, TEXT_ROW, expand, unpack_profile
 from app.store.rows import LATENT_COLUMNS, PARTNER_COLUMNS, latent_from, partner_from
@@ -43,6 +43,7 @@ __all__ = [
     "latents_page",
     "list_comparisons",
     "list_saes",
+    "partners_among",
     "partners_of_narrow",
     "partners_of_reference",
     "resolve_slug",
@@ -76,9 +77,10 @@ def get_sae(engine: Engine, name: str) -> SaeRecord:
 
 def list_comparisons(engine: Engine) -> list[ComparisonSummary]:
     """All comparisons, newest first."""
-    newest = select(comparisons.c.summary).order_by(comparisons.c.created_at.desc(), comparisons.c.id.desc())
     with reading(engine) as connection:
-        return [SUMMARY.validate_json(summary) for summary in connection.execute(newest).scalars()]
+        return [
+            SUMMARY.validate_json(summary) for summary in connection.execute(newest(comparisons.c.summary)).scalars()
+        ]
 
 
 def get_comparison(engine: Engine, slug: str) -> ComparisonSummary:
@@ -88,7 +90,7 @@ def get_comparison(engine: Engine, slug: str) -> ComparisonSummary:
         NotFoundError: there is none.
     """
     with reading(engine) as connection:
-        summary = connection.execute(select(comparisons.c.summary).where(comparisons.c.slug == slug)).scalar()
+        summary = connection.execute(newest(comparisons.c.summary).where(comparisons.c.slug == slug)).scalar()
         if summary is None:
             raise no_comparison(connection, slug)
     return SUMMARY.validate_json(summary)
@@ -101,11 +103,11 @@ def resolve_slug(engine: Engine, slug_or_name: str) -> str:
         NotFoundError: neither a slug nor a name.
         QueryError: several comparisons have that name; lists their slugs, newest first.
     """
-    newest = select(comparisons.c.slug).order_by(comparisons.c.created_at.desc(), comparisons.c.id.desc())
+    slugs_newest_first = newest(comparisons.c.slug)
     with reading(engine) as connection:
-        if connection.execute(newest.where(comparisons.c.slug == slug_or_name)).scalar() is not None:
+        if connection.execute(slugs_newest_first.where(comparisons.c.slug == slug_or_name)).scalar() is not None:
             return slug_or_name
-        slugs = list(connection.execute(newest.where(comparisons.c.name == slug_or_name)).scalars())
+        slugs = list(connection.execute(slugs_newest_first.where(comparisons.c.name == slug_or_name)).scalars())
         if not slugs:
             raise no_comparison(connection, slug_or_name)
     if len(slugs) > 1:
@@ -168,6 +170,31 @@ def _partners(engine: Engine, slug: str, side: Side, index: int, order: list[Col
         if not rows and connection.execute(_exists(slug, side, index)).first() is None:
             raise no_latent(connection, slug, side, index)
     return [partner_from(row) for row in rows]
+
+
+def partners_among(
+    engine: Engine, slug: str, side: Side, indices: Iterable[int], diagnoses: Sequence[str]
+) -> list[Partner]:
+    """The partners of some latents of one side that have one of these diagnoses, largest share first.
+
+    Raises:
+        NotFoundError: no such comparison.
+        QueryError: no such side.
+    """
+    require_side(side)
+    wanted = sorted({index for index in indices if 0 <= index <= MAX_INDEX})
+    key = partners.c[f"{side}_index"]
+    found = []
+    with reading(engine) as connection:
+        comparison_id = require_comparison(connection, slug)
+        query = select(*PARTNER_COLUMNS).where(
+            partners.c.comparison_id == comparison_id, partners.c.diagnosis.in_(diagnoses)
+        )
+        for start in range(0, len(wanted), IN_CHUNK):
+            found += [
+                partner_from(row) for row in connection.execute(query.where(key.in_(wanted[start : start + IN_CHUNK])))
+            ]
+    return sorted(found, key=lambda partner: (-partner.share, partner.narrow_index, partner.index))
 
 
 def get_partner(engine: Engine, slug: str, i: int, j: int) -> Partner | None:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 import orjson
 
 from app.records import LatentScores, Partner
+from app.store.bulk import Values
 from app.store.payloads import to_json
-from app.store.tables import latent_column, partner_column
+from app.store.tables import latent_column, latents, partner_column
 from app.store.validate import check_storable
-
-Row = dict[str, Any]
 
 LATENT_NAMES = tuple(field.name for field in fields(LatentScores))
 LATENT_COLUMNS = tuple(latent_column(name) for name in LATENT_NAMES)
 PARTNER_NAMES = tuple(field.name for field in fields(Partner))
 PARTNER_COLUMNS = tuple(partner_column(name) for name in PARTNER_NAMES)
 
-LATENT_KEYS = tuple(column.name for column in LATENT_COLUMNS)
-PARTNER_KEYS = tuple(column.name for column in PARTNER_COLUMNS)
+LATENT_STORED = (*LATENT_COLUMNS, latents.c.label_folded)
+"""The columns of `latent_values`: all that are read, and the label as searches compare it."""
+
+_latent_fields = attrgetter(*LATENT_NAMES)
+_partner_fields = attrgetter(*PARTNER_NAMES)
+_LABEL, _REASONS = LATENT_NAMES.index("label"), LATENT_NAMES.index("reasons")
 
 
 def storable_text(text: str) -> str:
@@ -34,14 +38,13 @@ def fold(text: str) -> str:
     return storable_text(text).casefold()
 
 
-def latent_row(latent: LatentScores) -> Row:
-    """A row of `latents`, without its comparison. Raises StoreError for what can't be stored."""
+def latent_values(latent: LatentScores) -> Values:
+    """A latent as values of `LATENT_STORED`. Raises StoreError for what can't be stored."""
     check_storable(latent)
-    row = dict(zip(LATENT_KEYS, (getattr(latent, name) for name in LATENT_NAMES), strict=True))
-    row["label"] = storable_text(latent.label)
-    row["label_folded"] = fold(latent.label)
-    row["reasons"] = to_json(dict(latent.reasons))
-    return row
+    values = list(_latent_fields(latent))
+    values[_LABEL] = storable_text(latent.label)
+    values[_REASONS] = to_json(dict(latent.reasons))
+    return *values, fold(latent.label)
 
 
 def latent_from(values: Sequence[Any]) -> LatentScores:
@@ -55,7 +58,8 @@ def partner_from(values: Sequence[Any]) -> Partner:
     return Partner(*values)
 
 
-def partner_row(partner: Partner) -> Row:
-    """A row of `partners`, without its comparison. Raises StoreError for what can't be stored."""
+def partner_values(partner: Partner) -> Values:
+    """A partner as values of `PARTNER_COLUMNS`. Raises StoreError for what can't be stored."""
     check_storable(partner)
-    return dict(zip(PARTNER_KEYS, (getattr(partner, name) for name in PARTNER_NAMES), strict=True))
+    values: Values = _partner_fields(partner)
+    return values

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from app.errors import SchemaError, StoreError
 from app.paths import resource
+from app.store.explain import BUSY_TIMEOUT_S, UPGRADE, explain
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -19,43 +20,68 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = "2026_11_25_degrees"
 """The newest migration. A constant, so that checking the schema at start need not import Alembic; a test holds it."""
 
-BUSY_TIMEOUT_S = 30
-UPGRADE = "run `hedgescope db upgrade`"
-
-EXPLANATIONS = (
-    ("disk is full", "no space left for it: nothing was stored; free some disk space and try again"),
-    ("no space left", "no space left for it: nothing was stored; free some disk space and try again"),
-    ("database is locked", f"another process has been writing for more than {BUSY_TIMEOUT_S} s; try again later"),
-    ("not a database", "the file is not an SQLite database; choose another with HEDGESCOPE_DATABASE_URL"),
-    ("readonly", "it can only be read; check the permissions of the file and its folder"),
-    ("unable to open", "it can't be opened; check the path and the permissions of its folder"),
-)
-"""Fragment of a driver's message -> what to tell a person, after the database's URL."""
-
-MISSING_SCHEMA = ("no such table", "no such column", "does not exist")
+DRIVER = "psycopg"
+EXAMPLES = "sqlite:///data/x.db or postgresql://user:password@host/hedgescope"
+POOL_SIZE = 5
+CONNECT_TIMEOUT_S = 10
+POOL_TIMEOUT_S = 30
+UPGRADE_LOCK = 0x4865646765
+"""Key of PostgreSQL's advisory lock that one upgrade holds while others wait."""
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, *, pool_size: int = POOL_SIZE) -> Engine:
     """An engine for the database at `url`; for SQLite the folder is made, and a file on first use.
+
+    Connections that died with their server are replaced when they are next asked for.
+
+    Args:
+        url: of SQLite or PostgreSQL; `postgresql://` and `postgres://` stand for `postgresql+psycopg://`.
+        pool_size: most connections to a PostgreSQL server at a time; who asks for more waits.
 
     Raises:
         StoreError: the URL makes no sense, its driver is not installed, or the folder can't be made.
     """
     try:
-        parsed = make_url(url)
-        is_sqlite = parsed.get_backend_name() == "sqlite"
-        if is_sqlite:
-            _make_folder(parsed)
-        connect_args = {"timeout": BUSY_TIMEOUT_S} if is_sqlite else {}
-        engine = create_engine(parsed, connect_args=connect_args, pool_pre_ping=not is_sqlite)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        parsed = _parse(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite_engine(parsed)
+        return _postgres_engine(parsed, pool_size)
+    except ModuleNotFoundError as error:
         raise StoreError(
-            f"the database URL can't be used: {error}; expected for example sqlite:///data/x.db"
+            f"the database URL needs the package {error.name}, which is not installed; "
+            "`pip install 'hedgescope[postgres]'`"
         ) from error
-    if is_sqlite:
-        event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise StoreError(f"the database URL can't be used: {error}; expected for example {EXAMPLES}") from error
+
+
+def _parse(url: str) -> URL:
+    parsed = make_url(url)
+    if parsed.drivername in ("postgres", "postgresql"):
+        return parsed.set(drivername=f"postgresql+{DRIVER}")
+    if parsed.drivername not in (f"postgresql+{DRIVER}", "sqlite", "sqlite+pysqlite"):
+        raise ArgumentError(f"{parsed.drivername!r} is no database that this program knows")
+    return parsed
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    _make_folder(url)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _postgres_engine(url: URL, pool_size: int) -> Engine:
+    given = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "hedgescope"}
+    return create_engine(
+        url,
+        connect_args={name: value for name, value in given.items() if name not in url.query},
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_pre_ping=True,
+    )
 
 
 def _make_folder(url: URL) -> None:
@@ -72,6 +98,9 @@ def _make_folder(url: URL) -> None:
 def _configure_sqlite(connection: Any, _record: object) -> None:
     # Transactions are begun by `_begin_sqlite`; the driver's own habit would leave DDL outside of them.
     connection.isolation_level = None
+    if connection.execute("PRAGMA page_count").fetchone() == (0,):
+        # Lets a file give back what was deleted. Only an empty one takes it, and others would wait for writers.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -79,18 +108,26 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that reads first and writes later fails at once when another wrote in between.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("outside"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
+
+
+def is_sqlite(engine: Engine) -> bool:
+    """Whether it is SQLite, where one writes at a time; else it is PostgreSQL."""
+    return engine.dialect.name == "sqlite"
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A connection for reading; on SQLite all its reads see one state, and no writer is waited for.
+    """A connection for reading: all its reads see one state, and no writer is waited for.
 
     Raises:
         StoreError: the database failed; SchemaError: a table or column is missing.
     """
     with _explained(engine), engine.connect() as connection:
+        if not is_sqlite(engine):
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         yield connection
 
 
@@ -106,26 +143,19 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def maintaining(engine: Engine) -> Iterator[Connection]:
+    """A connection outside of any transaction, for what can't be in one, such as VACUUM. Raises StoreError."""
+    options: dict[str, Any] = {"outside": True} if is_sqlite(engine) else {"isolation_level": "AUTOCOMMIT"}
+    with _explained(engine), engine.execution_options(**options).connect() as connection:
+        yield connection
+
+
+@contextmanager
 def _explained(engine: Engine) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
         raise explain(error, engine.url) from error
-
-
-def explain(error: SQLAlchemyError, url: URL) -> StoreError:
-    """The driver's error as one line that a person can act on."""
-    where = f"database {url.render_as_string(hide_password=True)}"
-    cause = str(error.orig if isinstance(error, DBAPIError) else error)
-    message = " ".join(cause.split())
-    if any(fragment in message for fragment in MISSING_SCHEMA):
-        return SchemaError(f"{where}: {message}; {UPGRADE}")
-    if isinstance(error, IntegrityError):
-        return StoreError(f"{where}: {message}: something was given twice or is missing; nothing was stored")
-    for fragment, explanation in EXPLANATIONS:
-        if fragment in message.lower():
-            return StoreError(f"{where}: {explanation} ({message})")
-    return StoreError(f"{where}: {message}")
 
 
 def schema_version(connection: Connection) -> str | None:
@@ -168,6 +198,8 @@ def upgrade(url: str) -> None:
             if schema_version(connection) == SCHEMA_VERSION:
                 return
         with writing(engine) as connection:
+            if not is_sqlite(engine):
+                connection.execute(select(func.pg_advisory_xact_lock(UPGRADE_LOCK)))
             _migrate(connection)
     finally:
         engine.dispose()

@@ -43,10 +43,22 @@ def find_fault(value: Any) -> tuple[str, str] | None:
     if kind is tuple or kind is list:
         return _find_in_items(value)
     if is_dataclass(kind):
-        return _find_in_pairs((name, getattr(value, name)) for name in _field_names(kind))
+        return _find_in_record(value, _field_names(kind))
     if isinstance(value, Mapping):
         return _find_in_pairs(value.items())
     return "", f"a {kind.__module__}.{kind.__qualname__}"
+
+
+def _find_in_record(record: Any, names: tuple[str, ...]) -> tuple[str, str] | None:
+    # Most fields of most records are plain values: a call for each is what checking would cost.
+    for name in names:
+        value = getattr(record, name)
+        kind = type(value)
+        if kind in PLAIN or (kind is float and isfinite(value)):
+            continue
+        if fault := _find_in_pairs([(name, value)]):
+            return fault
+    return None
 
 
 def _find_in_items(items: Any) -> tuple[str, str] | None:

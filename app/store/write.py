@@ -3,69 +3,92 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
+from sqlalchemy import Engine, delete, insert, select, update
 
 from app.errors import ConflictError, NotFoundError, StoreError
-from app.records import ComparisonBundle, ComparisonSummary, LatentDetail, PairDetail, PairProfile, SaeRecord, TextRow
+from app.records import ComparisonBundle, ComparisonSummary, SaeRecord
 from app.store import tables
-from app.store.payloads import SAE, compress, pack_profile, to_json
-from app.store.rows import Row, latent_row, partner_row
-from app.store.session import writing
+from app.store.lookup import require_comparison
+from app.store.parts import PARTS
+from app.store.payloads import SAE, to_json
+from app.store.session import reading, writing
+from app.store.space import analyze, give_back
+from app.store.staging import Within, add_rows, hide, publish, remove_abandoned, remove_rows, staging
 
-CHUNK = 200
-"""Rows a statement: a latent's detail takes some 10 kB, so a chunk stays in the megabytes."""
-
-Record = TypeVar("Record")
-
-Within = Callable[[Connection], None]
-"""Something to do in the same transaction; what it raises undoes all of it."""
+__all__ = ["Within", "delete_comparison", "register_sae", "remove_sae", "write_comparison"]
 
 
 def write_comparison(engine: Engine, bundle: ComparisonBundle, *, within: Within | None = None) -> None:
-    """Store a comparison, all of it or nothing; where its slug is stored already, nothing is done or read.
+    """Store a comparison, all of it or nothing; where its slug is stored already, nothing is written or read.
 
-    The bundle's iterables are read inside the one write transaction, so other writers wait until they end; readers
-    don't.
+    Rows are written as the bundle's iterables give them, in many short transactions, and seen by nobody until the last:
+    other writers wait for moments, and what a killed process leaves is removed by the next writer (see `staging`).
 
     Args:
-        within: called first, in the same transaction.
+        within: called first in the transaction that shows the comparison, or in one of its own where it is stored
+            already; what it raises leaves nothing stored.
 
     Raises:
         ConflictError: the slug is stored with another content hash.
         StoreError: a record can't be stored (NaN, foreign type, given twice), or the database failed or is full.
         Exception: whatever the bundle's iterables or `within` raise; nothing is stored then.
     """
-    with _no_space_explained(), writing(engine) as connection:
+    with _no_space_explained():
+        if not _is_stored(engine, bundle.summary):
+            remove_abandoned(engine)
+            try:
+                _write(engine, bundle, within)
+            except StoreError:
+                if not _another_was_quicker(engine, bundle.summary):
+                    raise
+            else:
+                # Only for speed: it is stored, whatever happens to the server now.
+                with suppress(StoreError):
+                    analyze(engine)
+                return
         if within is not None:
-            within(connection)
-        if _is_stored(connection, bundle.summary):
-            return
-        comparison_id = _insert_summary(connection, bundle.summary)
-        _insert_all(connection, comparison_id, tables.latents, latent_row, bundle.latents)
-        _insert_all(connection, comparison_id, tables.partners, partner_row, bundle.partners)
-        _insert_all(connection, comparison_id, tables.latent_details, _detail_row, bundle.details)
-        _insert_all(connection, comparison_id, tables.pair_details, _pair_row, bundle.pairs)
-        _insert_all(connection, comparison_id, tables.pair_profiles, _profile_row, bundle.profiles)
-        _insert_all(connection, comparison_id, tables.text_rows, _text_row, bundle.text_rows)
+            with writing(engine) as connection:
+                within(connection)
+
+
+def _another_was_quicker(engine: Engine, summary: ComparisonSummary) -> bool:
+    try:
+        return _is_stored(engine, summary)
+    except ConflictError:
+        raise
+    except StoreError:
+        # The first error says more.
+        return False
+
+
+def _write(engine: Engine, bundle: ComparisonBundle, within: Within | None) -> None:
+    with staging(engine, bundle.summary) as staged:
+        for part in PARTS:
+            rows = map(part.values, getattr(bundle, part.field))
+            while chunk := list(islice(rows, part.chunk)):
+                add_rows(engine, staged, part, chunk)
+        publish(engine, staged, within)
 
 
 def delete_comparison(engine: Engine, slug: str) -> None:
-    """Remove a comparison and all that belongs to it.
+    """Remove a comparison and all that belongs to it, and give its disk space back; unseen from the first moment.
 
     Raises:
         NotFoundError: no comparison has that slug.
+        StoreError: the database failed; what is left of the comparison then is removed by the next writer.
     """
     with writing(engine) as connection:
-        removed = connection.execute(delete(tables.comparisons).where(tables.comparisons.c.slug == slug))
-        if not removed.rowcount:
-            raise NotFoundError(f"no comparison {slug!r} to delete")
+        comparison_id = require_comparison(connection, slug)
+        hide(connection, comparison_id)
+    remove_rows(engine, comparison_id)
+    remove_abandoned(engine)
+    give_back(engine)
 
 
 def register_sae(engine: Engine, record: SaeRecord) -> SaeRecord:
@@ -115,60 +138,17 @@ def _refuse_other_sae(known: SaeRecord, new: SaeRecord) -> None:
     raise ConflictError(f"the name {new.name!r} belongs to {found}; choose another with --name")
 
 
-def _is_stored(connection: Connection, summary: ComparisonSummary) -> bool:
-    query = select(tables.comparisons.c.content_hash).where(tables.comparisons.c.slug == summary.slug)
-    known = connection.execute(query).scalar()
+def _is_stored(engine: Engine, summary: ComparisonSummary) -> bool:
+    comparisons = tables.comparisons
+    query = select(comparisons.c.content_hash).where(comparisons.c.slug == summary.slug, tables.published)
+    with reading(engine) as connection:
+        known = connection.execute(query).scalar()
     if known is not None and known != summary.content_hash:
         raise ConflictError(
             f"comparison {summary.slug!r} is stored with content hash {known}, not {summary.content_hash}; "
             "choose another name with --name"
         )
     return known is not None
-
-
-def _insert_summary(connection: Connection, summary: ComparisonSummary) -> int:
-    row = {
-        "slug": summary.slug,
-        "name": summary.name,
-        "content_hash": summary.content_hash,
-        "created_at": summary.created_at,
-        "summary": to_json(summary),
-    }
-    return int(
-        connection.execute(insert(tables.comparisons).values(row).returning(tables.comparisons.c.id)).scalar_one()
-    )
-
-
-def _insert_all(
-    connection: Connection,
-    comparison_id: int,
-    table: Table,
-    to_row: Callable[[Record], Row],
-    records: Iterable[Record],
-) -> None:
-    rows = ({"comparison_id": comparison_id, **to_row(record)} for record in records)
-    while chunk := list(islice(rows, CHUNK)):
-        connection.execute(insert(table), chunk)
-
-
-def _detail_row(detail: LatentDetail) -> Row:
-    return {"side": detail.sae, "latent_index": detail.index, "payload": compress(detail)}
-
-
-def _pair_row(pair: PairDetail) -> Row:
-    return {
-        "narrow_index": pair.narrow_index,
-        "reference_index": pair.reference_index,
-        "payload": compress(pair),
-    }
-
-
-def _profile_row(profile: PairProfile) -> Row:
-    return {"narrow_index": profile.narrow_index, "payload": pack_profile(profile)}
-
-
-def _text_row(row: TextRow) -> Row:
-    return {"text_row": row.row, "payload": to_json(row)}
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.catalogue import ScoreSpec
+from app.jobs.records import Job
 from app.records import (
     ComparisonSummary,
     DegreeRecord,
@@ -23,6 +24,7 @@ from app.records import (
     Side,
     ToyLab,
 )
+from app.web.prompt_records import PromptLatent
 from app.web.rank_correlation import RankCorrelation
 
 Figure = Mapping[str, Any]
@@ -416,6 +418,81 @@ class PairContext:
 
 
 @dataclass(frozen=True)
+class PromptChoice:
+    """A latent among the strongest of a token.
+
+    Attributes:
+        activation: on this token.
+        partners: its hedged partners in words; empty where it has none.
+    """
+
+    sae: Side
+    index: int
+    label: str
+    activation: float
+    diagnosis: LatentDiagnosis | None
+    partners: str
+
+
+@dataclass(frozen=True)
+class PromptRow:
+    """A token of one's own text.
+
+    Attributes:
+        place: among the tokens, from 0.
+        text: empty where the token holds only part of a character.
+        activation, other: of the chosen latent and its main partner.
+        strength, other_strength: colour steps, 0 … 10.
+        narrow, reference: the strongest latents of each SAE, strongest first.
+    """
+
+    place: int
+    text: str
+    scored: bool
+    activation: float
+    other: float
+    strength: int
+    other_strength: int
+    n_active_narrow: int
+    n_active_reference: int
+    narrow: tuple[PromptChoice, ...]
+    reference: tuple[PromptChoice, ...]
+
+
+@dataclass(frozen=True)
+class PromptNotice:
+    """Why there is no answer."""
+
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class PromptContext:
+    """One's own text, read by a comparison's model and both its SAEs.
+
+    Attributes:
+        text: what is in the box.
+        chosen: the latent whose activations are shown over the text; None where none fires and none was asked for.
+        chosen_partner: its main partner, where it fires as well; shown beside it.
+        rows: the tokens; empty before a text was read.
+        latents: what the script needs to show another latent: those that `rows` name.
+        notice: why there is no answer.
+        read_by: model, hook, device and dtype in words; None before a text was read.
+    """
+
+    frame: Frame
+    summary: ComparisonSummary
+    text: str
+    chosen: PromptLatent | None
+    chosen_partner: PromptLatent | None
+    rows: tuple[PromptRow, ...]
+    latents: tuple[PromptLatent, ...]
+    notice: PromptNotice | None
+    read_by: str | None
+
+
+@dataclass(frozen=True)
 class LevelsContext:
     """Both SAEs, Matryoshka level by level."""
 
@@ -447,6 +524,87 @@ class SaesContext:
 
     frame: Frame
     saes: tuple[SaeRecord, ...]
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job in the list of all.
+
+    Attributes:
+        title: what was asked for, in a few words.
+        result_url: what came out; None where nothing did yet.
+    """
+
+    job: Job
+    title: str
+    result_url: str | None
+
+
+@dataclass(frozen=True)
+class JobsContext:
+    """Jobs, newest first; `older_url` leads to those before them."""
+
+    frame: Frame
+    rows: tuple[JobRow, ...]
+    older_url: str | None
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """One job, followed while it runs.
+
+    Attributes:
+        facts: what was asked for, as names and values.
+        result_url: what came out; None where nothing did yet.
+        events_url: its stream of events.
+        asks_token: whether cancelling and resuming need a token.
+        again_url: the form, filled in with the same request.
+    """
+
+    frame: Frame
+    job: Job
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    result_url: str | None
+    events_url: str
+    asks_token: bool
+    again_url: str
+
+
+@dataclass(frozen=True)
+class AskForm:
+    """A form that asks for a job.
+
+    Attributes:
+        given: field -> what stands in it.
+        error: why what was sent can't be done; None before anything was sent.
+        wrong: the field that the error is about.
+        asks_token: whether a token is needed.
+        is_open: whether anybody can start jobs on this server.
+    """
+
+    given: Mapping[str, str]
+    error: str | None
+    wrong: str | None
+    asks_token: bool
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class CompareNewContext:
+    """The form for a comparison; `choices` are the SAEs, and the prefixes of Matryoshka SAEs as `name@width`."""
+
+    frame: Frame
+    form: AskForm
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SaeNewContext:
+    """The form for the registration of an SAE."""
+
+    frame: Frame
+    form: AskForm
 
 
 @dataclass(frozen=True)

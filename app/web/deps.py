@@ -13,11 +13,13 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 
 from app.errors import NotFoundError, QueryError
+from app.inference import Inference
 from app.records import ComparisonSummary
 from app.settings import Settings
 from app.store import read
 from app.store.lookup import MAX_INDEX
 from app.web import links
+from app.web.public import public_summary
 
 
 async def _engine(request: Request) -> Engine:
@@ -30,6 +32,12 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
+async def _inference(request: Request) -> Inference:
+    inference: Inference = request.app.state.inference
+    return inference
+
+
+InferenceDep = Annotated[Inference, Depends(_inference)]
 EngineDep = Annotated[Engine, Depends(_engine)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 
@@ -55,7 +63,7 @@ def _comparison(request: Request, engine: EngineDep, slug: Slug) -> ComparisonSu
         QueryError: several comparisons have that name.
     """
     try:
-        return read.get_comparison(engine, slug)
+        return public_summary(read.get_comparison(engine, slug))
     except NotFoundError:
         whole = read.resolve_slug(engine, slug)
     path = request.app.url_path_for(request.scope["route"].name, **{**request.path_params, "slug": whole})

@@ -13,16 +13,29 @@ import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
-from app.errors import ConflictError, NotFoundError, QueryError, SchemaError, StoreError
+from app.errors import (
+    ConflictError,
+    NotFoundError,
+    PromptError,
+    QueryError,
+    SchemaError,
+    StoreError,
+    WorkerAnswerError,
+    WorkerError,
+)
 from app.web.pages.templating import render
+from app.web.unanswered import retry_headers, unanswered
 
 PROBLEM_JSON = "application/problem+json"
 TYPE_PREFIX = "urn:hedgescope:problem:"
 LONGEST_DETAIL = 2000
 """Characters; what a client sent is not sent back at any length."""
+
+CLIENT_LEFT = 499
+"""Nobody reads it; the log of a proxy would."""
 
 DATA_ENDINGS = (".json", ".csv", ".ndjson")
 
@@ -69,6 +82,9 @@ class Problem:
 def install(app: FastAPI) -> None:
     """Make the application answer its errors with problems."""
     app.add_exception_handler(StoreError, _on_store_error)
+    app.add_exception_handler(PromptError, _on_worker_error)
+    app.add_exception_handler(WorkerError, _on_worker_error)
+    app.add_exception_handler(ClientDisconnect, _on_client_left)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
 
@@ -122,15 +138,29 @@ def of_store_error(error: StoreError) -> Problem:
             )
 
 
+def of_worker_error(error: PromptError | WorkerError) -> Problem:
+    """The problem of a live prompt that has no answer."""
+    told = unanswered(error)
+    parameter = error.parameter if isinstance(error, PromptError) else None
+    return Problem(told.status, told.kind, told.title, _shortened(str(error)), parameter)
+
+
 def of_http_exception(request: Request, error: HTTPException) -> Problem:
     """The problem of an unknown path, a wrong method and the like."""
     path = _shortened(request.url.path)
     if error.status_code == 404:
         return Problem(404, "not-found", "Not found", f"there is nothing at {path!r}")
     if error.status_code == 405:
-        detail = f"{_shortened(request.method)} is not allowed at {path!r}; use GET or HEAD"
+        allowed = (error.headers or {}).get("Allow", "GET")
+        detail = f"{_shortened(request.method)} is not allowed at {path!r}; use {_methods(allowed)}"
         return Problem(405, "method-not-allowed", "Method not allowed", detail)
+    if error.status_code in (401, 403):
+        return Problem(error.status_code, "not-allowed", "Not allowed", _shortened(error.detail))
     return Problem(error.status_code, "http", _title(error.detail), _shortened(error.detail))
+
+
+def _methods(allowed: str) -> str:
+    return "GET or HEAD" if allowed == "GET" else allowed
 
 
 def of_validation_error(error: RequestValidationError) -> Problem:
@@ -148,6 +178,18 @@ async def _on_store_error(request: Request, error: Exception) -> Response:
     if problem.status >= 500:
         log.error("request %s: %s", request.state.request_id, error)
     return problem_response(request, problem)
+
+
+async def _on_worker_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PromptError | WorkerError)
+    problem = of_worker_error(error)
+    if isinstance(error, WorkerAnswerError):
+        log.error("request %s: %s", request.state.request_id, error)
+    return problem_response(request, problem, retry_headers(error))
+
+
+async def _on_client_left(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=CLIENT_LEFT)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

@@ -24,6 +24,26 @@ def saes(name: str | None = None) -> str:
     return "/saes" if name is None else f"/saes#{quote(name, safe='')}"
 
 
+def sae_new() -> str:
+    """The form to register an SAE."""
+    return "/saes/new"
+
+
+def compare_new(query: Pairs = ()) -> str:
+    """The form to ask for a comparison."""
+    return with_query("/compare/new", query)
+
+
+def jobs(before: int | None = None) -> str:
+    """The jobs, newest first; those before one of them."""
+    return with_query("/jobs", () if before is None else (("before", str(before)),))
+
+
+def job(job_id: int) -> str:
+    """One job."""
+    return f"/jobs/{job_id}"
+
+
 def about(field: str | None = None) -> str:
     """What the scores mean, or the definition of one of them."""
     return "/about" if field is None else f"/about#{quote(field, safe='')}"
@@ -69,6 +89,12 @@ def degree(slug: str) -> str:
     return f"{comparison(slug)}/degree"
 
 
+def prompt(slug: str, side: Side | None = None, index: int | None = None) -> str:
+    """The page that reads one's own text, with a latent chosen."""
+    query = () if side is None else (("latent", f"{side}:{index}"),)
+    return with_query(f"{comparison(slug)}/prompt", query)
+
+
 def points(slug: str) -> str:
     """The columns that the overview's plot draws."""
     return f"{comparison(slug)}/points.json"
@@ -77,6 +103,11 @@ def points(slug: str) -> str:
 def api_comparison(slug: str) -> str:
     """A comparison in the API."""
     return f"{API}/comparisons/{quote(slug, safe='')}"
+
+
+def api_job(job_id: int) -> str:
+    """A job in the API."""
+    return f"{API}/jobs/{job_id}"
 
 
 def static(path: str) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
+from app.inference import Inference, Where, fixed, nowhere
 from app.paths import resource
 from app.serving.body import BodyLimit
 from app.serving.metrics import RequestMetrics
@@ -21,6 +22,7 @@ from app.store.session import check_schema, make_engine
 from app.web import api, errors, pages, system
 from app.web.api.describe import model_of
 from app.web.api.models import ParameterProblem, ProblemDocument
+from app.web.following import Watch
 from app.web.origins import Origins
 from app.web.readiness import Checker
 from app.web.security import SecurityHeaders
@@ -30,7 +32,8 @@ THREADS = 4
 """Threads that run routes. Measured with SQLite: fewer than the usual 40 cut the slowest answers' time to a third."""
 
 DESCRIPTION = """\
-Where a sparse autoencoder hedges, latent by latent. All reads; JSON; no key needed.
+Where a sparse autoencoder hedges, latent by latent. JSON; reading needs no key, starting jobs a token where the server
+asks for one (`Authorization: Bearer …`).
 
 What is below a comparison's slug never changes: its ETag is strong, and an answer once fetched may be kept. A slug may
 be given as its name part where only one comparison has that name; the answer is then a redirect (307) to the slug.
@@ -52,34 +55,38 @@ class Dashboard(FastAPI):
         return document
 
 
-def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
+def create_app(settings: Settings, engine: Engine | None = None, worker: Where | None = None) -> FastAPI:
     """The application, ready to be served.
 
     Args:
         settings: made once by the caller.
         engine: the database; made from the settings, and disposed of at the end, where it is None.
+        worker: where the inference worker is; as the settings say, where it is None.
 
     Raises:
         SchemaError: the database has no schema or another version's; the message names the command that helps.
         StoreError: the database can't be opened.
     """
     made = engine is None
-    engine = engine or make_engine(settings.resolved_database_url)
+    engine = engine or make_engine(settings.resolved_database_url, pool_size=settings.database_pool_size)
     check_schema(engine)
+    inference = Inference(worker or _configured(settings), timeout_s=settings.worker_timeout_s)
     app = Dashboard(
         title="Hedgescope",
         description=DESCRIPTION,
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(engine if made else None),
+        lifespan=_lifespan(inference, engine if made else None),
         # FastAPI's own measurements, for collectors that this program does not talk to.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     app.state.engine = engine
+    app.state.inference = inference
     app.state.metrics = RequestMetrics("web")
-    app.state.checker = Checker(engine)
+    app.state.checker = Checker(engine, inference)
+    app.state.watch = Watch(engine, settings.max_event_streams)
     errors.install(app)
     app.mount("/static", VersionedFiles(directory=resource("static")), name="static")
     for part in (system, api, pages):
@@ -104,13 +111,20 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(SecurityHeaders)
 
 
-def _lifespan(engine: Engine | None) -> Lifespan:
-    """Sets the thread limit; disposes of `engine` at the end, where there is one."""
+def _configured(settings: Settings) -> Where:
+    if settings.worker_url is None:
+        return nowhere("no inference worker is set up; `hedgescope serve` starts one, or set HEDGESCOPE_WORKER_URL")
+    return fixed(settings.worker_url, settings.worker_secret)
+
+
+def _lifespan(inference: Inference, engine: Engine | None) -> Lifespan:
+    """Sets the thread limit; closes the client and disposes of `engine`, where there is one, at the end."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-        yield
+        async with inference:
+            yield
         if engine is not None:
             engine.dispose()
 

@@ -10,7 +10,8 @@ import anyio
 import anyio.to_thread
 from sqlalchemy import Engine
 
-from app.errors import SchemaError, StoreError
+from app.errors import NoWorkerError, SchemaError, StoreError, WorkerError
+from app.inference import Inference
 from app.store.session import check_schema
 from app.web.api.models import Check, Readiness
 
@@ -23,13 +24,14 @@ log = logging.getLogger(__name__)
 class Checker:
     """Runs the checks, in threads of its own: routes that wait for a stuck database must not hide it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, inference: Inference) -> None:
         self._engine = engine
+        self._inference = inference
         self._threads = anyio.CapacityLimiter(2)
 
     async def readiness(self) -> Readiness:
         """All parts and what they add up to."""
-        checks = await self._database()
+        checks = (*await self._database(), await self._worker())
         states = {check.state for check in checks}
         if "failed" in states:
             return Readiness("unready", checks)
@@ -53,6 +55,19 @@ class Checker:
             log.error("not ready: the database did not answer within %g s", PATIENCE_S)
             return Check("database", "failed", f"it did not answer within {PATIENCE_S:g} s"), unknown
         return Check("database", "ok", None), Check("schema", "ok", None)
+
+    async def _worker(self) -> Check:
+        """Never `failed`: pages and stored data need no worker."""
+        try:
+            with anyio.fail_after(PATIENCE_S):
+                await self._inference.capabilities()
+        except NoWorkerError as error:
+            return Check("worker", "off", str(error))
+        except WorkerError as error:
+            return Check("worker", "degraded", str(error))
+        except TimeoutError:
+            return Check("worker", "degraded", f"the inference worker did not answer within {PATIENCE_S:g} s")
+        return Check("worker", "ok", None)
 
     async def _in_time(self, work: Callable[[], None]) -> None:
         with anyio.fail_after(PATIENCE_S):

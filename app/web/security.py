@@ -10,19 +10,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors "
+    "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors "
 )
 """Without its last value. Inline styles, data and blob images are what Plotly draws with; no inline script anywhere."""
 
 HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
 
+NEVER_FRAMED: Final = ("/jobs", "/compare", "/saes/new", "/api/", "/docs")
+"""What the paths begin with that nobody may frame: forms that start, cancel or resume jobs, and what is no page."""
+
+
 class SecurityHeaders:
-    """ASGI middleware that adds the headers to every response; pages asked for with `?embed=1` may be framed."""
+    """ASGI middleware that adds the headers to every response.
+
+    Pages that are asked for with `?embed=1` may be framed by other sites, but for those on which a click starts work:
+    another site must not lay its own buttons over ours.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -43,4 +52,6 @@ class SecurityHeaders:
 
 
 def _is_embedded(scope: Scope) -> bool:
+    if scope["path"].startswith(NEVER_FRAMED):
+        return False
     return ("embed", "1") in parse_qsl(scope["query_string"].decode("latin-1"))

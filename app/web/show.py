@@ -69,6 +69,18 @@ def percent(share: float | None) -> str:
     return f"{value:.1f} %" if 0 < abs(value) < 10 or 99 < value < 100 else f"{value:.0f} %"
 
 
+def duration(seconds: float | None) -> str:
+    """A stretch of time in its two largest units."""
+    if seconds is None:
+        return UNDEFINED
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
 def of_spec(value: object, spec: ScoreSpec) -> str:
     """A value of a catalogue field: indices and levels plain, counts with thousands separated."""
     if value is None:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_25_degrees"
-down_revision = "2026_11_23_initial"
+down_revision = "2026_11_25_jobs"
 branch_labels = None
 depends_on = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
@@ -18,8 +20,11 @@ from app.cli import demo
 from app.cli.serve import bind, url_of
 from app.records import ComparisonSummary
 from app.settings import Settings
-from app.store.read import get_comparison, get_sae, list_saes
+from app.store.read import get_comparison, get_sae, list_comparisons, list_saes
+from app.store.session import make_engine, writing
+from app.store.write import write_comparison
 from app.web.main import create_app
+from tests.builders import make_bundle
 from tests.cli.conftest import Terminal
 from tests.pipeline.world import World
 from tests.saes import save_matryoshka
@@ -112,6 +117,49 @@ def test_db_upgrade(terminal: Terminal) -> None:
     result = terminal.run("db", "upgrade")
     assert (result.code, result.out) == (0, "the database is up to date\n")
     assert (terminal.data_dir / "hedgescope.db").exists()
+
+
+def test_comparisons_are_listed_and_deleted(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = terminal.engine()
+    bundle = make_bundle()
+    write_comparison(engine, bundle)
+    listed = terminal.run("comparison", "list")
+    assert listed.out == (
+        f"{bundle.summary.slug}  2026-11-23 12:30  tiny-narrow / tiny-matryoshka  {bundle.summary.n_tokens:,} tokens\n"
+    )
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert terminal.run("comparison", "delete", "tiny").code != 0
+    assert len(list_comparisons(engine)) == 1
+
+    deleted = terminal.run("comparison", "delete", "tiny", "--yes")
+    assert deleted.out.startswith(f"removed {bundle.summary.slug}; the database is ")
+    assert list_comparisons(engine) == []
+    missing = terminal.run("comparison", "delete", "tiny", "--yes")
+    assert (missing.code, missing.out) == (1, "")
+    assert "no comparison 'tiny'" in missing.err
+    engine.dispose()
+
+
+def test_db_compact_tells_the_size(terminal: Terminal) -> None:
+    assert re.fullmatch(r"the database takes [0-9.]+ MiB now, [0-9.]+ MiB before\n", terminal.run("db", "compact").out)
+
+
+def test_serve_refuses_an_old_schema_on_postgresql(terminal: Terminal, postgres_url: str) -> None:
+    terminal.set("HEDGESCOPE_DATABASE_URL", postgres_url)
+    refused = terminal.run("serve", "--port", "0")
+    assert refused.code == 1
+    assert "has no schema yet; run `hedgescope db upgrade`" in refused.err
+    assert terminal.run("db", "upgrade").code == 0
+    assert terminal.run("comparison", "list").code == 0
+
+    engine = make_engine(postgres_url)
+    with writing(engine) as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '2026_11_23_initial'"))
+    engine.dispose()
+    refused = terminal.run("serve", "--port", "0")
+    assert refused.code == 1
+    assert "has schema 2026_11_23_initial, this program expects" in refused.err
+    assert "run `hedgescope db upgrade`" in refused.err
 
 
 def test_version(terminal: Terminal) -> None:

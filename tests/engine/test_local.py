@@ -37,9 +37,11 @@ def saes(tmp_path: Path) -> list[LoadedSae]:
     return [load_sae(str(folder)) for folder in folders]
 
 
-def run(stream: CountingStream, saes: list[LoadedSae], root: Path, **options: Callable[[int], None]) -> ShardStore:
+def run(
+    stream: CountingStream, saes: list[LoadedSae], root: Path, progress: Callable[[int], None] = lambda n: None
+) -> ShardStore:
     store = ShardStore(root, stream.key)
-    run_shards(stream, saes, store, plan_shards(stream.rows, 2), **options)
+    run_shards(stream, saes, store, plan_shards(stream.rows, 2), progress=progress)
     return store
 
 

@@ -119,8 +119,8 @@ def test_it_goes_on_from_the_last_whole_shard(
     for files in folders.values():
         for path in files[6:]:
             path.unlink()
-    first_sae, second_sae = (name for name in folders if name != "tokens")
-    folders["tokens"][5].unlink()
+    first_sae, second_sae = (name for name in folders if name != TOKEN_FOLDER)
+    folders[TOKEN_FOLDER][5].unlink()
     folders[second_sae][4].unlink()
     folders[second_sae][5].unlink()
     (stream / second_sae / f"{folders[second_sae][5].name}.4711.partial").write_bytes(b"half a sh")

@@ -86,7 +86,7 @@ def side(name: str, acts: Floats, other: Floats, rows: Any, other_rows: Any) -> 
         nearest=near,
         percentile=null_of(other_rows, other_alive, n_directions=50).percentile(near.cosine[:, 0]),
         mutual=mutual_best(near.index[:, 0], back.index[:, 0]),
-        overlap=best_overlap(n_both, n, m, len(acts)),
+        overlap=best_overlap(n_both, n, m),
         c_dec=c_dec(rows),
     )
 
@@ -228,7 +228,7 @@ def test_most_overlapping_latent(built: Built) -> None:
 
 
 def test_latents_that_meet_none_have_no_overlap() -> None:
-    found = best_overlap(sp.csr_array((2, 3), dtype=np.int64), np.array([5, 0]), np.array([4, 4, 4]), 20)
+    found = best_overlap(sp.csr_array((2, 3), dtype=np.int64), np.array([5, 0]), np.array([4, 4, 4]))
     assert found.index.tolist() == [-1, -1]
     np.testing.assert_array_equal(found.jaccard, [0, np.nan])
 

@@ -143,6 +143,31 @@ def test_a_request_is_one_line_without_its_query(client: TestClient, caplog: pyt
     assert facts["duration_ms"] >= 0
 
 
+def test_a_line_of_the_log_has_an_end(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "app.serving.requests"):
+        client.request("M" * 5000, "/" + "x" * 50_000)
+    (record,) = caplog.records
+    assert len(record.getMessage()) < 400
+    assert len(str(vars(record))) < 3000
+
+
+def test_a_failure_with_a_body_is_logged_without_its_message(
+    metrics: RequestMetrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(metrics)
+
+    @app.post("/read")
+    async def read(request: Request) -> None:
+        raise RuntimeError(f"can't read {(await request.body()).decode()}")
+
+    response = TestClient(app).post("/read", content=b"SENSITIVE")
+    assert response.status_code == 500
+    (record,) = caplog.records
+    assert "RuntimeError" in record.getMessage()
+    assert "in read" in str(vars(record)["exception"])
+    assert "SENSITIVE" not in str(vars(record)) + caplog.text
+
+
 @pytest.mark.parametrize("accept", ["", "text/plain;version=1.0.0", "application/openmetrics-text;version=1.0.0"])
 def test_the_scraper_chooses_the_format(metrics: RequestMetrics, accept: str) -> None:
     response = exposition(metrics.registry, accept)

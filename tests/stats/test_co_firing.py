@@ -14,6 +14,7 @@ def assert_is_dense(table: CoFiringTable, left: np.ndarray, right: np.ndarray) -
     left, right = left.astype(np.float64), right.astype(np.float64)
     assert table.n_tokens == len(left)
     assert table.n_both.dtype == np.int64
+    assert table.sum_products is not None
     assert table.sum_products.dtype == np.float64
     np.testing.assert_array_equal(table.n_both.toarray(), (left > 0).T.astype(np.int64) @ (right > 0))
     np.testing.assert_array_equal(table.sum_products.toarray(), left.T @ right)
@@ -24,6 +25,7 @@ def test_hand_worked() -> None:
     co_firing.update(one_row_each([[1, 0], [2, 0], [0, 0]]), one_row_each([[0, 3, 0], [4, 5, 0], [0, 0, 6]]))
     table = co_firing.finalize()
     assert table.n_both.toarray().tolist() == [[1, 2, 0], [0, 0, 0]]
+    assert table.sum_products is not None
     assert table.sum_products.toarray().tolist() == [[8, 13, 0], [0, 0, 0]]
     assert table.n_both.nnz == 2
 
@@ -54,6 +56,7 @@ def test_both_matrices_hold_the_same_sorted_pairs() -> None:
         co_firing.update(narrow, reference)
         co_firing.finalize()
     table = co_firing.finalize()
+    assert table.sum_products is not None
     np.testing.assert_array_equal(table.n_both.indptr, table.sum_products.indptr)
     np.testing.assert_array_equal(table.n_both.indices, table.sum_products.indices)
     assert table.n_both.has_sorted_indices

@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
+from app.jobs.queue import cancel, submit
+from app.jobs.records import ComparisonRequest, SaeRequest
 from app.records import ComparisonBundle
 from app.settings import Settings
 from app.store.session import make_engine, upgrade
@@ -43,7 +45,7 @@ def site(
     bundle: ComparisonBundle,
     twice: tuple[ComparisonBundle, ComparisonBundle],
 ) -> Iterator[tuple[Settings, Engine]]:
-    """Settings and engine of a database with three comparisons and two SAEs."""
+    """Settings and engine of a database with three comparisons, two SAEs and two jobs."""
     url = f"sqlite:///{tmp_path_factory.mktemp('data') / 'hedgescope.db'}"
     upgrade(url)
     engine = make_engine(url)
@@ -51,6 +53,8 @@ def site(
         write_comparison(engine, stored)
     for name in ("plain", "release/with slashes:é"):
         register_sae(engine, make_sae_record(name))
+    submit(engine, ComparisonRequest("plain", "plain", tokens=1000, name="asked"))
+    cancel(engine, submit(engine, SaeRequest("folder", matryoshka_widths=(4, 8))).id)
     yield Settings(database_url=url), engine
     engine.dispose()
 

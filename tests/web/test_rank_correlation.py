@@ -47,7 +47,8 @@ def test_pairs_with_a_gap_do_not_count() -> None:
     first = [float(k) for k in range(12)]
     second: list[float | None] = [*first[:11], None]
     found = spearman(first, second)
-    assert (found.n, found.rho, found.low, found.high) == (11, pytest.approx(1), pytest.approx(1), pytest.approx(1))
+    assert found.n == 11
+    assert [found.rho, found.low, found.high] == pytest.approx([1, 1, 1])
 
 
 def test_too_few_and_all_the_same() -> None:

@@ -1,14 +1,14 @@
-"""The API, version 1: read-only, JSON, documented at `/docs`."""
+"""The API, version 1: JSON, documented at `/docs`."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.api import comparisons, latents, pairs, saes
+from app.web.api import comparisons, jobs, latents, pairs, prompt, saes
 from app.web.links import API
 
 router = APIRouter(prefix=API)
-for part in (saes, comparisons, latents, pairs):
+for part in (saes, comparisons, latents, pairs, prompt, jobs):
     router.include_router(part.router)
 
 __all__ = ["router"]

@@ -13,6 +13,7 @@ from app.web.api.routes import get, json_response
 from app.web.caching import checked, immutable
 from app.web.degrees import degrees_in, score_correlation
 from app.web.deps import ComparisonDep, EngineDep
+from app.web.public import public_summary
 
 router = APIRouter(tags=["Comparisons"])
 
@@ -20,7 +21,7 @@ router = APIRouter(tags=["Comparisons"])
 @get(router, "/comparisons", ComparisonList, problems=(400,))
 def list_comparisons(request: Request, engine: EngineDep) -> Response:
     """All stored comparisons, newest first."""
-    comparisons = read.list_comparisons(engine)
+    comparisons = list(map(public_summary, read.list_comparisons(engine)))
     return checked(request, json_response(ComparisonList(tuple(comparisons), None, len(comparisons))))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from app.jobs.records import Job
 from app.records import (
     ComparisonSummary,
     Context,
@@ -50,6 +51,21 @@ class ComparisonList:
     items: tuple[ComparisonSummary, ...]
     next: None
     total: int
+
+
+@dataclass(frozen=True)
+class JobList:
+    """Jobs, newest first.
+
+    Attributes:
+        items: of this page.
+        next: for the parameter `before`, to get the next page; null on the last.
+        total: always null: they are not counted.
+    """
+
+    items: tuple[Job, ...]
+    next: str | None
+    total: None
 
 
 @dataclass(frozen=True)
@@ -225,7 +241,7 @@ class Check:
     """One part that the dashboard needs.
 
     Attributes:
-        name: `database`: it answers; `schema`: it is this program's.
+        name: `database`: it answers; `schema`: it is this program's; `worker`: it answers, and takes the secret.
         state: `ok`; `degraded`: pages and stored data are there, something else is not; `failed`: nothing is;
             `off`: not configured.
         detail: what is wrong and what to do; null where nothing is.
@@ -248,3 +264,16 @@ class Readiness:
 
     status: Literal["ready", "degraded", "unready"]
     checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """Whether live prompts can be read now.
+
+    Attributes:
+        available: whether an inference worker answers.
+        reason: why none does; null where one does.
+    """
+
+    available: bool
+    reason: str | None

@@ -1,4 +1,4 @@
-"""How the API's routes are made: GET and HEAD, documented answers, no parameter that is not declared."""
+"""How the API's routes are made: documented answers, no parameter that is not declared."""
 
 from __future__ import annotations
 
@@ -18,9 +18,14 @@ from app.web.errors import PROBLEM_JSON
 Handler = TypeVar("Handler", bound=Callable[..., Response | Awaitable[Response]])
 
 PROBLEMS: dict[int | str, tuple[type, str]] = {
-    400: (ParameterProblem, "A wrong or unknown query parameter, or a name that several comparisons have"),
+    400: (ParameterProblem, "A wrong or unknown parameter or field, or a name that several comparisons have"),
+    401: (ProblemDocument, "The token is missing or wrong"),
+    403: (ProblemDocument, "Not from here: no token is set, or another site asked for it"),
     404: (ProblemDocument, "No such resource"),
+    409: (ProblemDocument, "Not possible as things are"),
     422: (ParameterProblem, "A malformed index in the path"),
+    502: (ProblemDocument, "The inference worker's answer makes no sense"),
+    503: (ProblemDocument, "There is no inference worker, or it is busy: then `Retry-After` says when to try again"),
     "default": (ProblemDocument, "Any other problem"),
 }
 
@@ -55,7 +60,7 @@ def get(
             operation_id=handler.__name__,
             summary=handler.__name__.replace("_", " ").capitalize(),
             response_model=model_of(answer),
-            responses=_documented(problems),
+            responses=documented_problems(problems),
             dependencies=checks,
             openapi_extra=extra,
         )
@@ -73,12 +78,43 @@ def get(
     return register
 
 
+def post(
+    router: APIRouter,
+    path: str,
+    answer: type,
+    *,
+    problems: Sequence[int],
+    status: int = 200,
+    extra: dict[str, Any] | None = None,
+) -> Callable[[Handler], Handler]:
+    """Registers a handler for POST; arguments as of `get`, and the status of success."""
+
+    def register(handler: Handler) -> Handler:
+        router.add_api_route(
+            path,
+            handler,
+            methods=["POST"],
+            name=f"api_{handler.__name__}",
+            operation_id=handler.__name__,
+            summary=handler.__name__.replace("_", " ").capitalize(),
+            response_model=model_of(answer),
+            responses=documented_problems(problems),
+            status_code=status,
+            dependencies=(Depends(no_parameters),),
+            openapi_extra=extra,
+        )
+        return handler
+
+    return register
+
+
 def json_response(answer: object, headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
     """A record as JSON, fields as they are named."""
     return Response(orjson.dumps(answer), status, headers, "application/json")
 
 
-def _documented(problems: Sequence[int]) -> dict[int | str, dict[str, Any]]:
+def documented_problems(problems: Sequence[int]) -> dict[int | str, dict[str, Any]]:
+    """The problems that an operation may answer with, for OpenAPI."""
     documented: dict[int | str, dict[str, Any]] = {}
     for status, (record, description) in PROBLEMS.items():
         if status in (*problems, "default"):

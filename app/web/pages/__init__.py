@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.pages import about, degree, home, lab, latent, latents, levels, overview, pair, points, saes
+from app.web.pages import (
+    about,
+    asking,
+    degree,
+    home,
+    jobs,
+    lab,
+    latent,
+    latents,
+    levels,
+    overview,
+    pair,
+    points,
+    prompt,
+    saes,
+)
 
 router = APIRouter()
 # Fixed endings such as `points.json` come before patterns that would take them for something else.
-for part in (home, about, lab, saes, points, latents, levels, degree, pair, latent, overview):
+for part in (home, about, lab, saes, asking, jobs, points, latents, levels, degree, pair, prompt, latent, overview):
     router.include_router(part.router)
 
 __all__ = ["router"]

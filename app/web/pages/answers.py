@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -21,11 +21,12 @@ from app.web.caching import checked, immutable, tagged
 from app.web.contexts import Crumb, Frame
 from app.web.pages.params import FRAME
 from app.web.pages.templating import render
+from app.web.public import public_summary
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Handler = Callable[..., Response]
+Handler = Callable[..., Response | Awaitable[Response]]
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def comparison_answer(
     if full != slug or query != given:
         rest = _path(request).removeprefix(f"/c/{slug}")
         return RedirectResponse(links.with_query(links.comparison(full) + rest, query), status_code=307)
-    visit = Visit(request, engine, read.get_comparison(engine, full))
+    visit = Visit(request, engine, public_summary(read.get_comparison(engine, full)))
     if state is not None and (found := state(visit)):
         return tagged(request, lambda: build(visit), visit.summary.content_hash, found)
     return immutable(request, lambda: build(visit), visit.summary.content_hash)

@@ -12,6 +12,7 @@ from app.web.contexts import ComparisonRow, HomeContext
 from app.web.deps import EngineDep
 from app.web.pages.answers import changing_page, make_frame, page
 from app.web.pages.params import no_params
+from app.web.public import public_summary
 
 router = APIRouter()
 
@@ -21,7 +22,8 @@ def home(request: Request, engine: EngineDep) -> Response:
     """All comparisons with their key numbers."""
     no_params(request)
     rows = tuple(
-        ComparisonRow(summary, summary.score_quantiles.get("0.5")) for summary in read.list_comparisons(engine)
+        ComparisonRow(public_summary(summary), summary.score_quantiles.get("0.5"))
+        for summary in read.list_comparisons(engine)
     )
     frame = make_frame(
         request,

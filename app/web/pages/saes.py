@@ -12,6 +12,7 @@ from app.web.contexts import Crumb, SaesContext
 from app.web.deps import EngineDep
 from app.web.pages.answers import changing_page, make_frame, page
 from app.web.pages.params import no_params
+from app.web.public import public_sae
 
 router = APIRouter()
 
@@ -27,4 +28,4 @@ def saes(request: Request, engine: EngineDep) -> Response:
         (Crumb("Comparisons", links.home()),),
         f"{links.API}/saes",
     )
-    return changing_page(request, "saes.html", SaesContext(frame, tuple(read.list_saes(engine))))
+    return changing_page(request, "saes.html", SaesContext(frame, tuple(map(public_sae, read.list_saes(engine)))))

@@ -38,6 +38,7 @@ def environment() -> Environment:
     made.filters.update(
         as_json=as_json,
         day=day,
+        duration=show.duration,
         hundredths=hundredths,
         number=show.number,
         numbers=numbers,

@@ -44,12 +44,21 @@ def test_every_response_has_the_security_headers(client: TestClient, slug: str, 
     response = client.get(path.format(slug=slug))
     policy = dict(part.split(" ", 1) for part in response.headers["content-security-policy"].split("; "))
     assert policy["default-src"] == policy["script-src"] == "'self'"
-    assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == policy["object-src"] == "'none'"
+    assert response.headers["cross-origin-opener-policy"] == "same-origin"
     assert "unsafe-eval" not in response.headers["content-security-policy"]
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["referrer-policy"] == "same-origin"
     assert "camera=()" in response.headers["permissions-policy"]
     assert re.fullmatch("[0-9a-f]{32}", response.headers["x-request-id"])
+
+
+@pytest.mark.parametrize(
+    "path", ["/jobs", "/jobs/1", "/jobs/1/cancel", "/compare/new", "/saes/new", "/docs", "/api/v1/saes"]
+)
+def test_where_a_click_starts_work_nothing_is_framed(client: TestClient, path: str) -> None:
+    response = client.get(f"{path}?embed=1")
+    assert response.headers["content-security-policy"].endswith("frame-ancestors 'none'")
 
 
 @pytest.mark.parametrize(("query", "ancestors"), [("embed=1", "*"), ("embed=0", "'none'"), ("x=embed=1", "'none'")])
@@ -147,7 +156,7 @@ def test_many_at_once(web_app: FastAPI, slug: str) -> None:
 def test_the_start_loads_neither_torch_nor_migrations() -> None:
     code = (
         "import sys, app.web.main; "
-        "print(sorted({'torch', 'sae_lens', 'transformers', 'numpy', 'alembic', 'httpx'} & set(sys.modules)))"
+        "print(sorted({'torch', 'sae_lens', 'transformers', 'numpy', 'alembic'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -201,6 +201,9 @@ def lost(tmp_path: Path) -> tuple[TestClient, Path]:
     return TestClient(create_app(Settings(database_url=url))), file
 
 
+WRONG_SCHEMA = {"database": "ok", "schema": "failed", "worker": "off"}
+
+
 def states(response: Any) -> dict[str, str]:
     """State of each part that `/readyz` names."""
     return {check["name"]: check["state"] for check in response.json()["checks"]}
@@ -213,7 +216,7 @@ def test_a_database_that_is_no_more(lost: tuple[TestClient, Path], caplog: pytes
     file.write_bytes(b"no database" * 100)
     response = client.get("/readyz")
     assert response.status_code == 503
-    assert states(response) == {"database": "failed", "schema": "failed"}
+    assert states(response) == {"database": "failed", "schema": "failed", "worker": "off"}
     assert str(file) not in response.text
     assert str(file) in caplog.text
     assert client.get("/healthz").status_code == 200
@@ -245,7 +248,7 @@ def test_a_database_of_another_schema(lost: tuple[TestClient, Path], caplog: pyt
     connection.close()
     response = client.get("/readyz")
     assert response.status_code == 503
-    assert (response.json()["status"], states(response)) == ("unready", {"database": "ok", "schema": "failed"})
+    assert (response.json()["status"], states(response)) == ("unready", WRONG_SCHEMA)
     assert "hedgescope db upgrade" in response.text
     assert str(file) not in response.text
     assert str(file) in caplog.text

@@ -19,7 +19,12 @@ TEMPLATES = {
     "pair.html": contexts.PairContext,
     "levels.html": contexts.LevelsContext,
     "degree.html": contexts.DegreeContext,
+    "prompt.html": contexts.PromptContext,
     "saes.html": contexts.SaesContext,
+    "jobs.html": contexts.JobsContext,
+    "job.html": contexts.JobContext,
+    "compare_new.html": contexts.CompareNewContext,
+    "sae_new.html": contexts.SaeNewContext,
     "about.html": contexts.AboutContext,
     "lab.html": contexts.LabContext,
 }
@@ -41,8 +46,13 @@ PARTS = (
     contexts.Steps,
     contexts.PartnerRow,
     contexts.FiringTable,
+    contexts.PromptChoice,
+    contexts.PromptNotice,
+    contexts.PromptRow,
     contexts.SpecGroup,
     contexts.ShownToy,
+    contexts.JobRow,
+    contexts.AskForm,
 )
 
 

@@ -34,7 +34,18 @@ def paths_of(slug: str) -> list[str]:
         "/narrow/8?sort=-hedging_score&hedging_score__gte=0.2&highlight=partner",
         *(f"/reference/{index}" for index in range(0, 60, 7)),
     ]
-    return ["/", "/saes", "/about", "/lab", *(f"/c/{slug}{path}" for path in below)]
+    return [
+        "/",
+        "/saes",
+        "/about",
+        "/lab",
+        "/jobs",
+        "/jobs/1",
+        "/jobs/2",
+        "/compare/new?narrow=plain",
+        "/saes/new",
+        *(f"/c/{slug}{path}" for path in below),
+    ]
 
 
 @pytest.fixture(scope="module")

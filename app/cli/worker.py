@@ -1,0 +1,65 @@
+"""`hedgescope worker`: the process that holds models and SAEs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from app.errors import SettingsError
+from app.settings import Settings
+
+Host = Annotated[str | None, typer.Option(help="Address to bind; the default is this computer only.")]
+Port = Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one.")]
+Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
+
+SECRET_HINT = (
+    "HEDGESCOPE_WORKER_SECRET is not set; give worker and pages the same one, for example from "
+    "`python -c 'import secrets; print(secrets.token_urlsafe(32))'`"
+)
+
+
+def worker(host: Host = None, port: Port = None, supervised: Supervised = False) -> None:
+    """Run the inference worker: live prompts for pages that are served elsewhere."""
+    from app.settings import load_settings
+
+    if supervised:
+        # By a pipe, where no list of processes and no environment shows them.
+        sent = json.loads(sys.stdin.readline())
+        own = {"worker_host": "127.0.0.1", "worker_port": 0, "worker_secret": sent["secret"]}
+        run_worker(load_settings(**{**sent["settings"], **own}), supervised=True)
+    else:
+        run_worker(load_settings(worker_host=host, worker_port=port))
+
+
+def run_worker(settings: Settings, *, supervised: bool = False) -> None:
+    """Serve prompts until stopped.
+
+    Args:
+        supervised: whether a parent process started it: it is told the port, and its end ends the worker.
+
+    Raises:
+        SettingsError: there is no secret, or the port is taken.
+        SaeError: torch is set up to run code from weight files.
+    """
+    from app import logs
+    from app.cli.console import errors
+    from app.cli.open import open_store
+    from app.cli.serve import bind, url_of
+
+    if settings.worker_secret is None:
+        raise SettingsError(SECRET_HINT)
+    logs.configure(level=settings.log_level, form=settings.log_format, service="worker", secrets=settings.secrets)
+    listener = bind(settings.worker_host, settings.worker_port)
+    if not supervised:
+        url = url_of(settings.worker_host, listener.getsockname()[1])
+        errors.print(f"worker on [bold]{url}[/bold] (Ctrl-C stops)", highlight=False, soft_wrap=True)
+    engine = open_store(settings)
+    from app.worker.run import announce, make_app, serve
+
+    app = make_app(settings, engine, settings.worker_secret.get_secret_value())
+    if supervised:
+        announce(listener)
+    serve(app, listener, settings, sys.stdin if supervised else None)

@@ -1,0 +1,182 @@
+"""The loop of a worker: take a step, do it, tell how it ended, take the next."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import uuid4
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from app.errors import HedgescopeError, StoreError
+from app.jobs.hold import Hold, Stopped
+from app.jobs.leases import (
+    LeaseLost,
+    claim_step,
+    complete_finish,
+    complete_plan,
+    complete_shard,
+    fail,
+    hand_back,
+)
+from app.jobs.records import Claim, Plan
+from app.logs import bound
+
+POLL_S = 1.0
+"""How often an idle worker looks for work: one read."""
+
+PATIENCE_S = (1.0, 2.0, 5.0)
+"""Waits between attempts to reach a database that can't be reached; the last one from then on."""
+
+LONGEST_ERROR = 600
+"""Characters of a job's error."""
+
+ABSOLUTE_PATH = re.compile(r"(?<![\w/.:])/(?:[^\s/:;,'\"()\]]+/)+(?=[^\s/:;,'\"()\]]|\b|$)")
+NO_SPACE = ("no space left", "disk is full", "full (")
+
+log = logging.getLogger(__name__)
+
+Store = Callable[[Connection, str], None]
+"""To be called in the transaction that stores what came out, with its slug or name."""
+
+
+class Work(Protocol):
+    """What a job's steps consist of; made by the side that has torch. All may raise HedgescopeError."""
+
+    def plan(self, claim: Claim, hold: Hold) -> Plan:
+        """Cut a comparison into shards."""
+        ...
+
+    def shard(self, claim: Claim, hold: Hold) -> None:
+        """Make sure that a shard is on disk."""
+        ...
+
+    def finish(self, claim: Claim, hold: Hold, done: Store) -> None:
+        """Compute and store what was asked for, calling `done` in the same transaction."""
+        ...
+
+    def idle(self) -> None:
+        """Nothing to do for now: tidy up."""
+        ...
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One worker's loop.
+
+    Attributes:
+        lease_s: seconds until a worker that is silent is taken for dead.
+        owner: names this process among all workers; never used again by another.
+        poll_s: seconds between looks for work.
+    """
+
+    engine: Engine
+    work: Work
+    lease_s: float
+    owner: str
+    poll_s: float = POLL_S
+
+    def run(self, stop: threading.Event, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Work until told to stop; the step at hand is then given back.
+
+        Args:
+            is_over: asked when there is nothing to do; True ends the loop.
+        """
+        failures = 0
+        while not stop.is_set():
+            try:
+                claim = claim_step(self.engine, self.owner, self.lease_s)
+                failures = 0
+            except StoreError as error:
+                log.warning("can't look for jobs now: %s", error)
+                stop.wait(PATIENCE_S[min(failures, len(PATIENCE_S) - 1)])
+                failures += 1
+                continue
+            if claim is None:
+                if is_over():
+                    return
+                self.work.idle()
+                stop.wait(self.poll_s)
+            else:
+                self._carry_out(claim, stop)
+
+    def _carry_out(self, claim: Claim, stop: threading.Event) -> None:
+        with bound(job_id=str(claim.job.id)):
+            level = logging.DEBUG if claim.phase == "shards" else logging.INFO
+            log.log(level, "%s %d, lease %d", claim.phase, claim.number, claim.fence)
+            self._attempt(claim, stop)
+
+    def _attempt(self, claim: Claim, stop: threading.Event) -> None:
+        try:
+            with Hold(self.engine, claim, self.lease_s, stop) as hold:
+                self._do(claim, hold, stop)
+        except LeaseLost as lost:
+            log.info("given up, since it is not ours any more: %s", lost)
+        except Stopped:
+            self._tell(stop, lambda: hand_back(self.engine, claim), tries=1)
+        except StoreError as error:
+            if is_passing(error):
+                log.warning("the database failed, again later: %s", error)
+                stop.wait(PATIENCE_S[0])
+            else:
+                self._fail(claim, str(error), stop)
+        except HedgescopeError as error:
+            self._fail(claim, str(error), stop)
+        except Exception as error:
+            log.exception("failed unexpectedly")
+            self._fail(claim, f"it failed unexpectedly ({type(error).__name__}); the worker's log says where", stop)
+
+    def _do(self, claim: Claim, hold: Hold, stop: threading.Event) -> None:
+        match claim.phase:
+            case "plan":
+                plan = self.work.plan(claim, hold)
+                self._tell(stop, lambda: complete_plan(self.engine, claim, plan))
+            case "shards":
+                self.work.shard(claim, hold)
+                self._tell(stop, lambda: complete_shard(self.engine, claim))
+            case "finish":
+                self.work.finish(claim, hold, lambda connection, result: complete_finish(connection, claim, result))
+
+    def _fail(self, claim: Claim, error: str, stop: threading.Event) -> None:
+        line = in_one_line(error)
+        log.warning("failed: %s", line)
+        self._tell(stop, lambda: fail(self.engine, claim, line))
+
+    def _tell(self, stop: threading.Event, tell: Callable[[], None], tries: int | None = None) -> None:
+        """Write how a step ended, however long the database can't be reached or has no space. Raises LeaseLost."""
+        attempt = 0
+        while True:
+            try:
+                tell()
+                return
+            except StoreError as error:
+                log.warning("can't be written to the database now: %s", error)
+                attempt += 1
+                if stop.is_set() or attempt == tries:
+                    return
+                stop.wait(PATIENCE_S[min(attempt, len(PATIENCE_S)) - 1])
+
+
+def new_owner() -> str:
+    """A name for this process that no other worker has had."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:12]}"
+
+
+def is_passing(error: StoreError) -> bool:
+    """Whether the database can't be used now but may be later, since it is restarted or busy; not where it is full."""
+    if any(words in str(error).lower() for words in NO_SPACE):
+        return False
+    return isinstance(error.__cause__, OperationalError | InterfaceError)
+
+
+def in_one_line(error: str) -> str:
+    """An error as pages may show it: on one line, of bearable length, folders left out of paths."""
+    line = ABSOLUTE_PATH.sub("", " ".join(error.split()))
+    return line if len(line) <= LONGEST_ERROR else line[: LONGEST_ERROR - 1] + "…"

@@ -1,0 +1,97 @@
+"""Giving disk space back after something was removed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from app.store.parts import PARTS
+from app.store.session import is_sqlite, maintaining, writing
+from app.store.tables import comparisons
+
+FREE_CHUNK = 4000
+"""Pages a transaction, 16 MB: others that write wait for no longer."""
+
+TABLES_SIZE = """
+    SELECT sum(pg_total_relation_size(oid)) FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+"""
+
+OWNED = ", ".join(table.name for table in (comparisons, *(part.table for part in PARTS)))
+
+
+def give_back(engine: Engine) -> None:
+    """Give back what has become free, without being in anybody's way for long.
+
+    SQLite: the file shrinks by its free pages (one made by an older version needs `compact` once). PostgreSQL: free
+    space is used again for the next rows, and its part at the end of a table goes back to the disk.
+
+    Raises:
+        StoreError: the database failed.
+    """
+    if is_sqlite(engine):
+        while _free_some(engine):
+            pass
+        _shorten_log(engine)
+    else:
+        _vacuum(engine, "ANALYZE")
+
+
+def compact(engine: Engine) -> None:
+    """Write the whole database anew without gaps; nobody else can write meanwhile, and on PostgreSQL not read.
+
+    Needs as much free disk space as the database will take.
+
+    Raises:
+        StoreError: the database failed, or the disk is full; nothing is lost then.
+    """
+    if is_sqlite(engine):
+        with maintaining(engine) as connection:
+            # For a file that was made by a version without it.
+            connection.exec_driver_sql("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.exec_driver_sql("VACUUM")
+        _shorten_log(engine)
+    else:
+        _vacuum(engine, "FULL, ANALYZE")
+
+
+def analyze(engine: Engine) -> None:
+    """Tell PostgreSQL's planner how many rows there are now; it would notice by itself after a minute."""
+    if not is_sqlite(engine):
+        with maintaining(engine) as connection:
+            connection.exec_driver_sql(f"ANALYZE {OWNED}")
+
+
+def size_in_bytes(engine: Engine) -> int:
+    """What the database takes on disk: SQLite's file, or PostgreSQL's tables with their indexes."""
+    with maintaining(engine) as connection:
+        if is_sqlite(engine):
+            return _pragma(connection, "page_count") * _pragma(connection, "page_size")
+        return int(connection.execute(text(TABLES_SIZE)).scalar_one())
+
+
+def _free_some(engine: Engine) -> bool:
+    """Cut off some free pages; whether there were any and they could be."""
+    with writing(engine) as connection:
+        before = _pragma(connection, "freelist_count")
+        if before:
+            # The driver's own cursor: a page is freed for each "row", of which SQLAlchemy would ask for one only.
+            driver: Any = connection.connection.driver_connection
+            driver.execute(f"PRAGMA incremental_vacuum({FREE_CHUNK})").fetchall()
+        return _pragma(connection, "freelist_count") < before
+
+
+def _shorten_log(engine: Engine) -> None:
+    # The file itself changes when the log is brought into it. Where somebody reads just now, a later writer does it.
+    with maintaining(engine) as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+
+
+def _vacuum(engine: Engine, options: str) -> None:
+    with maintaining(engine) as connection:
+        connection.exec_driver_sql(f"VACUUM ({options}) {OWNED}")
+
+
+def _pragma(connection: Connection, name: str) -> int:
+    return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())

@@ -1,0 +1,130 @@
+"""`/jobs` and `/jobs/{id}`: what was asked for, how far it is, and the buttons to cancel and resume."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.jobs import queue
+from app.jobs.records import ComparisonRequest, Job
+from app.store.lookup import MAX_INDEX
+from app.web import links
+from app.web.access import FIELD, check_access, needs_token
+from app.web.apart import writing_apart
+from app.web.asking import read_form
+from app.web.contexts import Crumb, JobContext, JobRow, JobsContext
+from app.web.deps import EngineDep, SettingsDep
+from app.web.pages.answers import changing_page, make_frame, page
+from app.web.pages.params import no_params
+
+router = APIRouter()
+
+PAGE = 50
+NEWEST = 999_999_999
+"""Larger than any job's number."""
+
+FACTS = {
+    "narrow": "Narrow SAE",
+    "reference": "Reference SAE",
+    "model": "Model",
+    "text": "Text",
+    "tokens": "Tokens",
+    "activations": "Activations",
+    "name": "Name",
+    "source": "Source",
+    "matryoshka_widths": "Matryoshka widths",
+}
+"""Field of a request -> as pages call it."""
+
+JobId = Annotated[int, Path(ge=1, le=MAX_INDEX)]
+
+
+@page(router, "/jobs")
+def jobs(request: Request, engine: EngineDep) -> Response:
+    """Jobs, newest first."""
+    params = no_params(request, ("before",))
+    before = params.whole("before", NEWEST, 1, NEWEST)
+    found = queue.list_jobs(engine, limit=PAGE, before=before)
+    older = links.jobs(found[-1].id) if len(found) == PAGE and found[-1].id > 1 else None
+    description = "Comparisons and registrations of SAEs that were asked for, and how far they are."
+    frame = make_frame(request, "Jobs", description, (Crumb("Comparisons", links.home()),), f"{links.API}/jobs")
+    rows = tuple(JobRow(job, title_of(job), result_url(job)) for job in found)
+    return changing_page(request, "jobs.html", JobsContext(frame, rows, older))
+
+
+@page(router, "/jobs/{job_id}")
+def job(request: Request, engine: EngineDep, settings: SettingsDep, job_id: JobId) -> Response:
+    """One job."""
+    no_params(request)
+    found = queue.get_job(engine, job_id)
+    title = title_of(found)
+    crumbs = (Crumb("Comparisons", links.home()), Crumb("Jobs", links.jobs()))
+    description = f"{title}: {found.state}."
+    frame = make_frame(request, f"Job {job_id}", description, crumbs, links.api_job(job_id))
+    context = JobContext(
+        frame=frame,
+        job=found,
+        title=title,
+        facts=facts_of(found),
+        result_url=result_url(found),
+        events_url=f"{links.api_job(job_id)}/events",
+        asks_token=needs_token(settings),
+        again_url=again_url(found),
+    )
+    return changing_page(request, "job.html", context)
+
+
+@router.post("/jobs/{job_id}/cancel", include_in_schema=False)
+async def cancel(request: Request, engine: EngineDep, job_id: JobId) -> Response:
+    """The button; leads back to the job."""
+    check_access(request, (await read_form(request)).get(FIELD))
+    await writing_apart(request, queue.cancel, engine, job_id)
+    return RedirectResponse(links.job(job_id), 303)
+
+
+@router.post("/jobs/{job_id}/resume", include_in_schema=False)
+async def resume(request: Request, engine: EngineDep, job_id: JobId) -> Response:
+    """The button; leads back to the job."""
+    check_access(request, (await read_form(request)).get(FIELD))
+    await writing_apart(request, queue.resume, engine, job_id)
+    return RedirectResponse(links.job(job_id), 303)
+
+
+def title_of(job: Job) -> str:
+    """What was asked for, in a few words."""
+    request = job.request
+    if isinstance(request, ComparisonRequest):
+        return f"{request.narrow} against {request.reference}"
+    return f"Register {request.name or request.source}"
+
+
+def facts_of(job: Job) -> tuple[tuple[str, str], ...]:
+    """What was asked for, field by field; what was left out is not told."""
+    return tuple((FACTS[name], value) for name, value in asked(job))
+
+
+def asked(job: Job) -> list[tuple[str, str]]:
+    """The fields of a request as a form has them."""
+    values = ((field.name, getattr(job.request, field.name)) for field in fields(job.request))
+    return [
+        (name, ", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
+        for name, value in values
+        if value is not None
+    ]
+
+
+def result_url(job: Job) -> str | None:
+    """The page of what came out."""
+    if job.slug is not None:
+        return links.comparison(job.slug)
+    return None if job.sae is None else links.saes(job.sae)
+
+
+def again_url(job: Job) -> str:
+    """The form, filled in with the same request."""
+    form = links.compare_new() if job.kind == "comparison" else links.sae_new()
+    return links.with_query(form, asked(job))

@@ -1,0 +1,243 @@
+"""`/c/{slug}/prompt`: one's own text, read live. A form without JavaScript; the text is never in an address."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.errors import PromptError, QueryError, WorkerError
+from app.inference import Inference
+from app.records import ComparisonSummary, Side
+from app.store import read
+from app.web import links, show
+from app.web.bodies import read_form
+from app.web.contexts import PromptChoice, PromptContext, PromptNotice, PromptRow
+from app.web.deps import EngineDep, InferenceDep
+from app.web.pages.answers import Visit, answer, comparison_frame, serve
+from app.web.pages.params import no_params
+from app.web.pages.templating import other_side
+from app.web.prompt_records import ActiveLatent, PromptLatent, PromptResult, PromptToken
+from app.web.prompting import SIDES, check_latent, read_prompt
+from app.web.unanswered import retry_headers, unanswered
+from app.wire import LatentRef
+
+router = APIRouter()
+
+TOP = 4
+"""Latents shown for each token and SAE."""
+
+NEVER_KEPT = {"Cache-Control": "no-store"}
+HEALTH_S = 1.5
+"""Seconds that the empty page waits to hear whether there is a worker."""
+
+Latents = Mapping[tuple[Side, int], PromptLatent]
+
+
+@serve(router, "/c/{slug}/prompt.json", "/c/{slug}/prompt")
+async def prompt(request: Request, engine: EngineDep, inference: InferenceDep, slug: str) -> Response:
+    """The empty box."""
+    visit = await run_in_threadpool(_visit, request, engine, slug)
+    if isinstance(visit, Response):
+        return visit
+    chosen = _asked(request, visit.summary)
+    notice = await _no_worker(inference)
+    context = await run_in_threadpool(_empty, visit, chosen, "", notice)
+    return _never_kept(answer(request, "prompt.html", context))
+
+
+@router.post("/c/{slug}/prompt", include_in_schema=False)
+async def read_text(request: Request, engine: EngineDep, inference: InferenceDep, slug: str) -> Response:
+    """The box's text, read."""
+    visit = await run_in_threadpool(_visit, request, engine, slug)
+    if isinstance(visit, Response):
+        return visit
+    chosen = _asked(request, visit.summary)
+    # A browser sends line ends of its own kind, whatever was typed.
+    text = (await read_form(request)).get("text", "").replace("\r\n", "\n")
+    try:
+        latents = await run_in_threadpool(_wanted, visit, chosen)
+        result = await read_prompt(request, inference, engine, visit.summary, text, top=TOP, latents=latents)
+    except (PromptError, WorkerError) as error:
+        told = unanswered(error)
+        notice = PromptNotice(told.title, str(error))
+        context = await run_in_threadpool(_empty, visit, chosen, text, notice)
+        return _never_kept(answer(request, "prompt.html", context), told.status, retry_headers(error))
+    return _never_kept(answer(request, "prompt.html", _context(visit, chosen, text, result)))
+
+
+def _visit(request: Request, engine: EngineDep, slug: str) -> Visit | Response:
+    """The comparison; a name leads to its slug, the text of a form with it (status 307)."""
+    whole = read.resolve_slug(engine, slug)
+    if whole != slug:
+        rest = str(request.scope["path"]).removeprefix(f"/c/{slug}")
+        query = request.query_params.multi_items()
+        return RedirectResponse(links.with_query(links.comparison(whole) + rest, query), status_code=307)
+    return Visit(request, engine, read.get_comparison(engine, whole))
+
+
+def _asked(request: Request, summary: ComparisonSummary) -> LatentRef | None:
+    """The chosen latent, from the address: `latent=narrow:17`. Raises QueryError."""
+    text = no_params(request, ("latent",)).own.get("latent", "")
+    if not text:
+        return None
+    side, _, index = text.partition(":")
+    if side not in SIDES or not (index.isascii() and index.isdigit() and len(index) < 10):
+        raise QueryError(f"latent is {text!r}; expected for example narrow:17", parameter="latent")
+    ref = LatentRef.model_validate({"sae": side, "index": int(index)})
+    check_latent(summary, ref.sae, ref.index)
+    return ref
+
+
+def _wanted(visit: Visit, chosen: LatentRef | None) -> tuple[LatentRef, ...]:
+    """The chosen latent and its main partner."""
+    if chosen is None:
+        return ()
+    main = read.get_latent(visit.engine, visit.slug, chosen.sae, chosen.index).main_partner
+    return (chosen,) if main is None else (chosen, LatentRef(sae=other_side(chosen.sae), index=main))
+
+
+async def _no_worker(inference: Inference) -> PromptNotice | None:
+    try:
+        async with asyncio.timeout(HEALTH_S):
+            await inference.health()
+    except TimeoutError:
+        return PromptNotice("No inference worker", f"the inference worker gave no answer within {HEALTH_S:g} s")
+    except WorkerError as error:
+        return PromptNotice("No inference worker", str(error))
+    return None
+
+
+def _empty(visit: Visit, chosen: LatentRef | None, text: str, notice: PromptNotice | None) -> PromptContext:
+    """The page without an answer."""
+    latent = None if chosen is None else read.get_latent(visit.engine, visit.slug, chosen.sae, chosen.index)
+    if visit.summary.model_name is None:
+        detail = "this comparison was made from stored activations, so there is no model to read a text with"
+        notice = PromptNotice("No model", detail)
+    shown = None
+    if latent is not None:
+        shown = PromptLatent(
+            latent.sae,
+            latent.index,
+            latent.label,
+            latent.diagnosis,
+            latent.hedging_score,
+            latent.max_activation,
+            (),
+            (),
+        )
+    return _page(visit, text=text, chosen=shown, notice=notice)
+
+
+def _context(visit: Visit, asked: LatentRef | None, text: str, result: PromptResult) -> PromptContext:
+    latents = {(latent.sae, latent.index): latent for latent in result.latents}
+    chosen = _chosen(asked, latents)
+    partner = _main_partner(chosen, latents)
+    rows = tuple(_row(place, token, chosen, partner, latents) for place, token in enumerate(result.tokens))
+    read_by = f"{result.model_name} at {result.hook_name}, {result.dtype} on {result.device}"
+    return _page(visit, text=text, chosen=chosen, partner=partner, rows=rows, latents=result.latents, read_by=read_by)
+
+
+def _page(
+    visit: Visit,
+    *,
+    text: str,
+    chosen: PromptLatent | None,
+    partner: PromptLatent | None = None,
+    rows: tuple[PromptRow, ...] = (),
+    latents: tuple[PromptLatent, ...] = (),
+    notice: PromptNotice | None = None,
+    read_by: str | None = None,
+) -> PromptContext:
+    description = f"Which latents of both SAEs of {visit.summary.name} fire on a text of your own."
+    return PromptContext(
+        frame=comparison_frame(visit, "Try a text", description, api=None),
+        summary=visit.summary,
+        text=text,
+        chosen=chosen,
+        chosen_partner=partner,
+        rows=rows,
+        latents=latents,
+        notice=notice,
+        read_by=read_by,
+    )
+
+
+def _chosen(asked: LatentRef | None, latents: Latents) -> PromptLatent | None:
+    """The latent asked for; else, of the hedged narrow ones, the one nearest to its largest activation; else any."""
+    if asked is not None and (asked.sae, asked.index) in latents:
+        return latents[asked.sae, asked.index]
+    firing = [latent for latent in latents.values() if latent.firings]
+    hedged = [latent for latent in firing if latent.sae == "narrow" and latent.diagnosis == "hedged"]
+    return max(hedged or firing, key=_relative, default=None)
+
+
+def _relative(latent: PromptLatent) -> float:
+    return max(firing.activation for firing in latent.firings) / _largest(latent)
+
+
+def _largest(latent: PromptLatent) -> float:
+    """The activation that gets full colour."""
+    found = latent.max_activation or max((firing.activation for firing in latent.firings), default=0.0)
+    return found or 1.0
+
+
+def _main_partner(chosen: PromptLatent | None, latents: Latents) -> PromptLatent | None:
+    if chosen is None:
+        return None
+    side = other_side(chosen.sae)
+    main = (latents.get((side, partner.index)) for partner in chosen.partners if partner.diagnosis == "main")
+    return next((latent for latent in main if latent is not None), None)
+
+
+def _row(
+    place: int, token: PromptToken, chosen: PromptLatent | None, partner: PromptLatent | None, latents: Latents
+) -> PromptRow:
+    activation, other = _at(chosen, place), _at(partner, place)
+    return PromptRow(
+        place=place,
+        text=token.text,
+        scored=token.scored,
+        activation=activation,
+        other=other,
+        strength=0 if chosen is None else show.intensity(activation, _largest(chosen)),
+        other_strength=0 if partner is None else show.intensity(other, _largest(partner)),
+        n_active_narrow=token.n_active_narrow,
+        n_active_reference=token.n_active_reference,
+        narrow=_choices("narrow", token.narrow, latents),
+        reference=_choices("reference", token.reference, latents),
+    )
+
+
+def _at(latent: PromptLatent | None, place: int) -> float:
+    if latent is None:
+        return 0.0
+    return next((firing.activation for firing in latent.firings if firing.token == place), 0.0)
+
+
+def _choices(side: Side, active: Sequence[ActiveLatent], latents: Latents) -> tuple[PromptChoice, ...]:
+    found = ((one, latents.get((side, one.index))) for one in active)
+    return tuple(
+        PromptChoice(side, one.index, latent.label, one.activation, latent.diagnosis, _partners(latent))
+        for one, latent in found
+        if latent is not None
+    )
+
+
+def _partners(latent: PromptLatent) -> str:
+    """Its hedged partners in words."""
+    hedged = [partner for partner in latent.partners if partner.diagnosis == "hedged"]
+    if not hedged:
+        return ""
+    named = ", ".join(f"{partner.index} {show.plain(partner.label)}".strip() for partner in hedged)
+    return f"hedged with reference {named}" if latent.sae == "narrow" else f"mixed into narrow {named}"
+
+
+def _never_kept(response: Response, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    response.status_code = status
+    response.headers.update({**NEVER_KEPT, **(headers or {})})
+    return response

@@ -1,0 +1,172 @@
+"""Batches of prompts through the model and the SAEs: one forward pass, each SAE encodes once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.activations.batch import TokenRows
+from app.activations.language_model import LanguageModel, activations_of
+from app.errors import HedgescopeError, PromptError
+from app.records import SaeRecord
+from app.sae.load import LoadedSae
+from app.sparse.encode import encode
+from app.worker.holding import Holding, sae_key
+
+ENCODED_AT_ONCE = 1 << 25
+"""Pre-activations in memory at once: 134 MB in float32."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A text that is ready to be read.
+
+    Attributes:
+        row: its tokens, one row.
+        model_name, hook_name: what reads it, and where.
+        saes: records of (narrow, reference).
+    """
+
+    row: TokenRows
+    model_name: str
+    hook_name: str
+    saes: tuple[SaeRecord, SaeRecord]
+
+    @property
+    def n_tokens(self) -> int:
+        """Length of the row."""
+        return int(self.row.ids.shape[1])
+
+
+@dataclass(frozen=True)
+class Active:
+    """Active latents of the tokens of a text.
+
+    Attributes:
+        token: `[nnz]` int64 place in the text, ascending.
+        latent: `[nnz]` int32, ascending within a token.
+        value: `[nnz]` float32, > 0.
+    """
+
+    token: NDArray[np.int64]
+    latent: NDArray[np.int32]
+    value: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Read:
+    """What both SAEs, (narrow, reference), make of a text."""
+
+    sides: tuple[Active, Active]
+
+
+def read_batch(holding: Holding, prompts: list[Prompt]) -> Sequence[Read | Exception]:
+    """Read all prompts, those of one model and hook in one forward pass.
+
+    One that can't be read takes nothing from the others.
+    """
+    results: dict[int, Read | Exception] = {}
+    groups: dict[tuple[str, str], list[int]] = {}
+    for place, prompt in enumerate(prompts):
+        groups.setdefault((prompt.model_name, prompt.hook_name), []).append(place)
+    for places in groups.values():
+        results.update(zip(places, _read_group(holding, [prompts[place] for place in places]), strict=True))
+    return [results[place] for place in range(len(prompts))]
+
+
+def _read_group(holding: Holding, prompts: list[Prompt]) -> Sequence[Read | Exception]:
+    try:
+        return _read_together(holding, prompts)
+    except Exception as error:  # noqa: BLE001 - whoever sent the prompt gets it
+        if len(prompts) == 1 or isinstance(error, HedgescopeError):
+            return [error] * len(prompts)
+        # One of them may be the reason.
+        return [result for prompt in prompts for result in _read_group(holding, [prompt])]
+
+
+def _read_together(holding: Holding, prompts: list[Prompt]) -> Sequence[Read | Exception]:
+    language_model = holding.model(prompts[0].model_name)
+    acts = _activations(language_model, prompts)
+    encoded: dict[str, list[Active] | Exception] = {}
+    for record in (record for prompt in prompts for record in prompt.saes):
+        identity = sae_key(record).identity
+        if identity not in encoded:
+            encoded[identity] = _encoded(holding, record, prompts, acts)
+    return [_result(prompt, place, encoded) for place, prompt in enumerate(prompts)]
+
+
+@torch.inference_mode()
+def _activations(language_model: LanguageModel, prompts: Sequence[Prompt]) -> torch.Tensor:
+    """`[n_scored, d_in]` float32 of the scored tokens of all prompts, in order.
+
+    Rows end at different places: the model attends to what comes before only, so what stands after a
+    row's end changes nothing in it; the mask says so once more.
+    """
+    length = max(prompt.n_tokens for prompt in prompts)
+    ids = np.zeros((len(prompts), length), dtype=np.int64)
+    mask = np.zeros((len(prompts), length), dtype=np.int64)
+    keep = np.zeros((len(prompts), length), dtype=np.bool_)
+    for place, prompt in enumerate(prompts):
+        ids[place, : prompt.n_tokens] = prompt.row.ids[0]
+        mask[place, : prompt.n_tokens] = 1
+        keep[place, : prompt.n_tokens] = prompt.row.keep[0]
+    attention_mask = None if mask.all() else torch.from_numpy(mask)
+    acts = activations_of(language_model, torch.from_numpy(ids), prompts[0].hook_name, attention_mask)
+    return acts[torch.from_numpy(keep).to(acts.device)].float()
+
+
+def _encoded(
+    holding: Holding, record: SaeRecord, prompts: Sequence[Prompt], acts: torch.Tensor
+) -> list[Active] | Exception:
+    """Active latents of each prompt, by the whole SAE; prompts that did not ask for it get them as well."""
+    if acts.shape[1] != record.d_in:
+        return PromptError(
+            f"SAE {record.name} reads activations of width {record.d_in}, but this comparison's model has width "
+            f"{acts.shape[1]} at {prompts[0].hook_name}",
+            parameter="slug",
+        )
+    try:
+        loaded = holding.sae(record, beside=prompts[0].model_name)
+    except HedgescopeError as error:
+        return error
+    return _by_prompt(loaded, prompts, acts)
+
+
+def _by_prompt(loaded: LoadedSae, prompts: Sequence[Prompt], acts: torch.Tensor) -> list[Active]:
+    step = max(1, ENCODED_AT_ONCE // int(loaded.module.cfg.d_sae))
+    parts = [encode(loaded, part) for part in acts.split(step)]
+    counts = np.concatenate([part.counts for part in parts]) if parts else np.zeros(0, np.int64)
+    latent = np.concatenate([part.latent for part in parts]) if parts else np.zeros(0, np.int32)
+    value = np.concatenate([part.value for part in parts]) if parts else np.zeros(0, np.float32)
+    bounds = np.concatenate([[0], np.cumsum(counts)])
+    found, first = [], 0
+    for prompt in prompts:
+        scored = np.flatnonzero(prompt.row.keep[0])
+        last = first + len(scored)
+        own = slice(bounds[first], bounds[last])
+        token = np.repeat(scored, counts[first:last])
+        found.append(Active(token, latent[own], value[own]))
+        first = last
+    return found
+
+
+def _result(prompt: Prompt, place: int, encoded: dict[str, list[Active] | Exception]) -> Read | Exception:
+    sides = []
+    for record in prompt.saes:
+        of_all = encoded[sae_key(record).identity]
+        if isinstance(of_all, Exception):
+            return of_all
+        sides.append(_prefix(of_all[place], record.d_sae))
+    return Read((sides[0], sides[1]))
+
+
+def _prefix(active: Active, width: int) -> Active:
+    """The first `width` latents only."""
+    inside = active.latent < width
+    if inside.all():
+        return active
+    return Active(active.token[inside], active.latent[inside], active.value[inside])

@@ -1,0 +1,158 @@
+"""SAEDashboard side by side, from cached activations, on the same SAE and the same tokens.
+
+    python -m bench.saedashboard --tokens 262144            4,096 latents; about 12 minutes on two cores
+
+Makes an environment of its own below the data folder (its requirements and this program's exclude each other),
+writes the bundled text's activations once, and gives both programs the same ones: SAEDashboard in its own cache's
+form, so that neither runs the language model. SAEDashboard computes and writes its page for the 4,096 latents;
+this program compares them with the narrow SAE, all scores included, and stores the result. Writes
+`bench/results/saedashboard.json` and `.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from app.activations.language_model import ModelShelf, activations_of
+from app.activations.logits import unembedding
+from app.paths import resource
+from app.pipeline.compare import run
+from app.pipeline.progress import silent
+from app.pipeline.source import Request
+from app.settings import load_settings
+from app.store.session import make_engine, upgrade
+from bench.machine import RESULTS, facts
+from bench.run import Bundled, open_bundled
+
+VERSION = "0.8.0"
+ROWS_PER_MINIBATCH = 64
+"""SAEDashboard's default."""
+
+
+def environment(folder: Path) -> Path:
+    """Python of an environment with SAEDashboard, made where it is missing; torch in this program's version."""
+    python = folder / "bin" / "python"
+    done = folder / f".saedashboard-{VERSION}"
+    if not done.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        install = [python, "-m", "pip", "install", "--quiet", "--no-compile"]
+        torch_version = torch.__version__.partition("+")[0]
+        subprocess.run([*install, f"torch=={torch_version}", f"sae-dashboard=={VERSION}"], check=True)
+        done.touch()
+    return python
+
+
+def export(bundled: Bundled, folder: Path) -> int:
+    """Write activations for both programs, and what SAEDashboard needs of the model; returns the tokens of either.
+
+    SAEDashboard sees every position of a row, also the first, which this program leaves out: its rows are
+    given without the first one, so that both see the same tokens.
+    """
+    record, rows = bundled.saes[1].record, bundled.stream.rows
+    language_model = bundled.models.get(str(record.model_name))
+    whole = np.flatnonzero(rows.keep[:, 1:].all(axis=1))
+    flat, ids = [], []
+    for number, start in enumerate(range(0, len(whole), ROWS_PER_MINIBATCH)):
+        part = rows.ids[whole[start : start + ROWS_PER_MINIBATCH]].astype(np.int64)
+        acts = [
+            activations_of(language_model, torch.from_numpy(few), str(record.hook_name))[:, 1:] for few in _few(part)
+        ]
+        save_file({"acts": torch.cat(acts).contiguous()}, folder / f"minibatch-{number}.safetensors")
+        flat.append(torch.cat(acts).flatten(0, 1))
+        ids.append(torch.from_numpy(part[:, 1:]))
+    tokens = torch.cat(ids)
+    save_file({"activations": torch.cat(flat), "tokens": tokens.flatten()}, folder / "activations.safetensors")
+    output = unembedding(language_model)
+    assert output is not None
+    save_file({"tokens": tokens.contiguous(), "W_U": output.T.contiguous()}, folder / "model.safetensors")
+    language_model.tokenizer.save_pretrained(folder / "tokenizer")
+    return tokens.numel()
+
+
+def _few(ids: Any) -> list[Any]:
+    return [ids[start : start + 16] for start in range(0, len(ids), 16)]
+
+
+def ours(bundled: Bundled, folder: Path) -> float:
+    """Seconds from cached activations to a stored comparison of both SAEs."""
+    url = f"sqlite:///{folder}/bench.db"
+    upgrade(url)
+    narrow, reference = map(str, bundled.folders)
+    request = Request(narrow, reference, activations=str(folder / "activations.safetensors"), name="bench")
+    started = time.perf_counter()
+    run(make_engine(url), folder, request, silent, ModelShelf(bundled.models.cache_dir))
+    return time.perf_counter() - started
+
+
+def theirs(python: Path, folder: Path, features: int) -> dict[str, float]:
+    """Seconds of SAEDashboard for the first latents of the reference SAE."""
+    script = Path(__file__).with_name("dashboard.py")
+    sae = resource("demo") / "saes" / "matryoshka"
+    command = [python, script, folder, sae, str(features), str(torch.get_num_threads())]
+    subprocess.run([str(word) for word in command], check=True, cwd=folder)
+    found: dict[str, float] = json.loads((folder / "dashboard.json").read_text())
+    return found
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    theirs_s = figures["saedashboard"]["compute_s"] + figures["saedashboard"]["html_s"]
+    return "\n".join(
+        [
+            f"{figures['tokens']:,} tokens from cached activations; {figures['machine']}; commit {figures['commit']}, "
+            f"{figures['date']}; SAEDashboard {VERSION}, {figures['features']:,} latents of the same SAE.",
+            "",
+            "| | seconds | latents | of it |",
+            "|---|---|---|---|",
+            f"| SAEDashboard | {theirs_s:,.0f} | {figures['features']:,} | computing "
+            f"{figures['saedashboard']['compute_s']:,.0f}, HTML {figures['saedashboard']['html_s']:,.0f} |",
+            f"| Hedgescope | {figures['hedgescope_s']:,.1f} | 512 + 4,096 | both SAEs, scores and database included |",
+            f"| ratio (bar: 20) | {theirs_s / figures['hedgescope_s']:,.1f} | | |",
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    """Measure both, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tokens", type=int, default=262_144)
+    parser.add_argument("--features", type=int, default=4096)
+    parser.add_argument("--environment", type=Path, default=None, help="default: in the data folder")
+    arguments = parser.parse_args()
+    data_dir = load_settings().data_dir.resolve()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    python = environment((arguments.environment or data_dir / "saedashboard").resolve())
+    bundled = open_bundled(arguments.tokens, "float32")
+    folder = Path(tempfile.mkdtemp(prefix="saedashboard-", dir=data_dir))
+    try:
+        n_tokens = export(bundled, folder)
+        figures = {
+            "tokens": n_tokens,
+            "features": arguments.features,
+            "hedgescope_s": ours(bundled, folder),
+            "saedashboard": theirs(python, folder, arguments.features),
+            **facts(),
+        }
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "saedashboard.json").write_text(json.dumps(figures, indent=1) + "\n")
+    (RESULTS / "saedashboard.md").write_text(table(figures))
+    print(table(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Workers in processes of their own that tests can kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from functools import partial
+from pathlib import Path
+
+import sae_lens  # noqa: F401  (imported once, in the server that the processes are forked from)
+import torch
+
+from app import logs
+from app.jobs.hold import Hold
+from app.jobs.records import Claim
+from app.pipeline import compare
+from app.pipeline.jobs import JobWork, run_jobs
+from app.settings import Settings
+from app.sparse.shards import plan_shards
+
+
+def work(url: str, folder: Path, lease_s: float = 2.0, slowly_s: float = 0.0) -> None:
+    """A worker with its data in a folder, its log in a file there, and one row a shard.
+
+    Args:
+        slowly_s: seconds that each shard takes longer, for tests that have to meet it at work.
+    """
+    log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    torch.set_num_threads(1)
+    logs.configure(level="info", form="text", service="worker")
+    compare.plan_shards = partial(plan_shards, rows_per_shard=1)  # type: ignore[attr-defined]
+    if slowly_s:
+        _slow_down(slowly_s)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    run_jobs(Settings(database_url=url, data_dir=folder, job_lease_s=lease_s), stop)
+
+
+def _slow_down(seconds: float) -> None:
+    shard = JobWork.shard
+
+    def slowly(self: JobWork, claim: Claim, hold: Hold) -> None:
+        threading.Event().wait(seconds)
+        shard(self, claim, hold)
+
+    JobWork.shard = slowly  # type: ignore[method-assign]

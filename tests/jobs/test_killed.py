@@ -1,0 +1,119 @@
+"""Whatever is killed or goes down during a job, it ends with the numbers of an undisturbed run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import fields
+
+import pytest
+
+from app.jobs.leases import held_steps
+from app.jobs.queue import get_job
+from app.store.read import list_comparisons
+from tests.jobs.conftest import LEASE_S, N_ROWS, Place
+from tests.jobs.kills import kill_at, moments, on_disk
+from tests.pipeline.dump import Dump, dump
+from tests.postgres import PostgresServer
+
+N_KILLS = 4
+"""The benchmark `bench.kill` does twenty."""
+
+
+def test_killed_at_random_moments(place: Place, undisturbed: tuple[str, Dump]) -> None:
+    slug, numbers = undisturbed
+    job = place.ask()
+    for shards, pause_s in moments(N_KILLS, N_ROWS):
+        before = get_job(place.engine, job.id).done
+        kill_at(place, job, shards, pause_s)
+        found = get_job(place.engine, job.id)
+        assert found.done >= before or found.stage != "model and SAEs"
+        assert found.is_active == (list_comparisons(place.engine) == [])
+    files = {path: path.stat().st_mtime_ns for path in place.folder.glob("shards/*/*/*.safetensors")}
+    place.start()
+    ended = place.wait(job.id, lambda found: not found.is_active)
+    assert (ended.state, ended.slug) == ("done", slug), ended
+    assert_same(dump(place.engine, slug), numbers)
+    assert {path: path.stat().st_mtime_ns for path in files} == files, "what is on disk is not computed again"
+    assert len(on_disk(place)) == N_ROWS
+    assert_each_shard_counted_once(place, job.id)
+
+
+def assert_same(found: Dump, expected: Dump) -> None:
+    """Every number, to the last bit."""
+    for field in fields(Dump):
+        assert repr(getattr(found, field.name)) == repr(getattr(expected, field.name)), field.name
+
+
+def assert_each_shard_counted_once(place: Place, job_id: int) -> None:
+    steps = [step for step in held_steps(place.engine, job_id) if step.phase == "shards"]
+    assert {step.state for step in steps} <= {"done"}
+    rows = [(step.start_row, step.stop_row) for step in steps]
+    assert rows == ([(row, row + 1) for row in range(N_ROWS)] if rows else [])
+
+
+def held_by(place: Place, job_id: int, pid: int | None) -> list[int]:
+    """Numbers of the open steps that a process holds."""
+    steps = held_steps(place.engine, job_id)
+    return [step.number for step in steps if step.state == "open" and step.owner and f":{pid}:" in step.owner]
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_of_two_workers_one_is_killed_for_good(place: Place, undisturbed: tuple[str, Dump]) -> None:
+    slug, numbers = undisturbed
+    job = place.ask()
+    first, second = place.start(slowly_s=0.2), place.start(slowly_s=0.2)
+    place.wait(job.id, lambda found: found.workers == 2)
+    place.wait(job.id, lambda found: found.done > 6 * 128)
+    assert first.pid is not None
+    # It holds each shard for a fifth of a second: it is at the start of one when it is seen to have taken it.
+    place.wait(job.id, lambda _: held_by(place, job.id, first.pid) == [])
+    place.wait(job.id, lambda _: held_by(place, job.id, first.pid) != [])
+    os.kill(first.pid, signal.SIGKILL)
+    first.join()
+    dead = held_by(place, job.id, first.pid)
+    assert dead, "it was killed while it held a shard"
+    killed_at = time.monotonic()
+    ended = place.wait(job.id, lambda found: not found.is_active)
+    assert (ended.state, ended.slug) == ("done", slug), place.log()
+    steps = {step.number: step for step in held_steps(place.engine, job.id)}
+    assert all(f":{second.pid}:" in steps[number].owner for number in dead)
+    both = {step.owner for step in steps.values() if step.phase == "shards"}
+    assert len(both) == 2, "both had a share of the work"
+    assert steps[dead[0]].completed - steps[dead[0]].claimed < 30
+    assert time.monotonic() - killed_at < LEASE_S + 60
+    assert_each_shard_counted_once(place, job.id)
+    assert_same(dump(place.engine, slug), numbers)
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_the_database_is_restarted_in_the_middle(
+    place: Place, postgres_server: PostgresServer, undisturbed: tuple[str, Dump]
+) -> None:
+    slug, numbers = undisturbed
+    job = place.ask()
+    worker = place.start(slowly_s=0.1)
+    place.wait(job.id, lambda found: found.done > 5 * 128)
+    postgres_server.stop(immediate=True)
+    time.sleep(2 * LEASE_S)
+    assert worker.is_alive()
+    postgres_server.start()
+    ended = place.wait(job.id, lambda found: not found.is_active)
+    assert (ended.state, ended.slug) == ("done", slug), place.log()
+    assert_same(dump(place.engine, slug), numbers)
+    assert_each_shard_counted_once(place, job.id)
+    assert "can't" in place.log()
+
+
+def test_told_to_stop_it_hands_its_step_back(place: Place) -> None:
+    job = place.ask()
+    worker = place.start(slowly_s=0.3)
+    place.wait(job.id, lambda found: found.done > 0)
+    worker.terminate()
+    worker.join(30)
+    assert worker.exitcode == 0
+    held = [step for step in held_steps(place.engine, job.id) if step.state == "open" and step.owner]
+    assert held == []
+    found = get_job(place.engine, job.id)
+    assert (found.state, found.done < N_ROWS * 128) == ("running", True)
