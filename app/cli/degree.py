@@ -65,8 +65,8 @@ def _record(first: LoadedSae, second: LoadedSae, pair: PairRecord, result: Hedgi
     from app.records import DegreeRecord
 
     options = {
-        "--control": first.record.source,
-        "--extended": second.record.source,
+        "--control": _without_place(first.record.source),
+        "--extended": _without_place(second.record.source),
         "--baselines": result.n_baselines,
         "--seed": result.seed,
     }
@@ -96,6 +96,11 @@ def _record(first: LoadedSae, second: LoadedSae, pair: PairRecord, result: Hedgi
         created_at=datetime.now(UTC),
         latents=result.latents,
     )
+
+
+def _without_place(source: str) -> str:
+    """A folder's name and its parent's: where it lies on this computer is nobody else's business."""
+    return "/".join(Path(source).parts[-2:])
 
 
 def _keep(record: DegreeRecord, comparison: str | None) -> RankCorrelation | None:

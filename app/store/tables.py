@@ -218,6 +218,17 @@ text_rows = Table(
     Column("payload", Text, nullable=False),
 )
 
+degrees = Table(
+    "degrees",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("parent_checksum", Text, nullable=False),
+    Column("n_latents", Integer, nullable=False),
+    Column("content_hash", Text, nullable=False, unique=True),
+    Column("payload", LargeBinary, nullable=False),
+    Index("ix_degrees_parent_checksum_n_latents", "parent_checksum", "n_latents"),
+)
+
 jobs = Table(
     "jobs",
     metadata,
@@ -267,14 +278,3 @@ job_steps = Table(
     Index("ix_job_steps_completed", "job_id", "completed"),
 )
 """Steps of jobs and who holds them: a plan (number -2), shards (0, 1, …) and a finish (-1)."""
-
-degrees = Table(
-    "degrees",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("parent_checksum", Text, nullable=False),
-    Column("n_latents", Integer, nullable=False),
-    Column("content_hash", Text, nullable=False, unique=True),
-    Column("payload", LargeBinary, nullable=False),
-    Index("ix_degrees_parent_checksum_n_latents", "parent_checksum", "n_latents"),
-)

@@ -84,15 +84,15 @@ def levels(slug: str) -> str:
     return f"{comparison(slug)}/levels"
 
 
+def degree(slug: str) -> str:
+    """The paper's hedging degree of a comparison's narrow SAE."""
+    return f"{comparison(slug)}/degree"
+
+
 def prompt(slug: str, side: Side | None = None, index: int | None = None) -> str:
     """The page that reads one's own text, with a latent chosen."""
     query = () if side is None else (("latent", f"{side}:{index}"),)
     return with_query(f"{comparison(slug)}/prompt", query)
-
-
-def degree(slug: str) -> str:
-    """The paper's hedging degree of a comparison's narrow SAE."""
-    return f"{comparison(slug)}/degree"
 
 
 def points(slug: str) -> str:

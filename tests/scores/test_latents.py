@@ -110,7 +110,7 @@ def lists(decompositions: Sequence[Decomposition]) -> tuple[Any, Any, Any, Any]:
 
 def build() -> Built:
     (d, e), (narrow, reference) = decoders(), activations()
-    alive = np.flatnonzero(reference.any(axis=0))
+    alive = np.flatnonzero(np.asarray(reference.any(axis=0)))
     decompositions = [decompose(row, e[alive], alive) for row in d]
     partners, weights, shares, valid = lists(decompositions)
     dense = Dense(narrow, reference, partners, weights, shares, valid)
@@ -119,7 +119,7 @@ def build() -> Built:
     inputs = (reference @ e + 0.1 * rng.standard_normal((N_TOKENS, e.shape[1]))).astype(np.float32)
     bounds = np.linspace(0, N_TOKENS, N_GROUPS + 1).astype(np.int64)
     sample = Sample(inputs, sp.csc_array(narrow.astype(np.float32)), sp.csc_array(reference.astype(np.float32)), bounds)
-    scores = score_sample(sample, d.astype(np.float32), reference.any(axis=0))
+    scores = score_sample(sample, d.astype(np.float32), np.asarray(reference.any(axis=0)))
     absorbing = np.full(N_LATENTS, -1)
     sides = side("narrow", narrow, reference, d, e), side("reference", reference, narrow, e, d)
     own, main = np.repeat(np.arange(N_LATENTS), partners.shape[1]), np.repeat(partners[:, 0], partners.shape[1])

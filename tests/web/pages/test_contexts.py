@@ -18,8 +18,8 @@ TEMPLATES = {
     "latent.html": contexts.LatentContext,
     "pair.html": contexts.PairContext,
     "levels.html": contexts.LevelsContext,
-    "prompt.html": contexts.PromptContext,
     "degree.html": contexts.DegreeContext,
+    "prompt.html": contexts.PromptContext,
     "saes.html": contexts.SaesContext,
     "jobs.html": contexts.JobsContext,
     "job.html": contexts.JobContext,
@@ -50,9 +50,9 @@ PARTS = (
     contexts.PromptNotice,
     contexts.PromptRow,
     contexts.SpecGroup,
+    contexts.ShownToy,
     contexts.JobRow,
     contexts.AskForm,
-    contexts.ShownToy,
 )
 
 
