@@ -6,7 +6,6 @@ a formula tries it on the first and reports the second.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
@@ -64,8 +63,6 @@ def run_all(purpose: Purpose, folder: Path, workers: int, advance: Callable[[int
         advance: called with 1 for each world done; there are `n_worlds(purpose)`.
     """
     worlds, seeds = specs(purpose), CONSTRUCTED[purpose]
-    # Inherited by the processes: one thread each.
-    os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         trained = [pool.submit(run_world, spec, folder / f"world-{n}") for n, spec in enumerate(worlds)]
         constructed = [pool.submit(found_in, seed, folder / f"constructed-{seed}") for seed in seeds]
