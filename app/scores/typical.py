@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.spatial.distance import cdist
 
 from app.scores.groups import PAIRS, PARTS
 from app.stats.inputs import Sample
@@ -131,10 +132,11 @@ def mode(places: Floats) -> Floats:
     distances = np.linalg.norm(places - np.median(places, axis=0), axis=1)
     width = BANDWIDTH * max(float(np.median(distances)), 1e-6)
     starts = places[:: max(1, len(places) // MAX_STARTS)]
-    apart = ((starts[:, None, :] - starts[None, :, :]) ** 2).sum(axis=2)
+    apart = cdist(starts, starts, "sqeuclidean")
     centre = starts[np.argmax(np.exp(-apart / (2 * width**2)).sum(axis=1))]
     for _ in range(N_STEPS):
-        near = np.exp(-((places - centre) ** 2).sum(axis=1) / (2 * width**2))
+        away = places - centre
+        near = np.exp(-np.einsum("ij,ij->i", away, away) / (2 * width**2))
         moved = near @ places / near.sum()
         if np.abs(moved - centre).max() < 1e-4 * width:
             break
