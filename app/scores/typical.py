@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 from scipy.spatial.distance import cdist
 
 from app.scores.groups import PAIRS, PARTS
@@ -97,10 +97,17 @@ class Residuals:
             moment: Floats = residual.T @ (residual @ flat) / n - (overall - row * (row @ overall))
             return moment
 
-        start = residual[np.argmax((residual**2).sum(axis=1))] + 1e-12
-        operator = LinearOperator((d_in, d_in), matvec=excess, dtype=np.float64)
+        start = residual[np.argmax((residual**2).sum(axis=1))]
         k = min(N_DIRECTIONS, d_in - 1)
-        _, vectors = eigsh(operator, k=k, which="LA", v0=start, tol=1e-3, maxiter=20 * d_in)
+        if k < 1 or not start.any():
+            # One dimension, or a latent that is reconstructed exactly: nothing is left to look at.
+            return np.zeros((d_in, 1))
+        operator = LinearOperator((d_in, d_in), matvec=excess, dtype=np.float64)
+        try:
+            _, vectors = eigsh(operator, k=k, which="LA", v0=start, tol=1e-3, maxiter=20 * d_in)
+        except ArpackError:
+            # It has not converged, or the start lies in what is projected out: the same without iterations.
+            vectors = np.linalg.eigh(operator @ np.eye(d_in))[1][:, -k:]
         found: Floats = vectors
         return found
 

@@ -82,6 +82,16 @@ def test_what_is_always_there_shows_in_the_regression(sign: int) -> None:
     assert refit == pytest.approx(0.2, abs=0.02)
 
 
+@pytest.mark.parametrize("d_in", [6, 2, 1])
+def test_a_latent_that_is_reconstructed_exactly(d_in: int) -> None:
+    """No residual is left to look into, and none of it is another feature."""
+    acts = np.where(np.random.default_rng(7).random(N_TOKENS) < 0.2, 1.0, 0.0)
+    row = np.eye(d_in)[0]
+    score, typical, _ = score_of(sample(np.outer(acts, row), [acts], [acts]), row)
+    assert typical == 0
+    assert score == pytest.approx(0, abs=1e-6)
+
+
 def test_noise_is_no_evidence() -> None:
     """Activations that belong to other tokens give each half another direction."""
     rng = np.random.default_rng(3)
