@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SCORING_VERSION = "1"
+SCORING_VERSION = "2"
 """Part of every comparison's content hash: raise it whenever a formula changes any number."""
 
 PAPER = "Chanin, Dulka & Garriga-Alonso, arXiv 2505.11756"
@@ -64,17 +64,17 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec(
         "hedging_score",
         "Hedging score",
-        "Mean of decoder and activation evidence that directions of reference latents other than the main partner "
-        "are mixed in; a component counts only where its sign in the decoder agrees with significant co-firing.",
+        "How much of the latent's unit decoder row is not its own feature, as 1 - cos²: the larger of typical and "
+        "refit hedging, the latter halved where the latent keeps its whole length in the refit.",
         minimum=0,
         maximum=1,
         source=f"this project, after {PAPER}",
-        limits="Relative to the reference SAE: where the reference itself hedges, this can't see it.",
+        limits="What always comes with the feature and has no latent of its own in either SAE can't be told from it.",
     ),
     ScoreSpec(
         "hedging_score_low",
         "Hedging score, low",
-        "Lower end of the score's 95 % interval, from a jackknife over eight blocks of tokens.",
+        "Lower end of the score's 95 % interval, from a jackknife over four groups of rows.",
         minimum=0,
         maximum=1,
         limits="Covers sampling of tokens only, not the choice of reference.",
@@ -82,10 +82,30 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec(
         "hedging_score_high",
         "Hedging score, high",
-        "Upper end of the score's 95 % interval, from a jackknife over eight blocks of tokens.",
+        "Upper end of the score's 95 % interval, from a jackknife over four groups of rows.",
         minimum=0,
         maximum=1,
         limits="Covers sampling of tokens only, not the choice of reference.",
+    ),
+    ScoreSpec(
+        "typical_hedging",
+        "Typical hedging",
+        "1 - cos² of the decoder row and the direction of the input on a typical token on which the latent fires, "
+        "less what the SAE's other latents account for.",
+        minimum=0,
+        maximum=1,
+        source=f"this project, after {PAPER}",
+        limits="Needs no reference; blind to what is there on every firing token, and to what excludes the latent.",
+    ),
+    ScoreSpec(
+        "refit_hedging",
+        "Refit hedging",
+        "1 - cos² of the decoder row and the latent's direction in a regression of the input on its activation and "
+        "those of the latents that fire beside it more or less often than chance, its best match left out.",
+        minimum=0,
+        maximum=1,
+        source=f"this project, after {PAPER}",
+        limits="Relative to the reference: one that splits or merges the latent's feature can raise it.",
     ),
     ScoreSpec(
         "decoder_hedging",
@@ -125,6 +145,13 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "max_decoder_cosine_percentile",
         "Cosine vs. chance",
         "Share of random isotropic directions whose best cosine against the same latents is smaller.",
+        minimum=0,
+        maximum=1,
+    ),
+    ScoreSpec(
+        "max_decoder_cosine_data_percentile",
+        "Cosine vs. data",
+        "Share of random directions with the inputs' covariance whose best cosine against the same latents is smaller.",
         minimum=0,
         maximum=1,
     ),
@@ -185,11 +212,21 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         minimum=0,
     ),
     ScoreSpec(
+        "absorbed_by",
+        "Absorbed by",
+        "Reference latent that fires on most tokens where the latent misses its own feature, and on few of the others, "
+        "while the latent's encoder points away from it.",
+        "integer",
+        minimum=0,
+        sortable=False,
+    ),
+    ScoreSpec(
         "diagnosis",
         "Diagnosis",
-        "clean, hedged, absorbed, novel (no match beyond chance) or dead.",
+        "hedged (a score of at least 0.1), absorbed (another latent has taken over part of its tokens), novel (no "
+        "match beyond chance), dead, or clean.",
         "text",
-        limits="First rule, not yet validated against known truth.",
+        limits="Right for most latents of worlds with known features, not for all: see the table of the validation.",
     ),
     ScoreSpec("n_firings", "Firings", "Scored tokens on which the latent is active.", "integer", "tokens", 0),
     ScoreSpec("density", "Density", "Share of scored tokens on which the latent is active.", minimum=0, maximum=1),

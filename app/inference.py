@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
-import httpx
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from app.errors import NotFoundError, NoWorkerError, PromptError, WorkerAnswerError, WorkerBusyError, WorkerError
@@ -22,6 +21,9 @@ from app.wire import (
     PromptAnswer,
     PromptRequest,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 CONNECT_S = 2.0
 """A worker that does not even take a connection in this time is down."""
@@ -113,6 +115,9 @@ class Inference:
         message: BaseModel | None = None,
         timeout_s: float | None = None,
     ) -> Answer:
+        # Imported when something is asked: a dashboard that is never asked starts without it.
+        import httpx
+
         seconds = self._timeout_s if timeout_s is None else timeout_s
         try:
             async with asyncio.timeout(seconds):
@@ -131,6 +136,8 @@ class Inference:
     @property
     def _client(self) -> httpx.AsyncClient:
         """Opened at first use, since connections belong to the event loop that uses them."""
+        import httpx
+
         if self._opened is None:
             self._opened = httpx.AsyncClient(
                 transport=self._transport,
@@ -147,6 +154,8 @@ class Inference:
 
         All requests only read, so that a connection which the worker closed while it was idle is no reason to fail.
         """
+        import httpx
+
         content = None if message is None else message.model_dump_json().encode()
         request_id = current("request_id")
         for attempt in range(RETRIES + 1):

@@ -184,11 +184,14 @@ class LatentScores:
     hedging_score: float | None
     hedging_score_low: float | None
     hedging_score_high: float | None
+    typical_hedging: float | None
+    refit_hedging: float | None
     decoder_hedging: float | None
     activation_hedging: float | None
     decomposition_residual: float | None
     max_decoder_cosine: float | None
     max_decoder_cosine_percentile: float | None
+    max_decoder_cosine_data_percentile: float | None
     max_decoder_cosine_index: int | None
     mutual_best: bool | None
     max_jaccard: float | None
@@ -196,6 +199,7 @@ class LatentScores:
     c_dec: float | None
     main_partner: int | None
     n_hedged_partners: int | None
+    absorbed_by: int | None
     diagnosis: LatentDiagnosis | None
     reasons: Mapping[str, str] = field(default_factory=dict)
 
@@ -393,3 +397,124 @@ class ComparisonBundle:
     pairs: Iterable[PairDetail]
     profiles: Iterable[PairProfile]
     text_rows: Iterable[TextRow]
+
+
+@dataclass(frozen=True)
+class ToyResult:
+    """A tiny SAE trained on a world of a few features, and what theory says of it.
+
+    Attributes:
+        name: unique.
+        title, text: what it is, and what it shows.
+        features: names of the features; their directions are orthogonal.
+        firing: probability of each feature.
+        patterns, probabilities: the world: every combination of features that occurs, and how often.
+        k: active latents a sample, on average.
+        widths, multipliers: of the Matryoshka levels, innermost first; empty for a plain SAE.
+        decoder, encoder: per latent, the cosines of its decoder (encoder) row to the features.
+        b_dec: component of the decoder bias along each feature.
+        expected: decoder by theory, of the first latents; empty where there is no closed form.
+        expected_b_dec: decoder bias by theory; None where there is no closed form.
+    """
+
+    name: str
+    title: str
+    text: str
+    features: tuple[str, ...]
+    firing: tuple[float, ...]
+    patterns: tuple[tuple[int, ...], ...]
+    probabilities: tuple[float, ...]
+    k: float
+    widths: tuple[int, ...]
+    multipliers: tuple[float, ...]
+    decoder: tuple[tuple[float, ...], ...]
+    encoder: tuple[tuple[float, ...], ...]
+    b_dec: tuple[float, ...]
+    expected: tuple[tuple[float, ...], ...]
+    expected_b_dec: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class ToyLab:
+    """All toys of one run.
+
+    Attributes:
+        command: what repeats it.
+        seed: of directions, initialisation and samples.
+        n_samples: training samples of each.
+        versions: of program and libraries.
+    """
+
+    command: str
+    seed: int
+    n_samples: int
+    versions: Mapping[str, str]
+    toys: tuple[ToyResult, ...]
+
+
+@dataclass(frozen=True)
+class LatentDegree:
+    """What the hedging degree says of one original latent.
+
+    Attributes:
+        index: of the latent, in both SAEs.
+        raw: length of the projected change over the control's mean decoder norm.
+        baseline: the same for random subspaces, mean.
+        degree: (raw - baseline) / (1 - baseline).
+        reason: why the three are None.
+    """
+
+    index: int
+    raw: float | None
+    baseline: float | None
+    degree: float | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class DegreeRecord:
+    """The hedging degree of one SAE, measured on a control/extended pair made from it.
+
+    Attributes:
+        parent_checksum: SHA-256 of the weights of the SAE that the pair was made from.
+        control_checksum, extended_checksum: of the pair's weights.
+        data_checksum: of the batches both were trained on.
+        n_latents: original latents.
+        n_new: new latents, N.
+        rank: dimension of the new latents' span; smaller than N where they are dependent.
+        n_tokens, batch_size, lr, training_seed: the training of both.
+        n_baselines, seed: random subspaces of the baseline.
+        mean_change: mean norm of a latent's change, in and out of the span.
+        raw: mean norm of the changes projected on that span, over the mean norm of the control's rows.
+        baseline_mean, baseline_sd: of `raw` for random subspaces of N dimensions.
+        degree: (raw - baseline_mean) / (1 - baseline_mean), as it is: it may be negative.
+        reason: why some of them are None.
+        command: what repeats the measurement on the pair.
+        versions: of program and libraries.
+        created_at: when it was measured.
+        latents: each original latent.
+    """
+
+    parent_checksum: str
+    control_checksum: str
+    extended_checksum: str
+    data_checksum: str
+    n_latents: int
+    n_new: int
+    rank: int
+    n_tokens: int
+    batch_size: int
+    lr: float
+    training_seed: int
+    n_baselines: int
+    seed: int
+    mean_change: float
+    raw: float | None
+    baseline_mean: float | None
+    baseline_sd: float | None
+    degree: float | None
+    reason: str | None
+    command: str
+    versions: Mapping[str, str]
+    created_at: datetime
+    latents: tuple[LatentDegree, ...]

@@ -16,6 +16,8 @@ from app.records import (
     ComparisonBundle,
     ComparisonSummary,
     Context,
+    DegreeRecord,
+    LatentDegree,
     LatentDetail,
     LatentDiagnosis,
     LatentScores,
@@ -310,11 +312,14 @@ def narrow_scores(world: World, both: Ints, cosines: Floats, partners: tuple[Par
         hedging_score=score,
         hedging_score_low=max(0.0, score - 0.05),
         hedging_score_high=min(1.0, score + 0.05),
+        typical_hedging=score,
+        refit_hedging=score / 2,
         decoder_hedging=decoder_hedging,
         activation_hedging=activation_hedging,
         decomposition_residual=max(0.0, 1 - sum(p.weight**2 for p in own)),
         max_decoder_cosine=best,
         max_decoder_cosine_percentile=percentile,
+        max_decoder_cosine_data_percentile=percentile**2,
         max_decoder_cosine_index=nearest,
         mutual_best=bool(np.argmax(cosines[:, nearest]) == i),
         max_jaccard=overlap,
@@ -369,11 +374,14 @@ def own_scores(world: World, side: Side, index: int) -> LatentScores:
         hedging_score=None,
         hedging_score_low=None,
         hedging_score_high=None,
+        typical_hedging=None,
+        refit_hedging=None,
         decoder_hedging=None,
         activation_hedging=None,
         decomposition_residual=None,
         max_decoder_cosine=None,
         max_decoder_cosine_percentile=None,
+        max_decoder_cosine_data_percentile=None,
         max_decoder_cosine_index=None,
         mutual_best=None,
         max_jaccard=None,
@@ -381,6 +389,7 @@ def own_scores(world: World, side: Side, index: int) -> LatentScores:
         c_dec=mean_own_cosine(world, side, index),
         main_partner=None,
         n_hedged_partners=None,
+        absorbed_by=None,
         diagnosis=None,
     )
 
@@ -584,4 +593,38 @@ def level_summary(
         explained_variance=0.6 + 0.1 * (level + 1),
         mean_hedging_score=float(np.mean(known)) if known else None,
         n_hedged=sum(s.diagnosis == "hedged" for s in scores[start:end]),
+    )
+
+
+def make_degree(parent_checksum: str, n_latents: int, seed: int = 0) -> DegreeRecord:
+    """A made-up hedging degree; the last latent has none."""
+    raw = np.random.default_rng(seed).uniform(0.05, 0.4, n_latents)
+    latents = [LatentDegree(i, float(x), 0.1, (float(x) - 0.1) / 0.9) for i, x in enumerate(raw[:-1])]
+    return DegreeRecord(
+        parent_checksum=parent_checksum,
+        control_checksum="c" * 64,
+        extended_checksum="e" * 64,
+        data_checksum="d" * 64,
+        n_latents=n_latents,
+        n_new=4,
+        rank=4,
+        n_tokens=65_536,
+        batch_size=512,
+        lr=6e-4,
+        training_seed=0,
+        n_baselines=50,
+        seed=seed,
+        mean_change=0.6,
+        raw=float(raw.mean()),
+        baseline_mean=0.1,
+        baseline_sd=0.01,
+        degree=(float(raw.mean()) - 0.1) / 0.9,
+        reason=None,
+        command="hedgescope degree --control pair/control --extended pair/extended",
+        versions={"hedgescope": "0.1.0"},
+        created_at=CREATED_AT,
+        latents=(
+            *latents,
+            LatentDegree(n_latents - 1, None, None, None, "its decoder row is zero in one of the two SAEs"),
+        ),
     )

@@ -76,7 +76,8 @@ def answering(status: int, body: bytes, more: bytes = b"") -> Behaviour:
 
 def hang(connection: socket.socket, _request: bytes) -> None:
     connection.settimeout(20)
-    connection.recv(1)
+    while connection.recv(1 << 16):
+        pass
 
 
 def drip(connection: socket.socket, _request: bytes) -> None:

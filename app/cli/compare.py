@@ -83,7 +83,9 @@ def _tell(summary: ComparisonSummary, settings: Settings, json: bool) -> None:
     if json:
         import orjson
 
-        typer.echo(orjson.dumps({"slug": summary.slug, "url": url, "summary": summary}).decode())
+        from app.web.public import public_summary
+
+        typer.echo(orjson.dumps({"slug": summary.slug, "url": url, "summary": public_summary(summary)}).decode())
         return
     errors.print(f"{summary.n_hedged} of {summary.n_scored} scored latents are hedged", highlight=False)
     output.print(f"{summary.slug}\n{url} (after `hedgescope serve`)", highlight=False, soft_wrap=True)

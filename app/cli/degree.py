@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import orjson
 import typer
 from rich.table import Table
 
 from app.cli.console import errors, output
 
 if TYPE_CHECKING:
+    from app.records import DegreeRecord
+    from app.sae.load import LoadedSae
     from app.scores.degree import HedgingDegree
+    from app.training.pair import PairRecord
+    from app.web.rank_correlation import RankCorrelation
 
 N_SHOWN = 10
 
@@ -21,6 +29,11 @@ def degree(
     extended: Annotated[str, typer.Option(help="Folder of the extended SAE.")],
     baselines: Annotated[int, typer.Option(min=2, help="Random subspaces of the baseline.")] = 50,
     seed: Annotated[int, typer.Option(help="Of the random subspaces.")] = 0,
+    store: Annotated[bool, typer.Option("--store", help="Keep it: pages of comparisons of this SAE show it.")] = False,
+    comparison: Annotated[
+        str | None, typer.Option(help="Slug or name of a comparison of the SAE: keep it and correlate with its scores.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write it to, as it is kept.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, with every latent.")] = False,
 ) -> None:
     """Measure the hedging degree of two SAEs that `hedgescope extend` made."""
@@ -31,13 +44,92 @@ def degree(
     first, second = load_sae(control), load_sae(extended)
     pair = check_pair(first, second)
     result = hedging_degree(first.unit_decoder, second.unit_decoder, seed=seed, n_baselines=baselines)
+    record = _record(first, second, pair, result)
+    if out is not None:
+        out.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    correlation = _keep(record, comparison) if store or comparison else None
     if json:
-        import orjson
-
         numbers: dict[str, Any] = asdict(result) | {"shown_degree": result.shown_degree}
+        if correlation is not None:
+            numbers |= {"comparison": comparison, "rank_correlation": correlation}
         typer.echo(orjson.dumps({"control": control, "extended": extended, "pair": pair, **numbers}).decode())
         return
     _print(result)
+    if correlation is not None:
+        output.print(f"rank correlation with the hedging score in {comparison}: {correlation_text(correlation)}")
+
+
+def _record(first: LoadedSae, second: LoadedSae, pair: PairRecord, result: HedgingDegree) -> DegreeRecord:
+    """As the store keeps it."""
+    from app.pipeline.identity import versions
+    from app.records import DegreeRecord
+
+    options = {
+        "--control": _without_place(first.record.source),
+        "--extended": _without_place(second.record.source),
+        "--baselines": result.n_baselines,
+        "--seed": result.seed,
+    }
+    words = [word for option, value in options.items() for word in (option, str(value))]
+    return DegreeRecord(
+        parent_checksum=pair.parent_checksum,
+        control_checksum=first.record.checksum,
+        extended_checksum=second.record.checksum,
+        data_checksum=pair.data_checksum,
+        n_latents=result.n_latents,
+        n_new=result.n_new,
+        rank=result.rank,
+        n_tokens=pair.n_tokens,
+        batch_size=pair.batch_size,
+        lr=pair.lr,
+        training_seed=pair.seed,
+        n_baselines=result.n_baselines,
+        seed=result.seed,
+        mean_change=result.mean_change,
+        raw=result.raw,
+        baseline_mean=result.baseline_mean,
+        baseline_sd=result.baseline_sd,
+        degree=result.degree,
+        reason=result.reason,
+        command=shlex.join(["hedgescope", "degree", *words]),
+        versions=versions(),
+        created_at=datetime.now(UTC),
+        latents=result.latents,
+    )
+
+
+def _without_place(source: str) -> str:
+    """A folder's name and its parent's: where it lies on this computer is nobody else's business."""
+    return "/".join(Path(source).parts[-2:])
+
+
+def _keep(record: DegreeRecord, comparison: str | None) -> RankCorrelation | None:
+    """Store it; with a comparison, the rank correlation of its scores with the latents' degrees.
+
+    Raises:
+        ScoringError: the comparison's narrow SAE is not the one that the pair was made from.
+    """
+    from app.cli.open import open_store
+    from app.settings import load_settings
+    from app.store.degrees import write_degree
+    from app.store.read import get_comparison, resolve_slug
+    from app.web.degrees import check_belongs, score_correlation
+
+    engine = open_store(load_settings())
+    if comparison is None:
+        write_degree(engine, record)
+        return None
+    summary = get_comparison(engine, resolve_slug(engine, comparison))
+    check_belongs(record, summary.narrow.sae, summary.slug)
+    write_degree(engine, record)
+    return score_correlation(engine, summary.slug, record)
+
+
+def correlation_text(correlation: RankCorrelation) -> str:
+    """`0.31 (95 % interval 0.22 to 0.39, n = 511)`, or why there is none."""
+    if correlation.rho is None or correlation.low is None or correlation.high is None:
+        return f"none: {correlation.reason}"
+    return f"{correlation.rho:.3f} (95 % interval {correlation.low:.3f} to {correlation.high:.3f}, n = {correlation.n})"
 
 
 def _print(result: HedgingDegree) -> None:

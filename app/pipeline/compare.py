@@ -34,7 +34,7 @@ from app.pipeline.latents import Scored, score_latents
 from app.pipeline.opened import Means, Opened, work_elsewhere
 from app.pipeline.passes import ShardReader, Statistics, first_pass
 from app.pipeline.progress import Progress
-from app.pipeline.score import Geometry, Padded, decompositions_of, geometry_of, padded
+from app.pipeline.score import Geometry, Padded, decompositions_of, geometry_of, padded, scores_of
 from app.pipeline.source import FindFile, Request, Source, as_given
 from app.pipeline.summary import null_summary, score_distribution, side_summary
 from app.records import ComparisonBundle, ComparisonSummary, LatentDetail, LogitWeights, TextRow
@@ -243,7 +243,8 @@ def compute(
     shower = TokenShower(source.tokenizer)
     tokens = shown_rows(rows, shower, shown)
     names = labels(tokens, shown.contexts[0], widths[0]), labels(tokens, shown.contexts[1], widths[1])
-    scored = score_latents(saes, statistics, geometry, decompositions, lists, shown.sums, names)
+    scores = scores_of(saes[0], statistics, geometry, progress)
+    scored = score_latents(saes, statistics, geometry, decompositions, lists, shown.sums, scores, names)
     gathered = gather(reader, rows, shown, main_partner_arrays(scored.latents), widths, progress)
     logits = logits_of(source.language_model, saes, shower, progress)
     return Computed(statistics, geometry, lists, shown, scored, gathered, logits, tokens)

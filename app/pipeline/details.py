@@ -14,7 +14,7 @@ from app.activations.batch import TokenRows
 from app.activations.show_tokens import UNKNOWN_TOKEN, TokenShower
 from app.pipeline.passes import ChosenContexts, ShardReader, Statistics, band_contexts, chosen_contexts
 from app.pipeline.progress import Progress
-from app.pipeline.score import N_BLOCKS, Geometry, Padded, partner_lists
+from app.pipeline.score import Geometry, Padded, partner_lists
 from app.pipeline.windows import windows
 from app.records import (
     Context,
@@ -76,7 +76,7 @@ def second_pass(
     progress: Progress,
 ) -> Shown:
     """Moments and joint firings of the partner pairs, and contexts of every strength."""
-    moments = CandidateMoments(partner_lists(lists), narrow.d_sae, reference.d_sae, N_BLOCKS)
+    moments = CandidateMoments(partner_lists(lists), narrow.d_sae, reference.d_sae, n_blocks=1)
     bands = band_contexts(statistics.narrow), band_contexts(statistics.reference)
     pairs = LatentPairs(np.nonzero(lists.valid)[0], lists.partners[lists.valid])
     edges = (

@@ -28,14 +28,25 @@ def content_hash(narrow: SaeRecord, reference: SaeRecord, stream: Mapping[str, A
         stream: description of the activations: model, hook and text, or a file's checksum.
         n_tokens: scored tokens.
     """
-    parts = {
+    parts: dict[str, Any] = {
         "narrow": _sae_parts(narrow),
         "reference": _sae_parts(reference),
         "stream": dict(stream),
         "n_tokens": n_tokens,
         "scoring_version": SCORING_VERSION,
     }
+    if first := first_counted(narrow, reference):
+        parts["reference_latents_from"] = first
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def first_counted(narrow: SaeRecord, reference: SaeRecord) -> int:
+    """The first reference latent that counts: 0, or behind the narrow SAE where that is the reference's own prefix.
+
+    A prefix's latents are the reference's first ones, and each would only find itself there.
+    """
+    same = (narrow.checksum, narrow.config_checksum) == (reference.checksum, reference.config_checksum)
+    return narrow.d_sae if same else 0
 
 
 def _sae_parts(record: SaeRecord) -> list[Any]:

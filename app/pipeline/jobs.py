@@ -26,6 +26,7 @@ from app.pipeline.register import add_sae
 from app.pipeline.source import Request
 from app.settings import Settings
 from app.sparse.files import remove_leftovers
+from app.sparse.memory import memory_explained
 from app.sparse.shards import Shard
 from app.sparse.work import encode_shard, missing_saes
 from app.store.session import make_engine, writing
@@ -106,7 +107,8 @@ class JobWork:
         """Compute a shard, or nothing where it is on disk."""
         prepared = self._prepared(claim, hold)
         shard = Shard(claim.start, claim.stop, claim.n_tokens)
-        encode_shard(Checked(prepared.source.stream, hold), prepared.saes, prepared.store, shard)
+        with memory_explained(f"encoding rows {shard.start} to {shard.stop - 1}"):
+            encode_shard(Checked(prepared.source.stream, hold), prepared.saes, prepared.store, shard)
 
     def finish(self, claim: Claim, hold: Hold, done: Store) -> None:
         """Score and store a comparison from its shards, or check and register an SAE."""

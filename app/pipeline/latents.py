@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from app.pipeline.passes import SideStatistics, Statistics
-from app.pipeline.score import Geometry, Padded, is_prefix, score_all
+from app.pipeline.score import Geometry, Padded, absorbing_latents, evidence_of, is_prefix
 from app.records import LatentScores, Partner, Side
 from app.sae.levels import levels_of
 from app.sae.load import LoadedSae
@@ -26,6 +26,7 @@ from app.scores.latents import (
     partner_rows,
     reference_latents,
 )
+from app.scores.score import Scores
 from app.stats.density import FiringTotals
 from app.stats.moments import CandidateSums
 
@@ -50,14 +51,23 @@ def score_latents(
     decompositions: Sequence[Decomposition],
     lists: Padded,
     sums: CandidateSums,
+    scores: Scores,
     labels: tuple[Sequence[str], Sequence[str]],
 ) -> Scored:
     """Score every latent of both SAEs (narrow, reference)."""
     narrow, reference = saes
-    hedging, low, high = score_all(sums, lists)
+    evidence = evidence_of(sums, lists, geometry)
+    absorbing = absorbing_latents(narrow, reference, statistics, geometry)
     overlaps = _overlaps(statistics, is_prefix(narrow, reference))
     narrow_side = _side(
-        "narrow", narrow, statistics.narrow, labels[0], geometry.narrow, geometry.reference, geometry.null, overlaps[0]
+        "narrow",
+        narrow,
+        statistics.narrow,
+        labels[0],
+        geometry.narrow,
+        geometry.reference,
+        (geometry.null, geometry.data_null),
+        overlaps[0],
     )
     reference_side = _side(
         "reference",
@@ -66,19 +76,20 @@ def score_latents(
         labels[1],
         geometry.reference,
         geometry.narrow,
-        geometry.narrow_null,
+        (geometry.narrow_null, geometry.narrow_data_null),
         overlaps[1],
     )
     partners = partner_rows(
         decompositions,
         _partner_arrays(narrow, reference, lists, sums.n_both.sum(axis=0)),
-        hedging,
+        evidence,
         narrow_side.firing,
         reference_side.firing,
         reference_side.levels,
+        absorbing,
     )
     latents = (
-        narrow_latents(narrow_side, decompositions, hedging, low, high, partners),
+        narrow_latents(narrow_side, decompositions, evidence, scores, absorbing, partners),
         reference_latents(reference_side, partners),
     )
     return Scored(latents, partners)
@@ -120,7 +131,7 @@ def _side(
     labels: Sequence[str],
     near: Nearest,
     back: Nearest,
-    null: Null,
+    nulls: tuple[Null, Null],
     overlaps: BestOverlap,
 ) -> SideArrays:
     return SideArrays(
@@ -129,7 +140,8 @@ def _side(
         labels=labels,
         firing=_firing(statistics.firing),
         nearest=near,
-        percentile=null.percentile(near.cosine[:, 0]),
+        percentile=nulls[0].percentile(near.cosine[:, 0]),
+        data_percentile=nulls[1].percentile(near.cosine[:, 0]),
         mutual=mutual_best(near.index[:, 0], back.index[:, 0]),
         overlap=overlaps,
         c_dec=c_dec(sae.unit_decoder),

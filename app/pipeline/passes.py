@@ -14,12 +14,14 @@ from app.errors import ScoringError
 from app.pipeline.progress import Progress
 from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
+from app.sparse.inputs import unpack
 from app.sparse.shards import Shard, ShardStore, TokenShard
 from app.sparse.storage import Folder
 from app.stats.co_firing import CoFiring, CoFiringTable
 from app.stats.contexts import BandContexts, BandRows, ContextRows, TopContexts
 from app.stats.density import FiringCounts, FiringTotals
 from app.stats.histograms import ActivationHistograms, HistogramTable
+from app.stats.inputs import InputSample, Sample
 from app.stats.reconstruction import ExplainedVariance, VarianceExplained
 from app.stats.wide_co_firing import WideCoFiring
 
@@ -97,11 +99,12 @@ class SideStatistics:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What one pass over the shards gives."""
+    """What one pass over the shards gives; `sample` has the tokens whose inputs were kept."""
 
     narrow: SideStatistics
     reference: SideStatistics
     co_firing: CoFiringTable
+    sample: Sample
 
 
 class SideAccumulators:
@@ -148,6 +151,7 @@ class FirstPass:
     def __init__(self, reader: ShardReader, narrow: LoadedSae, reference: LoadedSae) -> None:
         self.sides = SideAccumulators(narrow), SideAccumulators(reference)
         self.co_firing = co_firing_of(reader, narrow, reference)
+        self.sample = InputSample(narrow.d_sae, reference.d_sae, narrow.record.d_in)
 
     @property
     def can_be_merged(self) -> bool:
@@ -159,6 +163,8 @@ class FirstPass:
         self.sides[0].update(shard.narrow, shard.tokens, shard.narrow_residual)
         self.sides[1].update(shard.reference, shard.tokens, shard.reference_residual)
         self.co_firing.update(shard.narrow, shard.reference)
+        inputs = unpack(shard.tokens.inputs, shard.tokens.input_scale)
+        self.sample.update(shard.narrow, shard.reference, shard.tokens.input_token, inputs)
 
     def merge(self, other: FirstPass) -> None:
         """Add what another accumulator of the same SAEs saw.
@@ -171,10 +177,13 @@ class FirstPass:
         for side, theirs in zip(self.sides, other.sides, strict=True):
             side.merge(theirs)
         self.co_firing.merge(other.co_firing)
+        self.sample.merge(other.sample)
 
     def finalize(self) -> Statistics:
         """The statistics so far."""
-        return Statistics(self.sides[0].finalize(), self.sides[1].finalize(), self.co_firing.finalize())
+        return Statistics(
+            self.sides[0].finalize(), self.sides[1].finalize(), self.co_firing.finalize(), self.sample.finalize()
+        )
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,16 @@ from app.errors import ScoringError
 from app.pipeline.passes import Statistics
 from app.pipeline.progress import Progress
 from app.sae.load import LoadedSae
+from app.scores.absorption import absorbed_by
 from app.scores.candidates import candidates_of
 from app.scores.decomposition import Decomposition, decompose
 from app.scores.geometry import Nearest, Null, nearest, null_of
-from app.scores.hedging import Hedging, PartnerMoments, hedging, interval
+from app.scores.hedging import Evidence, PartnerMoments, evidence
+from app.scores.overlap import significant_z
+from app.scores.score import Scores, score_sample
 from app.stats.moments import CandidateLists, CandidateSums
 
 N_NEIGHBOURS = 10
-N_BLOCKS = 8
-"""Blocks of rows for the jackknife."""
-
 LATENTS_PER_BLOCK = 64
 """Narrow latents whose cosines are made at once: 64 × 65,536 of them are 17 MB."""
 
@@ -33,7 +33,8 @@ class Geometry:
     Attributes:
         narrow, reference: nearest latents in the other SAE.
         narrow_own, reference_own: nearest latents in the same SAE.
-        null: of random directions against the reference; narrow_null: against the narrow SAE.
+        null: of isotropic random directions against the reference; narrow_null: against the narrow SAE.
+        data_null, narrow_data_null: the same of directions with the inputs' covariance.
         narrow_alive, reference_alive: `[d_sae]` latents that can be somebody's match.
     """
 
@@ -43,6 +44,8 @@ class Geometry:
     reference_own: Nearest
     null: Null
     narrow_null: Null
+    data_null: Null
+    narrow_data_null: Null
     narrow_alive: NDArray[np.bool_]
     reference_alive: NDArray[np.bool_]
 
@@ -67,7 +70,7 @@ def geometry_of(narrow: LoadedSae, reference: LoadedSae, statistics: Statistics)
             f"{statistics.co_firing.n_tokens:,} scored tokens, so there is nothing to compare with; "
             "give more tokens or another reference"
         )
-    d, e = narrow.unit_decoder, reference.unit_decoder
+    d, e, inputs = narrow.unit_decoder, reference.unit_decoder, statistics.sample.inputs
     return Geometry(
         narrow=nearest(d, e, r_alive, N_NEIGHBOURS),
         reference=nearest(e, d, n_alive, N_NEIGHBOURS, same=own),
@@ -75,6 +78,8 @@ def geometry_of(narrow: LoadedSae, reference: LoadedSae, statistics: Statistics)
         reference_own=nearest(e, e, statistics.reference.firing.n_firings > 0, N_NEIGHBOURS, same=True),
         null=null_of(e, r_alive),
         narrow_null=null_of(d, n_alive),
+        data_null=null_of(e, r_alive, inputs=inputs),
+        narrow_data_null=null_of(d, n_alive, inputs=inputs),
         narrow_alive=n_alive,
         reference_alive=r_alive,
     )
@@ -127,34 +132,46 @@ def padded(decompositions: Sequence[Decomposition]) -> Padded:
     return Padded(partners, weights, shares, valid)
 
 
-def score_all(sums: CandidateSums, lists: Padded) -> tuple[Hedging, NDArray[np.float64], NDArray[np.float64]]:
-    """(scores, low and high end of their 95 % interval)."""
-    filled = [block for block in range(N_BLOCKS) if sums.n_tokens[block]]
-
-    def scored(blocks: list[int]) -> Hedging:
-        return hedging(moments_of(sums, blocks), lists.weights, lists.shares, lists.valid)
-
-    whole = scored(filled)
-    if len(filled) < 2:
-        undefined = np.full(len(whole.score), np.nan)
-        return whole, undefined, undefined
-    left_out = [scored([block for block in filled if block != left]).score for left in filled]
-    low, high = interval(whole.score, np.stack(left_out))
-    return whole, low, high
+def evidence_of(sums: CandidateSums, lists: Padded, geometry: Geometry) -> Evidence:
+    """Shares and gates of the partners."""
+    threshold = significant_z(len(lists.partners) * int(geometry.reference_alive.sum()))
+    return evidence(moments_of(sums), lists.weights, lists.shares, lists.valid, threshold)
 
 
-def moments_of(sums: CandidateSums, blocks: list[int]) -> PartnerMoments:
-    """Moments of some blocks of tokens together."""
+def moments_of(sums: CandidateSums) -> PartnerMoments:
+    """Moments over all tokens."""
     return PartnerMoments(
-        n_tokens=int(sums.n_tokens[blocks].sum()),
-        n_i=sums.narrow_firings[blocks].sum(axis=0),
-        sum_i=sums.narrow_sum[blocks].sum(axis=0),
-        sum_ii=sums.narrow_sum_squares[blocks].sum(axis=0),
-        n_j=sums.reference_firings[blocks].sum(axis=0),
-        sum_j=sums.reference_sum[blocks].sum(axis=0),
-        n_both=sums.n_both[blocks].sum(axis=0),
-        sum_ij=sums.sum_products[blocks].sum(axis=0),
-        sum_jk=sums.gram[blocks].sum(axis=0),
+        n_tokens=int(sums.n_tokens.sum()),
+        n_i=sums.narrow_firings.sum(axis=0),
+        sum_i=sums.narrow_sum.sum(axis=0),
+        sum_ii=sums.narrow_sum_squares.sum(axis=0),
+        n_j=sums.reference_firings.sum(axis=0),
+        sum_j=sums.reference_sum.sum(axis=0),
+        n_both=sums.n_both.sum(axis=0),
+        sum_ij=sums.sum_products.sum(axis=0),
+        sum_jk=sums.gram.sum(axis=0),
+    )
+
+
+def scores_of(narrow: LoadedSae, statistics: Statistics, geometry: Geometry, progress: Progress) -> Scores:
+    """The hedging scores of all narrow latents."""
+    advance = progress("hedging scores", narrow.d_sae, "latents")
+    return score_sample(statistics.sample, narrow.unit_decoder, geometry.reference_alive, advance)
+
+
+def absorbing_latents(
+    narrow: LoadedSae, reference: LoadedSae, statistics: Statistics, geometry: Geometry
+) -> NDArray[np.int64]:
+    """`[n_narrow]` the reference latent that absorbs each one's feature, -1 for none."""
+    encoder = narrow.module.W_enc.T[: narrow.d_sae].numpy()
+    near = geometry.narrow
+    return absorbed_by(
+        statistics.sample,
+        encoder,
+        reference.unit_decoder,
+        near.index[:, 0],
+        near.cosine[:, 0],
+        geometry.reference_alive,
     )
 
 

@@ -13,31 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ScoringError
+from app.records import LatentDegree
 
 Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
 
+__all__ = ["HedgingDegree", "LatentDegree", "hedging_degree", "span"]
+
 N_BASELINES = 50
 """Random subspaces of the baseline, as in the paper."""
-
-
-@dataclass(frozen=True)
-class LatentDegree:
-    """What is said of one original latent.
-
-    Attributes:
-        index: of the latent, in both SAEs.
-        raw: length of the projected change over the control's mean decoder norm.
-        baseline: the same for random subspaces, mean.
-        degree: (raw - baseline) / (1 - baseline).
-        reason: why the three are None.
-    """
-
-    index: int
-    raw: float | None
-    baseline: float | None
-    degree: float | None
-    reason: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a latent and its partners are called: a first rule, stated as such in the catalogue."""
+"""What a latent and its partners are called. `hedgescope validate` prints how often that is right."""
 
 from __future__ import annotations
 
@@ -8,39 +8,45 @@ MIN_PERCENTILE = 0.95
 """A best cosine below this percentile of random directions' is no match: the latent is novel."""
 
 MIN_SCORE = 0.1
-"""A latent with a hedged partner and at least this score is called hedged."""
+"""From this score on a latent is called hedged: a tenth of its squared length is not its own feature."""
 
-SPLIT_COSINE = 0.9
+SPLIT_COSINE = 0.8
 """A partner this close to the main partner's direction is a part of it, not another one."""
 
 
-def diagnose_partner(*, rank: int, hedged: bool, cosine_to_main: float) -> PartnerDiagnosis:
+def diagnose_partner(*, rank: int, hedged: bool, absorbs: bool, cosine_to_main: float) -> PartnerDiagnosis:
     """The role of one partner.
 
     Args:
         rank: 0 for the main partner.
         hedged: whether its sign agrees with significant co-firing and its share is large enough.
+        absorbs: whether it has taken over the narrow latent's feature on part of its tokens.
         cosine_to_main: of its decoder row and the main partner's.
     """
     if rank == 0:
         return "main"
+    if absorbs:
+        return "absorbed"
     if cosine_to_main >= SPLIT_COSINE:
         return "split"
     return "hedged" if hedged else "unexplained"
 
 
 def diagnose_latent(
-    *, n_firings: int, percentile: float | None, score: float | None, n_hedged: int
+    *, n_firings: int, percentile: float | None, score: float | None, absorbed: bool
 ) -> LatentDiagnosis | None:
     """The diagnosis of a narrow latent; None where there is no score to decide by.
 
     Args:
         percentile: of its best cosine among random directions'.
+        absorbed: whether another latent has taken over part of its feature's tokens.
     """
     if n_firings == 0:
         return "dead"
     if percentile is not None and percentile < MIN_PERCENTILE:
         return "novel"
+    if absorbed:
+        return "absorbed"
     if score is None:
         return None
-    return "hedged" if n_hedged and score >= MIN_SCORE else "clean"
+    return "hedged" if score >= MIN_SCORE else "clean"

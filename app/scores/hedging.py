@@ -1,14 +1,14 @@
-"""The hedging score, in one place: decoder and activation evidence, gated by sign and co-firing.
+"""Which reference latents a narrow latent is mixed with: shares, gated by sign and co-firing.
 
 For narrow latent i with partners j (the first one the main partner):
 
     decoder share     s_ij   of the explained squared norm of its decoder row    (decomposition.py)
     activation share  v_ij   of its explained activation variance                (regression below)
-    gate              g_ij   sign(w_ij) · z_ij >= Z_CO_FIRING
+    gate              g_ij   sign(w_ij) · z_ij >= threshold, 5 % for any false one among all pairs
 
     decoder hedging     = sum of s_ij over j other than the main partner
     activation hedging  = sum of v_ij over j other than the main partner
-    hedging score       = sum of g_ij · (s_ij + v_ij) / 2 over j other than the main partner
+    hedged partner      : other than the main one, gated, with (s_ij + v_ij) / 2 of at least MIN_HEDGED_SHARE
 
 Hedging mixes a positive component of positively correlated features into a latent and a negative
 component of anti-correlated ones (Chanin, Dulka & Garriga-Alonso, arXiv 2505.11756): hence the
@@ -22,17 +22,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.scores.overlap import Z_95, overlap
+from app.scores.overlap import overlap
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-Z_CO_FIRING = 4.5
-"""Co-firing counts as significant from here on: two-sided p = 7e-6, 0.03 false ones in 4,096 tests."""
-
 MIN_FIRINGS = 30
-"""A narrow latent that fires on fewer tokens has no hedging score."""
+"""A narrow latent that fires on fewer tokens has no activation hedging and no hedged partners."""
 
 MIN_HEDGED_SHARE = 0.05
 """A gated partner counts as hedged from this mean share on."""
@@ -69,18 +66,17 @@ class PartnerMoments:
 
 
 @dataclass(frozen=True)
-class Hedging:
-    """Scores of L narrow latents; NaN where undefined.
+class Evidence:
+    """Of L narrow latents and their partners; NaN where undefined.
 
     Attributes:
-        score, decoder, activation: `[L]` in [0, 1].
+        decoder, activation: `[L]` in [0, 1].
         activation_share: `[L, K]`.
         z: `[L, K]` standard score of the co-firing.
         gated: `[L, K]` whether the sign agrees with significant co-firing.
         hedged: `[L, K]` partners other than the main one that count as hedged.
     """
 
-    score: Floats
     decoder: Floats
     activation: Floats
     activation_share: Floats
@@ -115,25 +111,25 @@ def activation_shares(moments: PartnerMoments, valid: Flags) -> Floats:
         return np.where(explained, contribution / total, np.nan)
 
 
-def hedging(moments: PartnerMoments, weights: Floats, shares: Floats, valid: Flags) -> Hedging:
-    """Score all narrow latents.
+def evidence(moments: PartnerMoments, weights: Floats, shares: Floats, valid: Flags, threshold: float) -> Evidence:
+    """Shares and gates of all narrow latents.
 
     Args:
         weights, shares: `[L, K]` of the decompositions, main partner first.
         valid: `[L, K]` false for padding.
+        threshold: |z| from which co-firing is significant (`app.scores.overlap.significant_z`).
     """
     others = valid.copy()
     others[:, 0] = False
     n_i = np.broadcast_to(moments.n_i[:, None], moments.n_both.shape)
     z = overlap(moments.n_both, n_i, moments.n_j, moments.n_tokens).z
-    gated = valid & (np.sign(weights) * np.nan_to_num(z) >= Z_CO_FIRING)
+    gated = valid & (np.sign(weights) * np.nan_to_num(z) >= threshold)
     activation_share = activation_shares(moments, valid)
     mean_share = (shares + activation_share) / 2
     has_partner = valid[:, 0]
     enough = has_partner & (moments.n_i >= MIN_FIRINGS)
     scored = enough & np.isfinite(activation_share[:, 0])
-    return Hedging(
-        score=_total(mean_share, others & gated, scored),
+    return Evidence(
         decoder=_total(shares, others, has_partner),
         activation=_total(activation_share, others, scored),
         activation_share=activation_share,
@@ -147,22 +143,3 @@ def _total(shares: Floats, counted: Flags, defined: Flags) -> Floats:
     """`[L]` sum of the counted shares, without the rounding that lifts it above 1; NaN where not defined."""
     total = np.where(counted, shares, 0.0).sum(axis=1)
     return np.where(defined, np.minimum(total, 1.0), np.nan)
-
-
-def interval(score: Floats, without_block: Floats) -> tuple[Floats, Floats]:
-    """95 % interval of the score from a jackknife over blocks of tokens, cut to [0, 1].
-
-    Source: Efron & Tibshirani, *An Introduction to the Bootstrap* (1993), eq. 11.5.
-
-    Args:
-        score: `[L]` from all tokens.
-        without_block: `[B, L]` with each block left out; NaN where undefined.
-
-    Returns:
-        (low, high), NaN where the score or a left-out score is undefined.
-    """
-    n_blocks = len(without_block)
-    mean = without_block.mean(axis=0)
-    variance = (n_blocks - 1) / n_blocks * ((without_block - mean) ** 2).sum(axis=0)
-    half = Z_95 * np.sqrt(variance)
-    return np.clip(score - half, 0, 1), np.clip(score + half, 0, 1)

@@ -13,8 +13,10 @@ from app.records import LatentScores, Partner, Side
 from app.scores.decomposition import Decomposition
 from app.scores.diagnosis import diagnose_latent, diagnose_partner
 from app.scores.geometry import Nearest
-from app.scores.hedging import MIN_FIRINGS, Hedging
+from app.scores.hedging import MIN_FIRINGS, Evidence
 from app.scores.overlap import overlap, wilson
+from app.scores.score import Scores
+from app.scores.typical import MIN_TOKENS
 
 Floats = NDArray[np.float64]
 
@@ -72,7 +74,8 @@ class SideArrays:
 
     Attributes:
         levels: Matryoshka level; labels: tokens it fires on.
-        nearest: in the other SAE; percentile: of the best cosine among random directions'.
+        nearest: in the other SAE; percentile: of the best cosine among isotropic random directions';
+            data_percentile: among those with the inputs' covariance.
     """
 
     side: Side
@@ -81,6 +84,7 @@ class SideArrays:
     firing: Firing
     nearest: Nearest
     percentile: NDArray[np.float32]
+    data_percentile: NDArray[np.float32]
     mutual: NDArray[np.bool_]
     overlap: BestOverlap
     c_dec: NDArray[np.float32]
@@ -89,34 +93,43 @@ class SideArrays:
 def narrow_latents(
     arrays: SideArrays,
     decompositions: Sequence[Decomposition],
-    hedging: Hedging,
-    low: Floats,
-    high: Floats,
+    evidence: Evidence,
+    scores: Scores,
+    absorbing: NDArray[np.int64],
     partners: Sequence[Sequence[Partner]],
 ) -> list[LatentScores]:
-    """Rows of the narrow latents."""
+    """Rows of the narrow latents.
+
+    Args:
+        absorbing: `[d_sae]` reference latent that absorbs each one's feature, -1 for none.
+    """
     rows = []
     for i, decomposition in enumerate(decompositions):
         n_hedged = sum(partner.diagnosis == "hedged" for partner in partners[i])
         found = len(decomposition.partners) > 0
-        score = number(hedging.score[i])
+        enough = int(arrays.firing.n_firings[i]) >= MIN_FIRINGS
+        score = number(scores.score[i])
+        absorbed = int(absorbing[i]) >= 0
         own: dict[str, object] = {
             "hedging_score": score,
-            "hedging_score_low": number(low[i]) if score is not None else None,
-            "hedging_score_high": number(high[i]) if score is not None else None,
-            "decoder_hedging": number(hedging.decoder[i]),
-            "activation_hedging": number(hedging.activation[i]),
+            "hedging_score_low": number(scores.low[i]),
+            "hedging_score_high": number(scores.high[i]),
+            "typical_hedging": number(scores.typical[i]),
+            "refit_hedging": number(scores.refit[i]),
+            "decoder_hedging": number(evidence.decoder[i]),
+            "activation_hedging": number(evidence.activation[i]),
             "decomposition_residual": decomposition.residual if found else None,
             "main_partner": int(decomposition.partners[0]) if found else None,
-            "n_hedged_partners": n_hedged if score is not None else None,
+            "n_hedged_partners": n_hedged if found and enough else None,
+            "absorbed_by": int(absorbing[i]) if absorbed else None,
             "diagnosis": diagnose_latent(
                 n_firings=int(arrays.firing.n_firings[i]),
                 percentile=number(arrays.percentile[i]),
                 score=score,
-                n_hedged=n_hedged,
+                absorbed=absorbed,
             ),
         }
-        rows.append(_latent(arrays, i, own, _narrow_reasons(arrays.firing, i, found, score)))
+        rows.append(_latent(arrays, i, own, _narrow_reasons(arrays.firing, scores, i, found)))
     return rows
 
 
@@ -138,37 +151,51 @@ def reference_latents(arrays: SideArrays, partners: Sequence[Sequence[Partner]])
     return rows
 
 
-def _narrow_reasons(firing: Firing, i: int, found: bool, score: float | None) -> dict[str, str]:
+def _narrow_reasons(firing: Firing, scores: Scores, i: int, found: bool) -> dict[str, str]:
     """Why a narrow latent's own fields are None, where they are."""
-    of_score = _score_reason(firing, i, found)
-    of_interval = of_score if score is None else "too few tokens or firings to score it with a block of them left out"
+    of_score = _too_few(int(scores.n_firings[i]), scores.n_tokens, MIN_TOKENS, "sampled")
+    of_partners = _too_few(int(firing.n_firings[i]), firing.n_tokens, MIN_FIRINGS, "scored")
+    scored = not np.isnan(scores.score[i])
+    of_score = of_score or GROUP_TOO_SMALL
     return {
-        **dict.fromkeys(_OWN_FIELDS, of_score),
-        **dict.fromkeys(("hedging_score_low", "hedging_score_high"), of_interval),
+        **dict.fromkeys(("hedging_score", "typical_hedging", "diagnosis"), of_score),
+        **dict.fromkeys(("hedging_score_low", "hedging_score_high"), GROUP_TOO_SMALL if scored else of_score),
+        "refit_hedging": NOISY_REFIT if scored else of_score,
+        **dict.fromkeys(
+            ("activation_hedging", "n_hedged_partners"), (of_partners or NOTHING_EXPLAINED) if found else NOT_FOUND
+        ),
         **dict.fromkeys(("decoder_hedging", "decomposition_residual", "main_partner"), NOT_FOUND),
+        "absorbed_by": NOT_ABSORBED,
     }
 
 
-def _score_reason(firing: Firing, i: int, found: bool) -> str:
-    n = int(firing.n_firings[i])
+def _too_few(n: int, n_tokens: int, needed: int, which: str) -> str:
+    """Empty where there are enough firings."""
     if n == 0:
-        return f"never fires on the {firing.n_tokens:,} scored tokens"
-    if n < MIN_FIRINGS:
-        return f"fires on {n} of {firing.n_tokens:,} scored tokens; at least {MIN_FIRINGS} are needed"
-    return "its partners' activations explain nothing of its own" if found else NOT_FOUND
+        return f"never fires on the {n_tokens:,} {which} tokens"
+    if n < needed:
+        return f"fires on {n} of {n_tokens:,} {which} tokens; at least {needed} are needed"
+    return ""
 
 
+NOTHING_EXPLAINED = "its partners' activations explain nothing of its own"
+GROUP_TOO_SMALL = "too few firings, or rows of text, to tell its direction from noise"
+NOISY_REFIT = "two halves of the tokens give it different directions: what the regression says is noise"
+NOT_ABSORBED = "no sign that another latent has taken over its feature"
 NOT_FOUND = "no reference latent explains 1 % of its decoder row"
 
 _OWN_FIELDS = (
     "hedging_score",
     "hedging_score_low",
     "hedging_score_high",
+    "typical_hedging",
+    "refit_hedging",
     "decoder_hedging",
     "activation_hedging",
     "decomposition_residual",
     "main_partner",
     "n_hedged_partners",
+    "absorbed_by",
     "diagnosis",
 )
 
@@ -176,7 +203,13 @@ REASONS = {
     **dict.fromkeys(_OWN_FIELDS, "scores are defined for narrow latents, relative to the reference"),
     **dict.fromkeys(("max_activation", "mean_activation", "max_jaccard"), "never fires on the scored tokens"),
     **dict.fromkeys(
-        ("max_decoder_cosine", "max_decoder_cosine_percentile", "max_decoder_cosine_index", "mutual_best"),
+        (
+            "max_decoder_cosine",
+            "max_decoder_cosine_percentile",
+            "max_decoder_cosine_data_percentile",
+            "max_decoder_cosine_index",
+            "mutual_best",
+        ),
         "the other SAE has no latent that fires",
     ),
     "max_jaccard_index": "fires together with no latent of the other SAE",
@@ -197,6 +230,7 @@ def _latent(arrays: SideArrays, index: int, own: dict[str, object], own_reasons:
         "mean_activation": float(firing.sum_acts[index] / n) if n else None,
         "max_decoder_cosine": number(arrays.nearest.cosine[index, 0]),
         "max_decoder_cosine_percentile": number(arrays.percentile[index]) if near >= 0 else None,
+        "max_decoder_cosine_data_percentile": number(arrays.data_percentile[index]) if near >= 0 else None,
         "max_decoder_cosine_index": near if near >= 0 else None,
         "mutual_best": bool(arrays.mutual[index]) if near >= 0 else None,
         "max_jaccard": number(arrays.overlap.jaccard[index]),
@@ -228,14 +262,15 @@ class PartnerArrays:
 def partner_rows(
     decompositions: Sequence[Decomposition],
     arrays: PartnerArrays,
-    hedging: Hedging,
+    evidence: Evidence,
     narrow: Firing,
     reference: Firing,
     reference_levels: NDArray[np.int64],
+    absorbing: NDArray[np.int64],
 ) -> list[list[Partner]]:
     """Partner records of each narrow latent, by rank."""
     return [
-        _partners_of(i, decomposition, arrays, hedging, narrow, reference, reference_levels)
+        _partners_of(i, decomposition, arrays, evidence, narrow, reference, reference_levels, int(absorbing[i]))
         for i, decomposition in enumerate(decompositions)
     ]
 
@@ -244,10 +279,11 @@ def _partners_of(
     i: int,
     decomposition: Decomposition,
     arrays: PartnerArrays,
-    hedging: Hedging,
+    evidence: Evidence,
     narrow: Firing,
     reference: Firing,
     reference_levels: NDArray[np.int64],
+    absorbing: int,
 ) -> list[Partner]:
     k = len(decomposition.partners)
     if k == 0:
@@ -267,7 +303,7 @@ def _partners_of(
             decoder_cosine=float(arrays.cosines[i, rank]),
             weight=float(decomposition.weights[rank]),
             share=float(decomposition.shares[rank]),
-            activation_share=number(hedging.activation_share[i, rank]),
+            activation_share=number(evidence.activation_share[i, rank]),
             n_both=int(n_both[rank]),
             n_narrow=int(n_i[rank]),
             n_reference=int(n_j[rank]),
@@ -280,10 +316,11 @@ def _partners_of(
             p_i_given_j=number(firing.p_i_given_j[rank]),
             lift=number(firing.lift[rank]),
             phi=number(firing.phi[rank]),
-            z=number(hedging.z[i, rank]),
+            z=number(evidence.z[i, rank]),
             diagnosis=diagnose_partner(
                 rank=rank,
-                hedged=bool(hedging.hedged[i, rank]),
+                hedged=bool(evidence.hedged[i, rank]),
+                absorbs=int(j) == absorbing,
                 cosine_to_main=float(arrays.cosines_to_main[i, rank]),
             ),
         )

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 Z_95 = 1.959964
 """97.5 % quantile of the normal distribution."""
+
+FAMILY_WISE = 0.05
+"""Probability of any false co-firing among all pairs that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,12 @@ def wilson(successes: Counts, trials: Counts) -> tuple[Floats, Floats]:
     centre = (p + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
     half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(p * (1 - p) / n + Z_95**2 / (4 * n**2))
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+
+
+def significant_z(n_pairs: int) -> float:
+    """The |z| from which co-firing counts as significant: of `n_pairs` independent pairs, one or more reaches it
+    by chance with probability 5 % at most (Bonferroni's bound, two-sided)."""
+    return float(norm.isf(FAMILY_WISE / 2 / max(n_pairs, 1)))
 
 
 def _defined(values: Floats) -> Floats:

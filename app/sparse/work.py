@@ -16,7 +16,6 @@ from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
 from app.sparse.encode import EncodedBatch, encode, join
 from app.sparse.inputs import pack, sampled_rows
-from app.sparse.memory import memory_explained
 from app.sparse.shards import Shard, ShardStore, TokenShard
 
 Encoder = Callable[[LoadedSae, torch.Tensor], EncodedBatch]
@@ -81,7 +80,7 @@ def encode_shard(
     Raises:
         SaeError: an SAE's `d_in` is not the stream's.
         ActivationsError: NaN or infinite activations.
-        ShardError: the disk is full, or memory ran out.
+        ShardError: the disk is full.
     """
     missing = missing_saes(store, shard, saes)
     if not missing:
@@ -91,14 +90,13 @@ def encode_shard(
     moments = _Moments(np.zeros(stream.d_in))
     inputs = _Inputs(sampled_rows(stream.rows, shard.start, shard.stop, stream.d_in), shard.start, stream.d_in)
     encoded: dict[str, list[EncodedBatch]] = {sae.shard_key: [] for sae in missing}
-    with memory_explained(f"encoding rows {shard.start} to {shard.stop - 1}"):
-        for batch in stream.batches(shard.start, shard.stop):
-            moments.add(batch)
-            inputs.add(batch)
-            if not np.isfinite(moments.sum_squares):
-                raise ActivationsError(f"NaN or infinite activations in rows {shard.start} to {shard.stop - 1}")
-            for sae in missing:
-                encoded[sae.shard_key].append(encoder(sae, batch.acts))
+    for batch in stream.batches(shard.start, shard.stop):
+        moments.add(batch)
+        inputs.add(batch)
+        if not np.isfinite(moments.sum_squares):
+            raise ActivationsError(f"NaN or infinite activations in rows {shard.start} to {shard.stop - 1}")
+        for sae in missing:
+            encoded[sae.shard_key].append(encoder(sae, batch.acts))
     rows = stream.rows.slice(shard.start, shard.stop)
     for sae in missing:
         acts, residual = _joined(encoded[sae.shard_key], sae, rows.keep, shard)

@@ -17,7 +17,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from app.errors import StoreError
-from app.records import ComparisonSummary, LatentDetail, PairDetail, PairProfile, SaeRecord, TextRow
+from app.records import ComparisonSummary, DegreeRecord, LatentDetail, PairDetail, PairProfile, SaeRecord, TextRow
 from app.store.validate import check_storable
 
 Record = TypeVar("Record")
@@ -41,7 +41,7 @@ def to_json(value: Any) -> str:
     return _json(value).decode()
 
 
-def compress(record: LatentDetail | PairDetail) -> bytes:
+def compress(record: LatentDetail | PairDetail | DegreeRecord) -> bytes:
     """A record as compressed JSON; `expand` reverses it. Raises StoreError as `to_json`."""
     return zlib.compress(_json(record), 1)
 

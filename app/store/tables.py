@@ -108,11 +108,14 @@ latents = Table(
     Column("hedging_score", Double),
     Column("hedging_score_low", Double),
     Column("hedging_score_high", Double),
+    Column("typical_hedging", Double),
+    Column("refit_hedging", Double),
     Column("decoder_hedging", Double),
     Column("activation_hedging", Double),
     Column("decomposition_residual", Double),
     Column("max_decoder_cosine", Double),
     Column("max_decoder_cosine_percentile", Double),
+    Column("max_decoder_cosine_data_percentile", Double),
     Column("max_decoder_cosine_index", Integer),
     Column("mutual_best", Boolean),
     Column("max_jaccard", Double),
@@ -120,6 +123,7 @@ latents = Table(
     Column("c_dec", Double),
     Column("main_partner", Integer),
     Column("n_hedged_partners", Integer),
+    Column("absorbed_by", Integer),
     Column("diagnosis", Text),
     Column("reasons", Text, nullable=False),
 )
@@ -212,6 +216,17 @@ text_rows = Table(
     _comparison_key(),
     _key("text_row"),
     Column("payload", Text, nullable=False),
+)
+
+degrees = Table(
+    "degrees",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("parent_checksum", Text, nullable=False),
+    Column("n_latents", Integer, nullable=False),
+    Column("content_hash", Text, nullable=False, unique=True),
+    Column("payload", LargeBinary, nullable=False),
+    Index("ix_degrees_parent_checksum_n_latents", "parent_checksum", "n_latents"),
 )
 
 jobs = Table(

@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 
-from app.activations.cache import CachedActivations
 from app.errors import SaeError
 from app.sae.levels import find_widths
 
@@ -25,6 +24,20 @@ DEFAULT_MULTIPLIER = 0.75
 """Of a balanced Matryoshka SAE, per level: the choice of arXiv 2505.11756."""
 
 log = logging.getLogger(__name__)
+
+
+class Batches(Protocol):
+    """Endless batches `[batch_size, d_in]` of activations."""
+
+    @property
+    def d_in(self) -> int:
+        """Width of the activations."""
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        """Itself."""
+
+    def __next__(self) -> torch.Tensor:
+        """The next batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +99,7 @@ class TrainingPlan(Schedule):
             raise SaeError(f"{self.architecture} with multiplier {self.multiplier}: it belongs to {BALANCED} alone")
 
 
-def train(plan: TrainingPlan, activations: CachedActivations, *, device: str = "cpu") -> Any:
+def train(plan: TrainingPlan, activations: Batches, *, device: str = "cpu") -> Any:
     """Train one SAE.
 
     Activations are scaled so that their mean norm is `sqrt(d_in)` ("expected_average_only_in" of
@@ -147,7 +160,7 @@ def _check(plan: TrainingPlan) -> None:
         raise SaeError("a Matryoshka SAE without widths; expected prefix widths such as 128,512,2048")
 
 
-def _start_at_mean(trainer: Any, activations: CachedActivations, n_batches: int = 100) -> None:
+def _start_at_mean(trainer: Any, activations: Batches, n_batches: int = 100) -> None:
     """Set `b_dec` to the mean scaled activation.
 
     Activations of a language model have a large common mean. With `b_dec` at zero the few latents

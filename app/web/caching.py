@@ -33,6 +33,12 @@ def immutable(request: Request, answer: Answer, content_hash: str) -> Response:
     return _tagged(request, answer, tag, IMMUTABLE)
 
 
+def tagged(request: Request, answer: Answer, *state: str) -> Response:
+    """An answer that changes with what `state` names: strong ETag of that, asked for again each time."""
+    tag = _tag(*state, build_tag(), request.url.path, request.url.query)
+    return _tagged(request, answer, tag, CHECK_FIRST)
+
+
 def checked(request: Request, response: Response) -> Response:
     """An answer that may change at any time: ETag of its body, asked for again each time."""
     return _tagged(request, response, _tag(build_tag(), bytes(response.body).hex()), CHECK_FIRST)

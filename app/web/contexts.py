@@ -13,6 +13,8 @@ from app.catalogue import ScoreSpec
 from app.jobs.records import Job
 from app.records import (
     ComparisonSummary,
+    DegreeRecord,
+    LatentDegree,
     LatentDiagnosis,
     LatentScores,
     LogitWeights,
@@ -20,8 +22,10 @@ from app.records import (
     Partner,
     SaeRecord,
     Side,
+    ToyLab,
 )
 from app.web.prompt_records import PromptLatent
+from app.web.rank_correlation import RankCorrelation
 
 Figure = Mapping[str, Any]
 """A Plotly figure: `data` and `layout`; colours that follow the theme are set in the browser."""
@@ -242,7 +246,7 @@ class TopLatent:
 
 @dataclass(frozen=True)
 class OverviewContext:
-    """One comparison at a glance."""
+    """One comparison at a glance; `degree` is the narrow SAE's hedging degree, where it was measured."""
 
     frame: Frame
     summary: ComparisonSummary
@@ -251,6 +255,7 @@ class OverviewContext:
     score_plot: Plot
     level_plots: tuple[Plot, ...]
     top: tuple[TopLatent, ...]
+    degree: DegreeRecord | None
 
 
 @dataclass(frozen=True)
@@ -334,6 +339,7 @@ class LatentContext:
         partners: reference latents of a narrow latent's decomposition by rank; for a reference latent
             the narrow latents in whose decomposition it takes part, by share.
         n_partners: all of them; `partners` may hold only the first.
+        degree: the latent's hedging degree, where its SAE's was measured.
         other_latent: the main partner, whose activations stand beside this latent's.
         highlight: which of the two the contexts show: `both`, `latent` or `partner`.
         has_tokens: False where the comparison was made from activations alone.
@@ -343,6 +349,7 @@ class LatentContext:
     summary: ComparisonSummary
     latent: LatentScores
     scores: tuple[ScoreSpec, ...]
+    degree: LatentDegree | None
     partners: tuple[PartnerRow, ...]
     n_partners: int
     decomposition: Plot | None
@@ -495,6 +502,23 @@ class LevelsContext:
 
 
 @dataclass(frozen=True)
+class DegreeContext:
+    """The paper's hedging degree of a comparison's narrow SAE, beside its hedging scores.
+
+    Attributes:
+        degrees: as measured, the one stored last first; empty where none was.
+        correlation: rank correlation over latents of the first one with the hedging scores.
+        scatter: plot of both, one point a latent.
+    """
+
+    frame: Frame
+    summary: ComparisonSummary
+    degrees: tuple[DegreeRecord, ...]
+    correlation: RankCorrelation | None
+    scatter: Plot | None
+
+
+@dataclass(frozen=True)
 class SaesContext:
     """The registered SAEs."""
 
@@ -599,3 +623,26 @@ class AboutContext:
     frame: Frame
     scoring_version: str
     groups: tuple[SpecGroup, ...]
+
+
+@dataclass(frozen=True)
+class ShownToy:
+    """A toy: its world and its SAE in words, and what came out."""
+
+    world: str
+    sae: str
+    plot: Plot
+
+
+@dataclass(frozen=True)
+class LabContext:
+    """Tiny SAEs on worlds with known features.
+
+    Attributes:
+        results: numbers, and what repeats them.
+        toys: the same for people.
+    """
+
+    frame: Frame
+    results: ToyLab
+    toys: tuple[ShownToy, ...]

@@ -124,32 +124,58 @@ def explained_variance(narrow: SideSummary, reference: SideSummary) -> Plot:
 
 
 def level_scores(side: SideSummary) -> Plot:
-    """Mean hedging score of each level's group of latents."""
+    """Hedging of each level's group of latents: mean score, and share diagnosed as hedged."""
     levels = [level for level in side.levels if level.mean_hedging_score is not None]
+    names = [f"{level.level} (to {show.number(level.width)})" for level in levels]
+    bars = (
+        ("mean hedging score", NARROW_COLOUR, [level.mean_hedging_score for level in levels]),
+        ("share hedged", PLAIN_COLOUR, [_share_hedged(level) for level in levels]),
+    )
     return Plot(
         name="level-scores",
-        title="Mean hedging score by level",
-        description="Mean hedging score of the latents that are new at each Matryoshka level of the narrow SAE.",
+        title="Hedging by level",
+        description="Of the latents that are new at each Matryoshka level of the narrow SAE: their mean hedging score, "
+        "and the share of the alive ones that are diagnosed as hedged.",
         figure={
             "data": [
                 {
                     "type": "bar",
-                    "x": [f"{level.level} (to {show.number(level.width)})" for level in levels],
-                    "y": [level.mean_hedging_score for level in levels],
-                    "marker": {"color": NARROW_COLOUR},
-                    "hovertemplate": "level %{x}: %{y:.3f}<extra></extra>",
+                    "name": name,
+                    "x": names,
+                    "y": values,
+                    "marker": {"color": colour},
+                    "hovertemplate": f"level %{{x}}: {name} %{{y:.3f}}<extra></extra>",
                 }
+                for name, colour, values in bars
             ],
             "layout": {
+                "barmode": "group",
+                "showlegend": True,
                 "xaxis": _axis("Level", type="category"),
-                "yaxis": _axis("Mean hedging score", rangemode="tozero"),
+                "yaxis": _axis("", rangemode="tozero"),
             },
         },
         table=DataTable(
-            ("Level", "Prefix width", "Mean hedging score"),
-            tuple((str(v.level), show.number(v.width), show.number(v.mean_hedging_score)) for v in side.levels),
+            ("Level", "Prefix width", "Mean hedging score", "Hedged", "Alive", "Share hedged"),
+            tuple(
+                (
+                    str(v.level),
+                    show.number(v.width),
+                    show.number(v.mean_hedging_score),
+                    show.number(v.n_hedged),
+                    show.number(v.n_latents - v.n_dead),
+                    show.percent(_share_hedged(v)),
+                )
+                for v in side.levels
+            ),
         ),
     )
+
+
+def _share_hedged(level: LevelSummary) -> float | None:
+    """Of the group's alive latents; None where all are dead."""
+    alive = level.n_latents - level.n_dead
+    return level.n_hedged / alive if alive else None
 
 
 def decomposition(latent: LatentScores, rows: Sequence[PartnerRow]) -> Plot:

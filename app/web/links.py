@@ -49,6 +49,11 @@ def about(field: str | None = None) -> str:
     return "/about" if field is None else f"/about#{quote(field, safe='')}"
 
 
+def lab() -> str:
+    """Tiny SAEs on worlds with known features."""
+    return "/lab"
+
+
 def comparison(slug: str, query: Pairs = ()) -> str:
     """A comparison's overview."""
     return with_query(f"/c/{quote(slug, safe='')}", query)
@@ -77,6 +82,11 @@ def pair(slug: str, narrow: int, reference: int) -> str:
 def levels(slug: str) -> str:
     """A comparison's Matryoshka levels."""
     return f"{comparison(slug)}/levels"
+
+
+def degree(slug: str) -> str:
+    """The paper's hedging degree of a comparison's narrow SAE."""
+    return f"{comparison(slug)}/degree"
 
 
 def prompt(slug: str, side: Side | None = None, index: int | None = None) -> str:

@@ -19,8 +19,9 @@ def paths_of(slug: str) -> list[str]:
         "/pairs/0/0",
         "/pairs/1/40",
         "/levels",
+        "/degree",
     ]
-    return ["/", "/saes", "/about", "/nowhere", *(f"/c/{slug}{path}" for path in below)]
+    return ["/", "/saes", "/about", "/lab", "/nowhere", *(f"/c/{slug}{path}" for path in below)]
 
 
 def overflow(page: Page) -> int:

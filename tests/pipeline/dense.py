@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
+from scipy.stats import norm
 
 Floats = NDArray[np.float64]
 
@@ -166,11 +167,13 @@ class DensePair:
 
     Attributes:
         possible: reference latents that can be a narrow latent's match.
+        inputs: `[n_tokens, d_in]` what both SAEs read.
     """
 
     narrow: Dense
     reference: Dense
     possible: tuple[int, ...]
+    inputs: Floats = field(default_factory=lambda: np.empty(0))
 
     @property
     def n_tokens(self) -> int:
@@ -242,23 +245,44 @@ class DensePair:
         shares: Floats = parts / parts.sum()
         return shares
 
-    def score(self, i: int, tokens: NDArray[np.bool_]) -> float:
-        shares = self.activation_shares(i, tokens)
-        total = 0.0
-        for partner, activation_share in list(zip(self.partners[i], shares, strict=True))[1:]:
-            if np.sign(partner.weight) * self.z(i, partner.index, tokens) >= 4.5:
-                total += (partner.share + activation_share) / 2
-        return float(total)
+    @cached_property
+    def significant(self) -> float:
+        """|z| that any of all pairs reaches by chance with probability 5 %."""
+        return float(norm.isf(0.025 / (len(self.narrow.n) * len(self.possible))))
 
-    def interval(self, i: int) -> tuple[float, float]:
-        """A jackknife over rows modulo 8."""
-        block = np.arange(self.n_tokens) // ROW % 8
+    def beside(self, i: int) -> Floats:
+        """`[n_tokens, 1 + k]` activations of latent i and of those it is refitted beside."""
         every = np.ones(self.n_tokens, dtype=np.bool_)
-        estimates = [self.score(i, block != left) for left in range(8)]
-        mean = sum(estimates) / 8
-        half = 1.959964 * (7 / 8 * sum((estimate - mean) ** 2 for estimate in estimates)) ** 0.5
-        score = self.score(i, every)
-        return max(0.0, score - half), min(1.0, score + half)
+        own = self.narrow.acts[:, i]
+        together = {j: float(np.corrcoef(own, self.reference.acts[:, j])[0, 1]) for j in self.possible}
+        main = max(together, key=lambda j: together[j])
+        strong = {j: abs(self.z(i, j, every)) for j in self.possible if j != main}
+        chosen = sorted((j for j in strong if strong[j] >= self.significant), key=lambda j: -strong[j])[:32]
+        within = DensePair(self.narrow, self.narrow, tuple(range(len(self.narrow.n))))
+        near = [k for k in within.possible if abs(float(self.narrow.unit[i] @ self.narrow.unit[k])) <= 0.2]
+        away = {k: abs(within.z(i, k, every)) for k in near}
+        others = sorted((k for k in away if away[k] >= self.significant), key=lambda k: -away[k])[:16]
+        return np.column_stack([own, self.narrow.acts[:, others], self.reference.acts[:, chosen]])
+
+    def refit(self, i: int) -> tuple[float, float] | None:
+        """(impurity, length kept) from the regression of the input, by halves of the rows; None where it is noise."""
+        group = np.arange(self.n_tokens) // ROW % 4
+        regressors, row = self.beside(i), self.narrow.unit[i]
+        directions = []
+        for half in ((0, 1), (2, 3)):
+            tokens = np.isin(group, half)
+            z, x = regressors[tokens], self.inputs[tokens]
+            z, x = z - z.mean(axis=0), x - x.mean(axis=0)
+            # The ridge as rows of its own: a thousandth of each regressor's sum of squares.
+            ridge = np.diag(np.sqrt(1e-3 * np.square(z).sum(axis=0)))
+            rows = np.vstack([z, ridge]), np.vstack([x, np.zeros((len(ridge), x.shape[1]))])
+            directions.append(np.linalg.lstsq(*rows, rcond=None)[0][0])
+        first, second = directions
+        product = float(first @ second)
+        if product <= 0.5 * float(np.linalg.norm(first) * np.linalg.norm(second)):
+            return None
+        impurity = 1 - float(first @ row) * float(second @ row) / product
+        return min(max(impurity, 0.0), 1.0), float((first + second) @ row) / 2
 
     def main_partner_of_reference(self, j: int) -> int | None:
         shares = [(partner.share, -i) for i, each in enumerate(self.partners) for partner in each if partner.index == j]
@@ -296,4 +320,4 @@ def compare(
     reference = encode(reference_folder, acts)
     first = narrow_width or 0
     possible = tuple(j for j in range(first, len(reference.n)) if reference.n[j])
-    return DensePair(narrow, reference, possible)
+    return DensePair(narrow, reference, possible, acts.astype(np.float64))

@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import SaeError
 from app.pipeline import identity
-from app.pipeline.identity import checked_name, content_hash, default_name, slug_of, versions
+from app.pipeline.identity import checked_name, content_hash, default_name, first_counted, slug_of, versions
 from tests.builders import make_sae_record
 
 NARROW = make_sae_record()
@@ -54,6 +54,17 @@ def test_so_does_the_version_of_the_formulas(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_names_and_places_do_not(changes: dict[str, Any]) -> None:
     assert hashed(**changes) == hashed()
+
+
+def test_of_an_sae_and_its_own_prefix_the_outer_latents_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which latents count is in the hash: without it the same two SAEs had other numbers under one address."""
+    prefix = replace(REFERENCE, name="tiny-matryoshka@12", d_sae=12, matryoshka_widths=(12,))
+    assert first_counted(prefix, REFERENCE) == 12
+    assert first_counted(NARROW, REFERENCE) == 0
+    assert first_counted(replace(prefix, config_checksum="other"), REFERENCE) == 0
+    before = hashed(narrow=prefix)
+    monkeypatch.setattr(identity, "first_counted", lambda narrow, reference: 0)
+    assert hashed(narrow=prefix) != before
 
 
 def test_a_slug_ends_in_the_hash() -> None:

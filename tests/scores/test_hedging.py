@@ -1,4 +1,4 @@
-"""The hedging score: closed-form cases, dense regression, invariances, a jackknife written out."""
+"""Shares and gates of the partners: closed-form cases, dense regression, invariances."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.scores.hedging import MIN_FIRINGS, Hedging, activation_shares, hedging, interval
+from app.scores.hedging import MIN_FIRINGS, Evidence, activation_shares, evidence
 from tests.scores.dense import Dense, random_dense, regression_shares, sparse_acts
 
 Floats = NDArray[np.float64]
 
 
-def scored(dense: Dense) -> Hedging:
-    return hedging(dense.moments(), dense.weights, dense.shares, dense.valid)
+THRESHOLD = 4.5
+
+
+def scored(dense: Dense) -> Evidence:
+    return evidence(dense.moments(), dense.weights, dense.shares, dense.valid, THRESHOLD)
 
 
 def one_latent(narrow: Floats, reference: Floats, weights: list[float], shares: list[float]) -> Dense:
@@ -48,14 +51,14 @@ def test_activation_shares_against_dense_regression(seed: int) -> None:
         assert (found[i][~dense.valid[i]] == 0).all()
 
 
-def test_the_score_from_its_parts() -> None:
+def test_gates_and_totals_one_by_one() -> None:
     """Gate, decoder and activation shares put together one latent at a time."""
     dense = random_dense(7, n_tokens=3000)
     found = scored(dense)
     n = len(dense.narrow)
     gates = 0
     for i in range(dense.partners.shape[0]):
-        score = decoder = activation = 0.0
+        decoder = activation = 0.0
         shares = regression_shares(dense, i)
         for k in range(1, int(dense.valid[i].sum())):
             a, r = dense.narrow[:, i] > 0, dense.reference[:, dense.partners[i, k]] > 0
@@ -67,38 +70,35 @@ def test_the_score_from_its_parts() -> None:
             assert found.gated[i, k] == gate
             decoder += dense.shares[i, k]
             activation += shares[k]
-            score += gate * (dense.shares[i, k] + shares[k]) / 2
-        assert found.score[i] == pytest.approx(score, abs=1e-4)
+            assert found.hedged[i, k] == (gate and (dense.shares[i, k] + shares[k]) / 2 >= 0.05)
         assert found.decoder[i] == pytest.approx(decoder)
         assert found.activation[i] == pytest.approx(activation, abs=1e-4)
     assert gates > 2
 
 
-def test_a_pure_latent_scores_zero() -> None:
+def test_a_pure_latent_has_no_part_elsewhere() -> None:
     """It is its main partner; another reference latent has no part in it."""
     rng = np.random.default_rng(0)
     reference = sparse_acts(rng, 2000, 2)
     found = scored(one_latent(3 * reference[:, 0], reference, [1.0, 0.0], [1.0, 0.0]))
-    assert found.score[0] == pytest.approx(0, abs=1e-3)
     assert found.decoder[0] == 0
     assert found.activation[0] == pytest.approx(0, abs=1e-3)
     assert not found.hedged.any()
 
 
-def test_a_latent_with_one_partner_scores_zero() -> None:
+def test_a_latent_with_one_partner() -> None:
     reference = sparse_acts(np.random.default_rng(1), 500, 1)
     found = scored(one_latent(reference[:, 0], reference, [1.0], [1.0]))
-    assert (found.score[0], found.decoder[0], found.activation[0]) == (0, 0, 0)
+    assert (found.decoder[0], found.activation[0]) == (0, 0)
 
 
 def test_half_of_each_of_two_features() -> None:
-    """(f1 + f2)/√2, firing where either does, both often together: all three numbers are one half."""
+    """(f1 + f2)/√2, firing where either does, both often together: both numbers are one half."""
     n = 1000
     f1, f2 = indicator(n, (0, 150)), indicator(n, (50, 200))
     found = scored(one_latent((f1 + f2) / np.sqrt(2), np.stack([f1, f2], axis=1), [0.7071, 0.7071], [0.5, 0.5]))
     assert found.decoder[0] == pytest.approx(0.5)
     assert found.activation[0] == pytest.approx(0.5, abs=1e-5)
-    assert found.score[0] == pytest.approx(0.5, abs=1e-5)
     assert found.gated.tolist() == [[True, True]]
     assert found.hedged.tolist() == [[False, True]]
 
@@ -109,7 +109,6 @@ def test_the_gate_is_closed_where_firing_is_independent() -> None:
     f2 = np.repeat([1.0, 0], 1000)
     found = scored(one_latent(f1, np.stack([f1, f2], axis=1), [0.8, 0.6], [0.64, 0.36]))
     assert found.z[0, 1] == pytest.approx(0, abs=1e-9)
-    assert found.score[0] == 0
     assert found.decoder[0] == pytest.approx(0.36)
     assert not found.gated[0, 1]
 
@@ -121,7 +120,6 @@ def test_a_negative_component_counts_with_anti_correlated_firing() -> None:
     found = scored(dense)
     assert found.z[0, 1] < -4.5
     assert found.hedged[0, 1]
-    assert found.score[0] >= 0.18
     assert not scored(replace(dense, weights=np.array([[0.8, 0.6]]))).gated[0, 1]
 
 
@@ -130,7 +128,7 @@ def test_significant_co_firing_against_the_sign_is_no_hedging() -> None:
     f1, f2 = indicator(n, (0, 200)), indicator(n, (100, 300))
     found = scored(one_latent(f1, np.stack([f1, f2], axis=1), [0.8, -0.6], [0.64, 0.36]))
     assert found.z[0, 1] > 4.5
-    assert found.score[0] == 0
+    assert not found.hedged[0, 1]
 
 
 def test_the_main_partner_is_never_hedged() -> None:
@@ -140,18 +138,17 @@ def test_the_main_partner_is_never_hedged() -> None:
 
 
 @pytest.mark.parametrize("n_firings", [MIN_FIRINGS - 1, MIN_FIRINGS])
-def test_too_few_firings_give_no_score(n_firings: int) -> None:
+def test_too_few_firings_give_no_activation_hedging(n_firings: int) -> None:
     f1, f2 = indicator(1000, (0, n_firings)), indicator(1000, (0, 10))
     found = scored(one_latent(f1, np.stack([f1, f2], axis=1), [0.8, 0.6], [0.64, 0.36]))
-    assert np.isnan(found.score[0]) == (n_firings < MIN_FIRINGS)
     assert np.isnan(found.activation[0]) == (n_firings < MIN_FIRINGS)
     assert found.decoder[0] == pytest.approx(0.36)
 
 
-def test_a_latent_without_partners_has_no_score() -> None:
+def test_a_latent_without_partners() -> None:
     dense = random_dense(9)
     found = scored(replace(dense, valid=np.zeros_like(dense.valid)))
-    for values in (found.score, found.decoder, found.activation):
+    for values in (found.decoder, found.activation):
         assert np.isnan(values).all()
     assert not found.gated.any()
 
@@ -160,7 +157,6 @@ def test_silent_partners_explain_nothing() -> None:
     f1 = indicator(1000, (0, 100))
     found = scored(one_latent(f1, np.zeros((1000, 2)), [0.8, 0.6], [0.64, 0.36]))
     assert np.isnan(found.activation_share).all()
-    assert np.isnan(found.score[0])
     assert np.isnan(found.activation[0])
     assert found.decoder[0] == pytest.approx(0.36)
 
@@ -169,7 +165,7 @@ def test_partners_that_never_vary_explain_nothing() -> None:
     """Rounding of the moments must not pass for explained variance."""
     a = sparse_acts(np.random.default_rng(2), 1000, 1)[:, 0]
     always = np.full((1000, 2), 0.1)
-    assert np.isnan(scored(one_latent(a, always, [0.8, 0.6], [0.64, 0.36])).score[0])
+    assert np.isnan(scored(one_latent(a, always, [0.8, 0.6], [0.64, 0.36])).activation[0])
 
 
 def test_equal_partners_share() -> None:
@@ -202,15 +198,15 @@ def test_the_order_of_tokens_changes_nothing() -> None:
 def test_the_width_of_the_padding_changes_nothing() -> None:
     dense = random_dense(13)
     wide, plain = scored(dense.padded(3)), scored(dense)
-    for name in ("score", "decoder", "activation"):
+    for name in ("decoder", "activation"):
         np.testing.assert_allclose(getattr(wide, name), getattr(plain, name), atol=1e-9)
     np.testing.assert_allclose(wide.activation_share[:, :4], plain.activation_share, atol=1e-9)
     assert (wide.gated[:, :4] == plain.gated).all()
     assert not wide.gated[:, 4:].any()
 
 
-def assert_same(found: Hedging, expected: Hedging) -> None:
-    for name in ("score", "decoder", "activation", "activation_share"):
+def assert_same(found: Evidence, expected: Evidence) -> None:
+    for name in ("decoder", "activation", "activation_share"):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-6, err_msg=name)
     assert (found.gated == expected.gated).all()
     assert (found.hedged == expected.hedged).all()
@@ -219,41 +215,5 @@ def assert_same(found: Hedging, expected: Hedging) -> None:
 def test_all_numbers_are_in_range() -> None:
     for seed in range(20, 30):
         found = scored(random_dense(seed))
-        for values in (found.score, found.decoder, found.activation, found.activation_share):
+        for values in (found.decoder, found.activation, found.activation_share):
             assert ((values >= 0) & (values <= 1)).all()
-
-
-def left_out(dense: Dense, n_blocks: int) -> Floats:
-    block = np.arange(len(dense.narrow)) % n_blocks
-    return np.stack([scored(dense.only(block != left)).score for left in range(n_blocks)])
-
-
-def test_the_interval_against_a_jackknife_written_out() -> None:
-    dense = random_dense(14, n_tokens=2000)
-    without = left_out(dense, 8)
-    low, high = interval(scored(dense).score, without)
-    for i, score in enumerate(scored(dense).score):
-        estimates = [float(row[i]) for row in without]
-        mean = sum(estimates) / 8
-        error = (7 / 8 * sum((estimate - mean) ** 2 for estimate in estimates)) ** 0.5
-        assert low[i] == pytest.approx(max(0.0, score - 1.959964 * error))
-        assert high[i] == pytest.approx(min(1.0, score + 1.959964 * error))
-
-
-def test_the_interval_holds_the_score_and_shrinks() -> None:
-    widths = []
-    for n_tokens in (500, 50_000):
-        dense = random_dense(15, n_tokens=n_tokens)
-        score = scored(dense).score
-        low, high = interval(score, left_out(dense, 8))
-        assert (low <= score).all()
-        assert (score <= high).all()
-        widths.append(float((high - low).mean()))
-    assert 0 < widths[1] < widths[0] / 3
-
-
-def test_the_interval_of_an_undefined_score_is_undefined() -> None:
-    without = np.array([[0.5, 0.5], [0.5, np.nan]])
-    low, high = interval(np.array([np.nan, 0.5]), without)
-    assert np.isnan(low).all()
-    assert np.isnan(high).all()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from app.records import LatentScores, Partner
 from app.scores.decomposition import Decomposition, decompose
 from app.scores.geometry import c_dec, cosines_of_pairs, mutual_best, nearest, null_of
-from app.scores.hedging import MIN_FIRINGS, hedging, interval
+from app.scores.hedging import MIN_FIRINGS, evidence
 from app.scores.latents import (
     Firing,
     PartnerArrays,
@@ -27,6 +27,8 @@ from app.scores.latents import (
     partner_rows,
     reference_latents,
 )
+from app.scores.score import score_sample
+from app.stats.inputs import N_GROUPS, Sample
 from tests.scores.dense import Dense, Floats, sparse_acts
 
 N_TOKENS = 1200
@@ -85,6 +87,9 @@ def side(name: str, acts: Floats, other: Floats, rows: Any, other_rows: Any) -> 
         firing=Firing(len(acts), n, acts.sum(axis=0), acts.max(axis=0).astype(np.float32)),
         nearest=near,
         percentile=null_of(other_rows, other_alive, n_directions=50).percentile(near.cosine[:, 0]),
+        data_percentile=null_of(
+            other_rows, other_alive, inputs=np.eye(other_rows.shape[1], dtype=np.float32), n_directions=50
+        ).percentile(near.cosine[:, 0]),
         mutual=mutual_best(near.index[:, 0], back.index[:, 0]),
         overlap=best_overlap(n_both, n, m),
         c_dec=c_dec(rows),
@@ -105,14 +110,17 @@ def lists(decompositions: Sequence[Decomposition]) -> tuple[Any, Any, Any, Any]:
 
 def build() -> Built:
     (d, e), (narrow, reference) = decoders(), activations()
-    alive = np.flatnonzero(reference.any(axis=0))
+    alive = np.flatnonzero(np.asarray(reference.any(axis=0)))
     decompositions = [decompose(row, e[alive], alive) for row in d]
     partners, weights, shares, valid = lists(decompositions)
     dense = Dense(narrow, reference, partners, weights, shares, valid)
-    scores = hedging(dense.moments(), weights, shares, valid)
-    block = np.arange(N_TOKENS) % 8
-    parts = [dense.only(block != left).moments() for left in range(8)]
-    low, high = interval(scores.score, np.stack([hedging(part, weights, shares, valid).score for part in parts]))
+    found = evidence(dense.moments(), weights, shares, valid, 4.5)
+    rng = np.random.default_rng(2)
+    inputs = (reference @ e + 0.1 * rng.standard_normal((N_TOKENS, e.shape[1]))).astype(np.float32)
+    bounds = np.linspace(0, N_TOKENS, N_GROUPS + 1).astype(np.int64)
+    sample = Sample(inputs, sp.csc_array(narrow.astype(np.float32)), sp.csc_array(reference.astype(np.float32)), bounds)
+    scores = score_sample(sample, d.astype(np.float32), np.asarray(reference.any(axis=0)))
+    absorbing = np.full(N_LATENTS, -1)
     sides = side("narrow", narrow, reference, d, e), side("reference", reference, narrow, e, d)
     own, main = np.repeat(np.arange(N_LATENTS), partners.shape[1]), np.repeat(partners[:, 0], partners.shape[1])
     arrays = PartnerArrays(
@@ -120,8 +128,8 @@ def build() -> Built:
         cosines_of_pairs(d, e, own, partners.ravel()).reshape(partners.shape),
         cosines_of_pairs(e, e, main, partners.ravel()).reshape(partners.shape),
     )
-    rows = partner_rows(decompositions, arrays, scores, sides[0].firing, sides[1].firing, sides[1].levels)
-    narrow_rows = narrow_latents(sides[0], decompositions, scores, low, high, rows)
+    rows = partner_rows(decompositions, arrays, found, sides[0].firing, sides[1].firing, sides[1].levels, absorbing)
+    narrow_rows = narrow_latents(sides[0], decompositions, found, scores, absorbing, rows)
     return Built(narrow_rows, reference_latents(sides[1], rows), rows, dense)
 
 
@@ -169,14 +177,16 @@ def test_a_latent_that_fires_on_too_few_tokens(built: Built) -> None:
     assert latent.n_firings == MIN_FIRINGS - 1
     assert latent.hedging_score is None
     assert latent.n_hedged_partners is None
-    assert "fires on 29 of 1,200 scored tokens; at least 30" in latent.reasons["hedging_score"]
+    assert "fires on 29 of 1,200 sampled tokens; at least 30" in latent.reasons["hedging_score"]
+    assert "fires on 29 of 1,200 scored tokens; at least 30" in latent.reasons["n_hedged_partners"]
     assert latent.reasons["hedging_score_low"] == latent.reasons["hedging_score"]
 
 
 def test_a_latent_without_partners(built: Built) -> None:
     latent = built.narrow[ORTHOGONAL]
     assert built.partners[ORTHOGONAL] == []
-    for field in ("hedging_score", "decoder_hedging", "activation_hedging", "decomposition_residual", "main_partner"):
+    assert latent.hedging_score is not None
+    for field in ("decoder_hedging", "activation_hedging", "decomposition_residual", "main_partner"):
         assert getattr(latent, field) is None
         assert "explains 1 %" in latent.reasons[field]
 
@@ -185,17 +195,6 @@ def test_a_silent_latent_without_partners_says_both(built: Built) -> None:
     latent = built.narrow[SILENT_ORTHOGONAL]
     assert "never fires" in latent.reasons["hedging_score"]
     assert "explains 1 %" in latent.reasons["main_partner"]
-
-
-def test_an_interval_that_can_not_be_had_has_its_own_reason(built: Built) -> None:
-    """Without one of the blocks it fires on too few tokens."""
-    latent = built.narrow[JUST_ENOUGH]
-    assert latent.n_firings == MIN_FIRINGS
-    assert latent.hedging_score is not None
-    assert latent.hedging_score_low is None
-    assert latent.hedging_score_high is None
-    assert "left out" in latent.reasons["hedging_score_low"]
-    assert built.narrow[JUST_ENOUGH + 1].hedging_score_low is not None
 
 
 def test_what_a_latent_fires_on(built: Built) -> None:
@@ -264,7 +263,7 @@ def test_partners_are_ranked_and_match_their_latent(built: Built) -> None:
         assert partners[0].diagnosis == "main"
         assert sum(partner.share for partner in partners) == pytest.approx(1)
         assert latent.decoder_hedging == pytest.approx(1 - partners[0].share)
-        if latent.hedging_score is not None:
+        if latent.n_hedged_partners is not None:
             assert latent.n_hedged_partners == sum(partner.diagnosis == "hedged" for partner in partners)
 
 

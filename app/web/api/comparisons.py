@@ -8,9 +8,10 @@ from starlette.responses import Response
 
 from app.records import ComparisonSummary
 from app.store import read
-from app.web.api.models import ComparisonList, Levels
+from app.web.api.models import ComparisonList, Degrees, Levels
 from app.web.api.routes import get, json_response
 from app.web.caching import checked, immutable
+from app.web.degrees import degrees_in, score_correlation
 from app.web.deps import ComparisonDep, EngineDep
 from app.web.public import public_summary
 
@@ -35,3 +36,11 @@ def get_levels(request: Request, comparison: ComparisonDep) -> Response:
     """Both SAEs of a comparison, Matryoshka level by level."""
     levels = Levels(comparison.slug, comparison.narrow.levels, comparison.reference.levels)
     return immutable(request, lambda: json_response(levels), comparison.content_hash)
+
+
+@get(router, "/comparisons/{slug}/degree", Degrees, problems=(400, 404))
+def get_degree(request: Request, engine: EngineDep, comparison: ComparisonDep) -> Response:
+    """The paper's hedging degree of the narrow SAE, where it was measured; it may be added later."""
+    found = degrees_in(engine, comparison)
+    correlation = score_correlation(engine, comparison.slug, found[0]) if found else None
+    return checked(request, json_response(Degrees(comparison.slug, tuple(found), correlation)))

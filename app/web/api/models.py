@@ -9,6 +9,7 @@ from app.jobs.records import Job
 from app.records import (
     ComparisonSummary,
     Context,
+    DegreeRecord,
     LatentScores,
     LevelSummary,
     LogHistogram,
@@ -19,6 +20,7 @@ from app.records import (
     SaeRecord,
 )
 from app.web.contexts import FiringTable, Overlap
+from app.web.rank_correlation import RankCorrelation
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,21 @@ class Levels:
     slug: str
     narrow: tuple[LevelSummary, ...]
     reference: tuple[LevelSummary, ...]
+
+
+@dataclass(frozen=True)
+class Degrees:
+    """The hedging degrees that were measured on a comparison's narrow SAE, the one stored last first.
+
+    Attributes:
+        slug: of the comparison.
+        items: all of them; empty where none was measured.
+        rank_correlation: over latents, of the first one's degrees and the hedging scores; null without one.
+    """
+
+    slug: str
+    items: tuple[DegreeRecord, ...]
+    rank_correlation: RankCorrelation | None
 
 
 @dataclass(frozen=True, kw_only=True)

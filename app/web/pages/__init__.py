@@ -7,8 +7,10 @@ from fastapi import APIRouter
 from app.web.pages import (
     about,
     asking,
+    degree,
     home,
     jobs,
+    lab,
     latent,
     latents,
     levels,
@@ -21,7 +23,7 @@ from app.web.pages import (
 
 router = APIRouter()
 # Fixed endings such as `points.json` come before patterns that would take them for something else.
-for part in (home, about, saes, asking, jobs, points, latents, levels, pair, prompt, latent, overview):
+for part in (home, about, lab, saes, asking, jobs, points, latents, levels, degree, pair, prompt, latent, overview):
     router.include_router(part.router)
 
 __all__ = ["router"]

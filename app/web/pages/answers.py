@@ -17,7 +17,7 @@ import app
 from app.records import ComparisonSummary
 from app.store import read
 from app.web import links
-from app.web.caching import checked, immutable
+from app.web.caching import checked, immutable, tagged
 from app.web.contexts import Crumb, Frame
 from app.web.pages.params import FRAME
 from app.web.pages.templating import render
@@ -72,16 +72,31 @@ def changing_page(request: Request, template: str, context: DataclassInstance) -
 
 
 def comparison_page(
-    request: Request, engine: Engine, slug: str, template: str, build: Callable[[Visit], DataclassInstance]
+    request: Request,
+    engine: Engine,
+    slug: str,
+    template: str,
+    build: Callable[[Visit], DataclassInstance],
+    state: Callable[[Visit], str] | None = None,
 ) -> Response:
     """A page of one comparison, which never changes; see `comparison_answer`."""
-    return comparison_answer(request, engine, slug, lambda visit: answer(request, template, build(visit)))
+    return comparison_answer(request, engine, slug, lambda visit: answer(request, template, build(visit)), state)
 
 
-def comparison_answer(request: Request, engine: Engine, slug: str, build: Callable[[Visit], Response]) -> Response:
+def comparison_answer(
+    request: Request,
+    engine: Engine,
+    slug: str,
+    build: Callable[[Visit], Response],
+    state: Callable[[Visit], str] | None = None,
+) -> Response:
     """An answer about one comparison, cached for good under its content hash.
 
     A slug given by its name part leads to the whole one; parameters that a form left empty are dropped.
+
+    Args:
+        state: names what else the answer shows, such as a hedging degree that may be measured later.
+            Such an answer is asked for again each time.
 
     Raises:
         NotFoundError: no such comparison.
@@ -94,6 +109,8 @@ def comparison_answer(request: Request, engine: Engine, slug: str, build: Callab
         rest = _path(request).removeprefix(f"/c/{slug}")
         return RedirectResponse(links.with_query(links.comparison(full) + rest, query), status_code=307)
     visit = Visit(request, engine, public_summary(read.get_comparison(engine, full)))
+    if state is not None and (found := state(visit)):
+        return tagged(request, lambda: build(visit), visit.summary.content_hash, found)
     return immutable(request, lambda: build(visit), visit.summary.content_hash)
 
 

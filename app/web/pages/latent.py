@@ -17,6 +17,7 @@ from app.web import figures, links, show
 from app.web.contexts import ContextGroup, Crumb, Frame, LatentContext, NearLatent, PartnerRow, Plot, Steps
 from app.web.deps import EngineDep
 from app.web.pages.answers import Visit, comparison_frame, comparison_page, page
+from app.web.pages.degree import degree_state, latent_degree
 from app.web.pages.filterform import in_words
 from app.web.pages.near import Latents, before_and_after, latents_by_index, near_latents
 from app.web.pages.params import HIGHLIGHTS, Params, read_params
@@ -72,7 +73,9 @@ SCORES: Mapping[Side, tuple[str, ...]] = {
 @page(router, "/c/{slug}/narrow/{index}")
 def narrow(request: Request, engine: EngineDep, slug: str, index: int) -> Response:
     """A narrow latent: scores, decomposition, contexts, neighbours."""
-    return comparison_page(request, engine, slug, "latent.html", lambda visit: build(visit, "narrow", index))
+    return comparison_page(
+        request, engine, slug, "latent.html", lambda visit: build(visit, "narrow", index), degree_state
+    )
 
 
 @page(router, "/c/{slug}/reference/{index}")
@@ -97,6 +100,7 @@ def build(visit: Visit, side: Side, index: int) -> LatentContext:
         summary=visit.summary,
         latent=latent,
         scores=_scores(side),
+        degree=latent_degree(visit, side, index),
         partners=rows,
         n_partners=len(partners),
         decomposition=_decomposition(latent, rows),

@@ -25,8 +25,10 @@ from app.web.contexts import (
     ShownContext,
     TopLatent,
 )
+from app.web.degrees import degrees_in
 from app.web.deps import EngineDep
 from app.web.pages.answers import Visit, comparison_frame, comparison_page, page
+from app.web.pages.degree import degree_state
 from app.web.pages.filterform import filter_fields, other_filters
 from app.web.pages.near import latents_by_index
 from app.web.pages.params import Params, read_params
@@ -53,7 +55,7 @@ DEFAULT_COLOUR: Mapping[Side, str] = {"narrow": "hedging_score", "reference": "d
 @page(router, "/c/{slug}")
 def overview(request: Request, engine: EngineDep, slug: str) -> Response:
     """Facts, scatter, distributions, levels and the most hedged latents of a comparison."""
-    return comparison_page(request, engine, slug, "overview.html", build)
+    return comparison_page(request, engine, slug, "overview.html", build, degree_state)
 
 
 def build(visit: Visit) -> OverviewContext:
@@ -74,6 +76,7 @@ def build(visit: Visit) -> OverviewContext:
         score_plot=figures.score_distribution(summary),
         level_plots=figures.level_plots(summary),
         top=top_latents(visit.engine, visit.slug),
+        degree=next(iter(degrees_in(visit.engine, summary)), None),
     )
 
 

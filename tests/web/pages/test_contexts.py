@@ -18,6 +18,7 @@ TEMPLATES = {
     "latent.html": contexts.LatentContext,
     "pair.html": contexts.PairContext,
     "levels.html": contexts.LevelsContext,
+    "degree.html": contexts.DegreeContext,
     "prompt.html": contexts.PromptContext,
     "saes.html": contexts.SaesContext,
     "jobs.html": contexts.JobsContext,
@@ -25,6 +26,7 @@ TEMPLATES = {
     "compare_new.html": contexts.CompareNewContext,
     "sae_new.html": contexts.SaeNewContext,
     "about.html": contexts.AboutContext,
+    "lab.html": contexts.LabContext,
 }
 PARTS = (
     contexts.Frame,
@@ -48,6 +50,7 @@ PARTS = (
     contexts.PromptNotice,
     contexts.PromptRow,
     contexts.SpecGroup,
+    contexts.ShownToy,
     contexts.JobRow,
     contexts.AskForm,
 )

@@ -1,0 +1,121 @@
+"""One world from training to what the program says of it, through the same pipeline as everybody's comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.activations.language_model import ModelShelf
+from app.engine.local import run_shards
+from app.lab.trained import REFERENCES, TrainedWorld, make_trained
+from app.lab.worlds import WorldSpec
+from app.pipeline.compare import prepare, score
+from app.pipeline.passes import ShardReader, first_pass
+from app.pipeline.progress import silent
+from app.pipeline.score import geometry_of
+from app.pipeline.source import Request
+from app.scores.diagnosis import MIN_SCORE
+from app.scores.score import score_sample
+from app.stats.inputs import Sample
+from app.store.read import columns
+from app.store.session import make_engine, upgrade
+
+SCORE = "hedging_score"
+PARTS = ("typical_hedging", "refit_hedging", "decoder_hedging", "activation_hedging")
+BASELINES = ("1 - best cosine", "1 - best Jaccard", "c_dec")
+MEASURES = (SCORE, *PARTS, *BASELINES)
+FIELDS = (
+    SCORE,
+    *PARTS,
+    "max_decoder_cosine",
+    "max_jaccard",
+    "c_dec",
+    "diagnosis",
+    "hedging_score_low",
+    "hedging_score_high",
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the program says of one world's narrow SAE against one reference.
+
+    Attributes:
+        family, world, reference: which.
+        impurity: `[n]` truth, of the latents that have a score.
+        measures: name -> `[n]` score, part or baseline; NaN where undefined.
+        low, high: `[n]` interval of the score.
+        diagnosis: `[n]`.
+        n_unscored: latents without a score.
+        shuffled: share of latents that score as hedged after their activations were shuffled.
+    """
+
+    family: str
+    world: str
+    reference: str
+    impurity: list[float]
+    measures: dict[str, list[float]]
+    low: list[float]
+    high: list[float]
+    diagnosis: list[str | None]
+    n_unscored: int
+    shuffled: float
+
+
+def run_world(spec: WorldSpec, folder: Path) -> list[Trial]:
+    """Sample, train and score one world, against each reference. Runs on one thread."""
+    torch.set_num_threads(1)
+    world = make_trained(spec, folder)
+    url = f"sqlite:///{folder / 'scores.db'}"
+    upgrade(url)
+    engine = make_engine(url)
+    try:
+        return [_trial(engine, world, name, folder) for name in REFERENCES]
+    finally:
+        engine.dispose()
+
+
+def _trial(engine: Any, world: TrainedWorld, reference: str, folder: Path) -> Trial:
+    request = Request(
+        str(world.narrow), str(world.references[reference]), activations=str(world.activations), name=reference
+    )
+    prepared = prepare(engine, folder, request, ModelShelf(folder / "models"))
+    run_shards(prepared.source.stream, prepared.saes, prepared.store, prepared.shards)
+    slug = score(engine, prepared, silent).slug
+    found = columns(engine, slug, "narrow", FIELDS)
+    scored = np.array([value is not None for value in found[SCORE]])
+    numbers = {name: np.array(found[name], dtype=np.float64)[scored] for name in FIELDS if name != "diagnosis"}
+    measures = {name: numbers[name] for name in (SCORE, *PARTS)}
+    measures |= dict(
+        zip(BASELINES, (1 - numbers["max_decoder_cosine"], 1 - numbers["max_jaccard"], numbers["c_dec"]), strict=True)
+    )
+    reader = ShardReader(prepared.store, prepared.shards, *prepared.saes)
+    return Trial(
+        family=world.spec.family,
+        world=world.spec.name,
+        reference=reference,
+        impurity=world.impurity[scored].tolist(),
+        measures={name: values.tolist() for name, values in measures.items()},
+        low=numbers["hedging_score_low"].tolist(),
+        high=numbers["hedging_score_high"].tolist(),
+        diagnosis=[name for name, has in zip(found["diagnosis"], scored, strict=True) if has],
+        n_unscored=int((~scored).sum()),
+        shuffled=_shuffled(reader, prepared.saes, world.spec.seed),
+    )
+
+
+def _shuffled(reader: ShardReader, saes: Any, seed: int) -> float:
+    """Share of latents called hedged when the narrow SAE's activations belong to other tokens."""
+    statistics = first_pass(reader, saes[0], saes[1], silent)
+    sample = statistics.sample
+    order = np.random.default_rng(seed).permutation(len(sample))
+    shuffled = Sample(sample.inputs, sample.narrow.tocsr()[order].tocsc(), sample.reference, sample.bounds)
+    counted: NDArray[np.bool_] = geometry_of(saes[0], saes[1], statistics).reference_alive
+    scores = score_sample(shuffled, saes[0].unit_decoder, counted).score
+    known = scores[~np.isnan(scores)]
+    return float((known >= MIN_SCORE).mean()) if len(known) else 0.0

@@ -1,0 +1,121 @@
+"""The hedging score: how much of a latent's direction is not its own.
+
+Two estimates of the same number, `1 - cos²` between the decoder row and the direction of the one
+feature that the latent stands for:
+
+    t_i   typical hedging   from the input on a typical firing token        (typical.py)
+    r_i   refit hedging     from a regression beside other latents          (refit.py)
+
+    hedging score  =  max(t_i, r_i)        where other latents take over part of what it holds
+                      max(t_i, r_i / 2)    where it keeps all of it (kept >= MIN_KEPT)
+
+Each sees what the other misses. A feature that comes and goes with the latent, but has no latent
+anywhere, shows in the typical token only; one that never comes without it, or that excludes it,
+shows in the regression only. The regression alone also turns away from a decoder row that is right,
+where the reference has split or merged features; such a latent keeps its whole length, hence the
+half. The weight and the maximum were chosen on tuning worlds (decision 0006); `hedgescope validate`
+measures them on others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from app.scores.refit import Beside, Refitter, beside
+from app.scores.typical import MIN_TOKENS, Residuals, typical_impurity
+from app.stats.inputs import N_GROUPS, Sample
+
+Floats = NDArray[np.float64]
+
+MIN_KEPT = 0.95
+"""From this share of its length on, a latent keeps what its decoder row says."""
+
+KEPT_WEIGHT = 0.5
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of L narrow latents; NaN where undefined.
+
+    Attributes:
+        score, low, high: `[L]` hedging score and its 95 % interval.
+        typical, refit: `[L]` the two estimates; kept: `[L]` length of the refitted direction along the decoder row.
+        n_firings: `[L]` tokens of the sample on which the latent fires; n_tokens: of the sample.
+        chosen: what each latent was refitted beside.
+    """
+
+    score: Floats
+    low: Floats
+    high: Floats
+    typical: Floats
+    refit: Floats
+    kept: Floats
+    n_firings: NDArray[np.int64]
+    n_tokens: int
+    chosen: Beside
+
+
+def score_sample(
+    sample: Sample,
+    decoder: NDArray[np.float32],
+    counted: NDArray[np.bool_],
+    progress: Callable[[int], None] = lambda n: None,
+) -> Scores:
+    """Score all narrow latents.
+
+    Args:
+        decoder: `[n_narrow, d_in]` unit decoder rows.
+        counted: `[n_reference]` reference latents that can be a match.
+        progress: called with the number of latents done.
+    """
+    n_latents = len(decoder)
+    n_firings = np.diff(sample.narrow.indptr).astype(np.int64)
+    if not np.diff(sample.bounds).all():
+        # A text of fewer rows than groups: nothing can be told from noise.
+        return _undefined(n_latents, n_firings, len(sample))
+    chosen = beside(sample, decoder, counted)
+    used = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *chosen.reference]))
+    refitter, residuals = Refitter(sample, decoder, used), Residuals(sample, decoder)
+    # Column 0 from all groups, the others with one group left out.
+    typical, refit, kept = (np.full((n_latents, N_GROUPS + 1), np.nan) for _ in range(3))
+    for i in range(n_latents):
+        if n_firings[i] >= MIN_TOKENS:
+            refit[i], kept[i] = refitter.refit(i, chosen)
+            typical[i] = typical_impurity(residuals.spread(i))
+        progress(1)
+    scores = combined(typical, refit, kept)
+    low, high = interval(scores[:, 0], scores[:, 1:])
+    return Scores(scores[:, 0], low, high, typical[:, 0], refit[:, 0], kept[:, 0], n_firings, len(sample), chosen)
+
+
+def _undefined(n_latents: int, n_firings: NDArray[np.int64], n_tokens: int) -> Scores:
+    nothing = [np.empty(0, dtype=np.int64)] * n_latents
+    unknown = np.full(n_latents, np.nan)
+    chosen = Beside(nothing, nothing, np.full(n_latents, -1), unknown)
+    return Scores(unknown, unknown, unknown, unknown, unknown, unknown, n_firings, n_tokens, chosen)
+
+
+def combined(typical: Floats, refit: Floats, kept: Floats) -> Floats:
+    """The score from its parts, elementwise. A refit that is noise says nothing; without a typical token no score."""
+    weight = np.where(kept < MIN_KEPT, 1.0, KEPT_WEIGHT)
+    return np.maximum(typical, np.nan_to_num(weight * refit))
+
+
+def interval(score: Floats, left_out: Floats) -> tuple[Floats, Floats]:
+    """95 % interval from a jackknife over groups of rows, cut to [0, 1]; NaN where a left-out score is undefined.
+
+    Source: Efron & Tibshirani, *An Introduction to the Bootstrap* (1993), eq. 11.5, with Student's t for few groups.
+
+    Args:
+        score: `[L]` from all groups.
+        left_out: `[L, G]` with each group left out.
+    """
+    n_groups = left_out.shape[1]
+    variance = (n_groups - 1) ** 2 / n_groups * left_out.var(axis=1, ddof=1)
+    half = student.ppf(0.975, n_groups - 1) * np.sqrt(variance)
+    return np.clip(score - half, 0, 1), np.clip(score + half, 0, 1)

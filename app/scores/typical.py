@@ -1,0 +1,152 @@
+"""The direction the input has on a typical token on which a latent fires.
+
+Take the tokens on which narrow latent i fires, and leave out of the input what the SAE's other
+latents account for:
+
+    y  =  x - sum over k other than i of  a_k d_k  -  mean residual   =   a_i d_i + residual
+
+Where d_i is one feature, y is that feature on most of these tokens: the residual is nothing, or
+something that comes and goes. Where d_i mixes a feature f with parts of others, as a hedging latent
+does, the others are absent on most tokens, and y is f alone: away from d_i, by the same amount each
+time. So the *mode* of y / a_i tells, where its mean would not: training has made the mean right, by
+mixing just so much in. It needs no reference, so it sees what the reference lacks.
+
+The mode is looked for in the few directions, at right angles to d_i, in which the residual varies
+more when i fires than otherwise: there the features are that come with it. It is found by the mean
+shift of Fukunaga & Hostetler (IEEE Trans. Inf. Theory 21, 1975) from the densest token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+from scipy.spatial.distance import cdist
+
+from app.scores.groups import PAIRS, PARTS
+from app.stats.inputs import Sample
+
+Floats = NDArray[np.float64]
+
+N_DIRECTIONS = 2
+"""Directions looked at: 1 and 3 rank worse on the worlds that this was tuned on (decision 0006)."""
+
+MAX_TOKENS = 1200
+"""Firing tokens looked at, spread evenly over all: more do not move a mode."""
+
+MAX_STARTS = 300
+"""Tokens among which the densest is looked for."""
+
+BANDWIDTH = 0.15
+"""Of the median distance from the median: narrow enough to tell a mode from its neighbours."""
+
+N_STEPS = 30
+MIN_TOKENS = 30
+"""Fewer firing tokens in the sample give no mode."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Tokens of one latent in the directions where its residual varies most.
+
+    Attributes:
+        places: `[n, N_DIRECTIONS]` residual / activation.
+        group: `[n]` group of each token.
+    """
+
+    places: Floats
+    group: NDArray[np.int64]
+
+
+class Residuals:
+    """The narrow SAE's residual on a sample: input minus reconstruction minus their mean difference.
+
+    Args:
+        decoder: `[n_narrow, d_in]` unit decoder rows.
+    """
+
+    def __init__(self, sample: Sample, decoder: NDArray[np.float32]) -> None:
+        residual = sample.inputs - (sample.narrow.tocsr() @ decoder).astype(np.float32)
+        self._residual = residual - residual.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self._moment = (self._residual.T @ self._residual).astype(np.float64) / max(len(residual), 1)
+        self._sample, self._decoder = sample, decoder
+        self._group = sample.group_of()
+
+    def spread(self, i: int) -> Spread:
+        """Latent i's tokens; it must fire on at least one."""
+        acts = self._sample.narrow
+        tokens = acts.indices[acts.indptr[i] : acts.indptr[i + 1]]
+        chosen = np.unique(np.linspace(0, len(tokens) - 1, min(MAX_TOKENS, len(tokens))).astype(np.int64))
+        values = acts.data[acts.indptr[i] : acts.indptr[i + 1]][chosen].astype(np.float64)
+        row = self._decoder[i].astype(np.float64)
+        residual = self._residual[tokens[chosen]].astype(np.float64)
+        residual -= np.outer(residual @ row, row)
+        directions = self._directions(residual, row)
+        return Spread((residual @ directions) / values[:, None], self._group[tokens[chosen]])
+
+    def _directions(self, residual: Floats, row: Floats) -> Floats:
+        """`[d_in, N_DIRECTIONS]` in which the second moment exceeds that over all tokens most."""
+        n, d_in = residual.shape
+
+        def excess(vector: Floats) -> Floats:
+            flat = vector.ravel()
+            flat = flat - row * (row @ flat)
+            overall = self._moment @ flat
+            moment: Floats = residual.T @ (residual @ flat) / n - (overall - row * (row @ overall))
+            return moment
+
+        start = residual[np.argmax((residual**2).sum(axis=1))]
+        k = min(N_DIRECTIONS, d_in - 1)
+        if k < 1 or not start.any():
+            # One dimension, or a latent that is reconstructed exactly: nothing is left to look at.
+            return np.zeros((d_in, 1))
+        operator = LinearOperator((d_in, d_in), matvec=excess, dtype=np.float64)
+        try:
+            _, vectors = eigsh(operator, k=k, which="LA", v0=start, tol=1e-3, maxiter=20 * d_in)
+        except ArpackError:
+            # It has not converged, or the start lies in what is projected out: the same without iterations.
+            vectors = np.linalg.eigh(operator @ np.eye(d_in))[1][:, -k:]
+        found: Floats = vectors
+        return found
+
+
+def typical_impurity(spread: Spread) -> Floats:
+    """`[1 + N_GROUPS]`: `1 - cos²` of the decoder row and the typical direction, in [0, 1], from all
+    groups of tokens, then with each group left out. NaN where a half has too few tokens.
+
+    The squared distance of the mode is the product of the modes of two halves, so that noise, which
+    differs between them, does not lift it.
+    """
+    modes = [_mode_of(spread, part) for part in PARTS]
+    squared = np.array([_product(modes[a], modes[b]) for a, b in PAIRS])
+    impurity: Floats = squared / (1 + squared)
+    return impurity
+
+
+def _product(one: Floats | None, other: Floats | None) -> float:
+    return float("nan") if one is None or other is None else max(float(one @ other), 0.0)
+
+
+def _mode_of(spread: Spread, groups: tuple[int, ...]) -> Floats | None:
+    places = spread.places[np.isin(spread.group, groups)]
+    return mode(places) if len(places) >= MIN_TOKENS // 4 else None
+
+
+def mode(places: Floats) -> Floats:
+    """`[r]` mode of `[n, r]` points: mean shift with a Gaussian kernel, from the densest point."""
+    distances = np.linalg.norm(places - np.median(places, axis=0), axis=1)
+    width = BANDWIDTH * max(float(np.median(distances)), 1e-6)
+    starts = places[:: max(1, len(places) // MAX_STARTS)]
+    apart = cdist(starts, starts, "sqeuclidean")
+    centre = starts[np.argmax(np.exp(-apart / (2 * width**2)).sum(axis=1))]
+    for _ in range(N_STEPS):
+        away = places - centre
+        near = np.exp(-np.einsum("ij,ij->i", away, away) / (2 * width**2))
+        moved = near @ places / near.sum()
+        if np.abs(moved - centre).max() < 1e-4 * width:
+            break
+        centre = moved
+    found: Floats = centre
+    return found

@@ -1,0 +1,59 @@
+"""`/c/{slug}/degree`: the paper's hedging degree of the narrow SAE, beside the hedging scores."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.records import LatentDegree, Side
+from app.store.degrees import degrees_tag
+from app.web.contexts import DegreeContext
+from app.web.degree_figures import degree_plot
+from app.web.degrees import degrees_in, scores_of
+from app.web.deps import EngineDep
+from app.web.pages.answers import Visit, comparison_frame, comparison_page, page
+from app.web.pages.params import no_params
+from app.web.rank_correlation import spearman
+
+router = APIRouter()
+
+
+@page(router, "/c/{slug}/degree")
+def degree(request: Request, engine: EngineDep, slug: str) -> Response:
+    """The degree where it was measured, else how to measure it."""
+    return comparison_page(request, engine, slug, "degree.html", build, _state)
+
+
+def build(visit: Visit) -> DegreeContext:
+    """What the page shows."""
+    no_params(visit.request)
+    found = degrees_in(visit.engine, visit.summary)
+    frame = comparison_frame(
+        visit,
+        "Hedging degree",
+        "How much the narrow SAE's latents let go of when new latents come to carry it.",
+        api="/degree",
+    )
+    if not found:
+        return DegreeContext(frame, visit.summary, (), None, None)
+    scores = scores_of(visit.engine, visit.slug)
+    correlation = spearman(scores, [latent.degree for latent in found[0].latents])
+    return DegreeContext(frame, visit.summary, tuple(found), correlation, degree_plot(found[0], scores))
+
+
+def degree_state(visit: Visit) -> str:
+    """Names the degrees that the narrow SAE has; empty where there is none."""
+    return degrees_tag(visit.engine, visit.summary.narrow.sae.checksum, visit.summary.narrow.sae.d_sae)
+
+
+def _state(visit: Visit) -> str:
+    return degree_state(visit) or "none"
+
+
+def latent_degree(visit: Visit, side: Side, index: int) -> LatentDegree | None:
+    """What the degree measured last says of one latent; None where there is none."""
+    if side != "narrow":
+        return None
+    found = degrees_in(visit.engine, visit.summary)
+    return found[0].latents[index] if found and index < found[0].n_latents else None

@@ -1,0 +1,61 @@
+"""`/lab`: tiny SAEs on worlds with known features, beside what theory says of them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from fastapi import APIRouter
+from pydantic import TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.paths import resource
+from app.records import ToyLab, ToyResult
+from app.web import links, show
+from app.web.contexts import Crumb, LabContext, ShownToy
+from app.web.lab_figures import toy_plot
+from app.web.pages.answers import changing_page, make_frame, page
+from app.web.pages.params import no_params
+
+router = APIRouter()
+
+RESULTS = "demo/lab/toys.json"
+"""Written by `hedgescope lab --out demo/lab/toys.json`."""
+
+
+@page(router, "/lab")
+def lab(request: Request) -> Response:
+    """The toys of the last run that was kept."""
+    no_params(request)
+    results = read_toys(resource(RESULTS))
+    frame = make_frame(
+        request,
+        "The lab: toy worlds",
+        "Tiny sparse autoencoders on worlds of two to four known features: where they hedge, and where they do not.",
+        (Crumb("Comparisons", links.home()), Crumb("About the scores", links.about())),
+    )
+    toys = tuple(ShownToy(_world(toy), _sae(toy), toy_plot(toy)) for toy in results.toys)
+    return changing_page(request, "lab.html", LabContext(frame, results, toys))
+
+
+@cache
+def read_toys(path: Path) -> ToyLab:
+    """The results in a file that comes with the program."""
+    return TypeAdapter(ToyLab).validate_json(path.read_bytes())
+
+
+def _world(toy: ToyResult) -> str:
+    """Firing probabilities in words."""
+    return ", ".join(f"{name} {show.number(p)}" for name, p in zip(toy.features, toy.firing, strict=True))
+
+
+def _sae(toy: ToyResult) -> str:
+    """The SAE in words."""
+    latents = "1 latent" if len(toy.decoder) == 1 else f"{len(toy.decoder)} latents"
+    kind = "BatchTopK"
+    if toy.widths:
+        prefixes = ", ".join(map(str, toy.widths))
+        weights = ", ".join(f"{weight:g}" for weight in toy.multipliers)
+        kind = f"Matryoshka BatchTopK, prefixes {prefixes}, losses weighed {weights}"
+    return f"{latents}, {kind}, k = {toy.k:g}"

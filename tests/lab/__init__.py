@@ -1,0 +1,1 @@
+"""Worlds whose features are known."""
