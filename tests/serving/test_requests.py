@@ -67,6 +67,11 @@ def value(registry: CollectorRegistry, name: str, **labels: str) -> float | None
     return registry.get_sample_value(name, labels)
 
 
+def of_requests(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """The records of the application, without those of the client that the tests ask with."""
+    return [record for record in caplog.records if record.name == "app.serving.requests"]
+
+
 def counted(metrics: RequestMetrics, route: str, status: str = "200", method: str = "GET") -> float | None:
     name = "hedgescope_http_request_duration_seconds_count"
     return value(metrics.registry, name, method=method, route=route, status=status)
@@ -135,7 +140,7 @@ def test_a_request_is_one_line_without_its_query(client: TestClient, caplog: pyt
     with caplog.at_level(logging.INFO, "app.serving.requests"):
         client.get("/api/v1/things/a/parts/3?q=what+I+look+for")
         client.get("/static/x")
-    (record,) = [record for record in caplog.records if record.name == "app.serving.requests"]
+    (record,) = of_requests(caplog)
     assert record.getMessage() == "GET /api/v1/things/a/parts/3 200"
     assert "look" not in str(vars(record))
     facts = vars(record)
@@ -146,7 +151,7 @@ def test_a_request_is_one_line_without_its_query(client: TestClient, caplog: pyt
 def test_a_line_of_the_log_has_an_end(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "app.serving.requests"):
         client.request("M" * 5000, "/" + "x" * 50_000)
-    (record,) = caplog.records
+    (record,) = of_requests(caplog)
     assert len(record.getMessage()) < 400
     assert len(str(vars(record))) < 3000
 
@@ -162,7 +167,7 @@ def test_a_failure_with_a_body_is_logged_without_its_message(
 
     response = TestClient(app).post("/read", content=b"SENSITIVE")
     assert response.status_code == 500
-    (record,) = caplog.records
+    (record,) = of_requests(caplog)
     assert "RuntimeError" in record.getMessage()
     assert "in read" in str(vars(record)["exception"])
     assert "SENSITIVE" not in str(vars(record)) + caplog.text
