@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from app.cli.main import app as cli
 from app.settings import PREFIX, Settings
+from app.web.access import can_ask
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -63,6 +64,11 @@ def assert_runs(words: list[str]) -> None:
     for option in (word.partition("=")[0] for word in rest if word.startswith("-")):
         assert option in result.output
     assert f"hedgescope {' '.join(names)} " in result.output
+
+
+def running(command: str) -> list[dict[str, Any]]:
+    """Services that run a command of the program."""
+    return [service for service in SERVICES.values() if service.get("command") == ["hedgescope", command]]
 
 
 def seconds(text: str) -> float:
@@ -151,9 +157,42 @@ def test_only_the_dashboard_is_published_and_only_to_this_computer() -> None:
 def test_each_worker_is_found_under_the_name_the_dashboard_uses() -> None:
     url = SERVICES["web"]["environment"]["HEDGESCOPE_WORKER_URL"]
     assert url == f"http://worker:{Settings.model_fields['worker_port'].default}"
-    workers = [service for service in SERVICES.values() if service.get("profiles")]
+    workers = running("worker")
     assert [service["profiles"] for service in workers] == [["cpu"], ["gpu"]]
     assert all(service["networks"]["inner"]["aliases"] == ["worker"] for service in workers)
+
+
+@pytest.mark.parametrize("profile", ["cpu", "gpu"])
+def test_with_each_worker_something_works_on_jobs(profile: str) -> None:
+    """`serve --no-worker` starts nothing that does, and its image could not."""
+    (worker,) = (service for service in running("worker") if service["profiles"] == [profile])
+    (jobs,) = (service for service in running("jobs") if service["profiles"] == [profile])
+    same = ("build", "image", "volumes", "environment", "deploy", "depends_on")
+    assert {key: jobs.get(key) for key in same} == {key: worker.get(key) for key in same}
+    assert ("deploy" in jobs) == (profile == "gpu")
+    # The image's asks a port that only the worker for prompts listens on.
+    assert jobs["healthcheck"] == {"disable": True}
+    assert set(jobs["networks"]) == {"inner", "outer"}
+
+
+def test_jobs_read_the_input_folder_and_can_not_write_into_it() -> None:
+    for service in (*running("worker"), *running("jobs")):
+        (bound,) = (volume for volume in service["volumes"] if isinstance(volume, dict))
+        assert bound["target"] == service["environment"]["HEDGESCOPE_INPUT_DIR"]
+        assert (bound["type"], bound["read_only"]) == ("bind", True)
+
+
+def test_who_can_start_jobs_is_asked_where_they_are_asked_for() -> None:
+    """Without a token nobody can: in its container the dashboard listens on all addresses."""
+    holders = [name for name, service in SERVICES.items() if "HEDGESCOPE_JOBS_TOKEN" in service["environment"]]
+    assert holders == ["web"]
+    assert SERVICES["web"]["environment"]["HEDGESCOPE_JOBS_TOKEN"] == "${HEDGESCOPE_JOBS_TOKEN:-}"
+    assert not can_ask(Settings(host="0.0.0.0"))
+
+
+def test_units_are_one_for_each_command() -> None:
+    commands = {re.search(r"^ExecStart=\S+ (\w+)", unit.read_text(), re.MULTILINE)[1] for unit in UNITS}  # type: ignore[index]
+    assert commands == {"serve", "worker", "jobs"}
 
 
 @pytest.mark.parametrize("name", OURS)
