@@ -37,7 +37,11 @@ COMMAND = (
 )
 """The same program as this process runs, whatever the working directory holds."""
 
-HANDED_ON = ("database_url", "data_dir", "input_dir", "shards", "job_lease_s", "log_level", "log_format")
+HANDED_ON = (
+    *("database_url", "data_dir", "input_dir", "shards", "device", "rows_per_forward"),
+    *("job_lease_s", "log_level", "log_format"),
+)
+"""Settings that the child works with."""
 
 Child = Annotated[bool, typer.Option("--child", hidden=True)]
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 JobKind = Literal["comparison", "sae"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+Dtype = Literal["float32", "bfloat16"]
 Phase = Literal["plan", "shards", "finish"]
 
 ACTIVE: tuple[JobState, ...] = ("queued", "running")
@@ -26,6 +27,7 @@ class ComparisonRequest:
         tokens: scored tokens to stop after; None for all.
         activations: file of activations that stands instead of model and text.
         name: name part of the comparison's slug; None for one made from the SAEs' names.
+        dtype: of the language model's forward pass.
     """
 
     narrow: str
@@ -35,6 +37,7 @@ class ComparisonRequest:
     tokens: int | None = None
     activations: str | None = None
     name: str | None = None
+    dtype: Dtype = "float32"
 
 
 @dataclass(frozen=True)

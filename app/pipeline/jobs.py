@@ -14,21 +14,23 @@ from typing import Any
 from sqlalchemy import Engine
 
 from app.activations.batch import ActivationBatch
+from app.activations.device import choose_device
 from app.activations.language_model import BUNDLED_MODELS, ModelShelf
 from app.activations.stream import ActivationStream
+from app.engine.device import Device
 from app.errors import HedgescopeError, ShardError
 from app.jobs.hold import Hold
 from app.jobs.records import Claim, ComparisonRequest, Plan, SaeRequest, ShardPlan
 from app.jobs.runner import Store, Worker, new_owner
 from app.pipeline.compare import ENCODING, Prepared, find, prepare, score
-from app.pipeline.opened import Means
+from app.pipeline.opened import means_of, shelf_of
 from app.pipeline.register import add_sae
 from app.pipeline.source import Request
 from app.settings import Settings
 from app.sparse.files import remove_leftovers
 from app.sparse.memory import memory_explained
 from app.sparse.shards import Shard
-from app.sparse.work import encode_shard, missing_saes
+from app.sparse.work import missing_saes
 from app.store.session import make_engine, writing
 
 TIDY_S = 60
@@ -48,15 +50,17 @@ def run_jobs(
     """Work on jobs until told to stop; the one function that a worker process has to call.
 
     Args:
-        settings: of this process: database, data and input folder, length of a lease.
+        settings: of this process: database, data and input folder, device, length of a lease.
         stop: set from another thread or a signal handler.
         models: language models of this process, where some are loaded already.
         is_over: asked when there is nothing to do; True ends the work.
+
+    Raises:
+        SettingsError: the device is not there.
     """
     engine = make_engine(settings.resolved_database_url)
     try:
-        work = JobWork(engine, settings.data_dir, settings.resolved_input_dir, models, Means(settings.shards))
-        Worker(engine, work, settings.job_lease_s, new_owner()).run(stop, is_over)
+        Worker(engine, JobWork(engine, settings, models), settings.job_lease_s, new_owner()).run(stop, is_over)
     finally:
         engine.dispose()
 
@@ -65,23 +69,21 @@ class JobWork:
     """The steps of jobs; what the last job needed stays loaded for its next step.
 
     Args:
-        data_dir: folder of shards and converted models, the same for all workers of a database.
-        input_dir: folder that jobs may read; nothing outside of it.
+        settings: the data folder, of shards and converted models, is the same for all workers of a database; from the
+            input folder jobs may read, from nowhere else; the device is what models and SAEs compute on. What runs a
+            job's shards are the workers, never a cluster.
         models: language models of this process, where some are loaded already.
-        means: where shards are kept; the data folder, if None.
+
+    Raises:
+        SettingsError: the device is not there.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        data_dir: Path,
-        input_dir: Path,
-        models: ModelShelf | None = None,
-        means: Means | None = None,
-    ) -> None:
-        self._means = means or Means()
-        self._engine, self._data_dir, self._input_dir = engine, data_dir, input_dir
-        self._models = models or ModelShelf(data_dir / "models")
+    def __init__(self, engine: Engine, settings: Settings, models: ModelShelf | None = None) -> None:
+        here = settings.model_copy(update={"engine": "local"})
+        self._engine, self._data_dir, self._input_dir = engine, settings.data_dir, settings.resolved_input_dir
+        self._means = means_of(here)
+        self._device = Device.of(choose_device(settings.device))
+        self.models = models or shelf_of(here)
         self._ready: tuple[int, Prepared] | None = None
         self._tidied = 0.0
 
@@ -108,7 +110,7 @@ class JobWork:
         prepared = self._prepared(claim, hold)
         shard = Shard(claim.start, claim.stop, claim.n_tokens)
         with memory_explained(f"encoding rows {shard.start} to {shard.stop - 1}"):
-            encode_shard(Checked(prepared.source.stream, hold), prepared.saes, prepared.store, shard)
+            self._device.run_shard(Checked(prepared.source.stream, hold), prepared.saes, prepared.store, shard)
 
     def finish(self, claim: Claim, hold: Hold, done: Store) -> None:
         """Score and store a comparison from its shards, or check and register an SAE."""
@@ -144,7 +146,7 @@ class JobWork:
         assert isinstance(request, ComparisonRequest)
         if claim.phase == "plan":
             hold("loading model and SAEs", 1, "comparisons")
-        prepared = prepare(self._engine, self._data_dir, as_given(request), self._models, self._find, means=self._means)
+        prepared = prepare(self._engine, self._data_dir, as_given(request), self.models, self._find, means=self._means)
         hold.check()
         if claim.content_hash is not None and prepared.content_hash != claim.content_hash:
             raise ShardError(
@@ -160,7 +162,7 @@ class JobWork:
         record = add_sae(
             self._engine,
             self._find(request.source),
-            models=self._models,
+            models=self.models,
             name=request.name,
             widths=request.matryoshka_widths,
             model_name=None if request.model is None else self._find(request.model),
@@ -200,6 +202,7 @@ def as_given(request: ComparisonRequest) -> Request:
         request.tokens,
         request.activations,
         request.name,
+        request.dtype,
     )
 
 

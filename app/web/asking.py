@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from starlette.requests import Request
 
 from app.errors import QueryError
-from app.jobs.records import ComparisonRequest, SaeRequest
+from app.jobs.records import ComparisonRequest, Dtype, SaeRequest
 
 MAX_FIELDS = 50
 MAX_TOKENS = 10**12
@@ -42,11 +42,17 @@ class ComparisonBody(_Body):
         default=None, description="File of activations in the input folder, instead of model and text."
     )
     name: Name | None = Field(default=None, description="Name part of the comparison's slug.")
+    dtype: Dtype = Field(
+        default="float32",
+        description="Of the model's forward pass; bfloat16 is quicker on a GPU and less exact, and another comparison.",
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if self.activations is not None and (self.model is not None or self.text is not None):
             raise ValueError("activations stand instead of model and text; give one or the other")
+        if self.activations is not None and self.dtype != "float32":
+            raise ValueError("dtype is the language model's, and activations run none; leave it out")
         return self
 
     def request(self) -> ComparisonRequest:

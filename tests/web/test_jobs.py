@@ -74,6 +74,8 @@ def test_a_job_is_asked_for_and_found(client: TestClient) -> None:
         ({**ASKED, "tokens": "many"}, "tokens", "integer"),
         ({**ASKED, "name": "A b"}, "name", "pattern"),
         ({**ASKED, "activations": "a", "text": "b"}, "body", "one or the other"),
+        ({**ASKED, "dtype": "float16"}, "dtype", "'float32' or 'bfloat16'"),
+        ({**ASKED, "dtype": "bfloat16", "activations": "a"}, "body", "dtype is the language model's"),
         ({**ASKED, "text": "a\x00b"}, "text", "pattern"),
         ({**ASKED, "depth": 3}, "depth", "unknown field"),
         ({"narrow": "one"}, "reference", "missing"),
@@ -140,9 +142,19 @@ def test_a_form_leads_to_its_job(client: TestClient, site: tuple[Settings, Engin
     assert (answer.status_code, answer.headers["location"]) == (303, "/jobs/1")
     job = get_job(site[1], 1)
     assert (job.request.narrow, job.request.reference, job.request.text) == ("one", "two@12", None)  # type: ignore[union-attr]
+    shown = client.get("/jobs/1").text
+    assert "computes in" not in shown, "what was left out is not told"
     sae = client.post("/saes/new", data={"source": "folder", "matryoshka_widths": "4, 8"})
     assert sae.headers["location"] == "/jobs/2"
     assert get_job(site[1], 2).request.matryoshka_widths == (4, 8)  # type: ignore[union-attr]
+
+
+def test_what_the_model_computes_in_is_kept_and_shown(client: TestClient, site: tuple[Settings, Engine]) -> None:
+    assert client.post("/compare/new", data={**ASKED, "dtype": "bfloat16"}).status_code == 303
+    assert get_job(site[1], 1).request.dtype == "bfloat16"  # type: ignore[union-attr]
+    assert "Model computes in" in client.get("/jobs/1").text
+    again = client.get("/compare/new?dtype=bfloat16").text
+    assert [e.text for e in Document(again).all("option") if "selected" in e.attributes] == ["bfloat16"]
 
 
 def test_a_wrong_form_is_shown_again_with_what_was_in_it(client: TestClient) -> None:

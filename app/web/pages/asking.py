@@ -26,7 +26,7 @@ from app.web.pages.params import no_params
 
 router = APIRouter()
 
-COMPARISON_FIELDS = ("narrow", "reference", "model", "text", "tokens", "activations", "name")
+COMPARISON_FIELDS = ("narrow", "reference", "model", "text", "tokens", "activations", "name", "dtype")
 SAE_FIELDS = ("source", "name", "matryoshka_widths", "model")
 
 Values = Mapping[str, str]

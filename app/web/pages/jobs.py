@@ -35,6 +35,7 @@ FACTS = {
     "tokens": "Tokens",
     "activations": "Activations",
     "name": "Name",
+    "dtype": "Model computes in",
     "source": "Source",
     "matryoshka_widths": "Matryoshka widths",
 }
@@ -109,11 +110,11 @@ def facts_of(job: Job) -> tuple[tuple[str, str], ...]:
 
 def asked(job: Job) -> list[tuple[str, str]]:
     """The fields of a request as a form has them."""
-    values = ((field.name, getattr(job.request, field.name)) for field in fields(job.request))
+    values = ((field.name, getattr(job.request, field.name), field.default) for field in fields(job.request))
     return [
         (name, ", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
-        for name, value in values
-        if value is not None
+        for name, value, default in values
+        if value != default
     ]
 
 
