@@ -18,6 +18,7 @@ import torch
 
 from app.activations.batch import ActivationBatch, TokenRows
 from app.activations.device import to_device
+from app.disk import full, is_full
 from app.errors import ModelError
 from app.hashing import file_checksum
 
@@ -192,17 +193,22 @@ def _convert_gguf(source: Path, gguf_file: str, folder: Path) -> None:
     logging.disable_progress_bar()
     partial = folder.with_name(f"{folder.name}.{os.getpid()}{PARTIAL_SUFFIX}")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    n_bytes = (source / gguf_file).stat().st_size  # what is written is larger, by how much is not known yet
     try:
+        partial.mkdir(parents=True)
         AutoTokenizer.from_pretrained(source, gguf_file=gguf_file).save_pretrained(partial)
         model = AutoModelForCausalLM.from_pretrained(source, gguf_file=gguf_file, dtype=torch.float32)
         # The weights are plain float32 now; transformers would refuse to save what it still
         # believes to be a quantized model.
         del model.config.quantization_config
         model.hf_quantizer = None
+        n_bytes = sum(tensor.nbytes for tensor in model.state_dict().values())
         model.save_pretrained(partial)
     except Exception as error:
         shutil.rmtree(partial, ignore_errors=True)
+        if is_full(error):
+            remedy = "free some space there, then start again or resume the job"
+            raise ModelError(full(folder, n_bytes, remedy, "while a model is converted into it")) from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"{source / gguf_file}: transformers can't read this GGUF file ({reason})") from error
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import socket
 import threading
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from app.jobs.leases import (
     hand_back,
 )
 from app.jobs.records import Claim, Plan
+from app.jobs.told import in_one_line
 from app.logs import bound
 
 POLL_S = 1.0
@@ -35,10 +35,6 @@ POLL_S = 1.0
 PATIENCE_S = (1.0, 2.0, 5.0)
 """Waits between attempts to reach a database that can't be reached; the last one from then on."""
 
-LONGEST_ERROR = 600
-"""Characters of a job's error."""
-
-ABSOLUTE_PATH = re.compile(r"(?<![\w/.:])/(?:[^\s/:;,'\"()\]]+/)+(?=[^\s/:;,'\"()\]]|\b|$)")
 NO_SPACE = ("no space left", "disk is full", "full (")
 
 log = logging.getLogger(__name__)
@@ -75,6 +71,7 @@ class Worker:
         lease_s: seconds until a worker that is silent is taken for dead.
         owner: names this process among all workers; never used again by another.
         poll_s: seconds between looks for work.
+        told: an error as everybody may read it.
     """
 
     engine: Engine
@@ -82,6 +79,7 @@ class Worker:
     lease_s: float
     owner: str
     poll_s: float = POLL_S
+    told: Callable[[str], str] = in_one_line
 
     def run(self, stop: threading.Event, is_over: Callable[[], bool] = lambda: False) -> None:
         """Work until told to stop; the step at hand is then given back.
@@ -145,8 +143,8 @@ class Worker:
                 self.work.finish(claim, hold, lambda connection, result: complete_finish(connection, claim, result))
 
     def _fail(self, claim: Claim, error: str, stop: threading.Event) -> None:
-        line = in_one_line(error)
-        log.warning("failed: %s", line)
+        line = self.told(error)
+        log.warning("failed: %s", error)
         self._tell(stop, lambda: fail(self.engine, claim, line))
 
     def _tell(self, stop: threading.Event, tell: Callable[[], None], tries: int | None = None) -> None:
@@ -174,9 +172,3 @@ def is_passing(error: StoreError) -> bool:
     if any(words in str(error).lower() for words in NO_SPACE):
         return False
     return isinstance(error.__cause__, OperationalError | InterfaceError)
-
-
-def in_one_line(error: str) -> str:
-    """An error as pages may show it: on one line, of bearable length, folders left out of paths."""
-    line = ABSOLUTE_PATH.sub("", " ".join(error.split()))
-    return line if len(line) <= LONGEST_ERROR else line[: LONGEST_ERROR - 1] + "…"

@@ -22,6 +22,7 @@ from app.errors import HedgescopeError, ShardError
 from app.jobs.hold import Hold
 from app.jobs.records import Claim, ComparisonRequest, Plan, SaeRequest, ShardPlan
 from app.jobs.runner import Store, Worker, new_owner
+from app.jobs.told import Places
 from app.pipeline.compare import ENCODING, Prepared, find, prepare, score
 from app.pipeline.opened import means_of, shelf_of
 from app.pipeline.register import add_sae
@@ -60,7 +61,8 @@ def run_jobs(
     """
     engine = make_engine(settings.resolved_database_url)
     try:
-        Worker(engine, JobWork(engine, settings, models), settings.job_lease_s, new_owner()).run(stop, is_over)
+        work, told = JobWork(engine, settings, models), Places.of(settings).in_one_line
+        Worker(engine, work, settings.job_lease_s, new_owner(), told=told).run(stop, is_over)
     finally:
         engine.dispose()
 
@@ -79,8 +81,9 @@ class JobWork:
     """
 
     def __init__(self, engine: Engine, settings: Settings, models: ModelShelf | None = None) -> None:
-        here = settings.model_copy(update={"engine": "local"})
-        self._engine, self._data_dir, self._input_dir = engine, settings.data_dir, settings.resolved_input_dir
+        # By its whole path, so that errors can name it by what it is for.
+        here = settings.model_copy(update={"engine": "local", "data_dir": settings.data_dir.resolve()})
+        self._engine, self._data_dir, self._input_dir = engine, here.data_dir, here.resolved_input_dir
         self._means = means_of(here)
         self._device = Device.of(choose_device(settings.device))
         self.models = models or shelf_of(here)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import time
@@ -10,10 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+from app.disk import full, is_full
 from app.errors import ShardError
 
 PARTIAL = ".partial"
 """Ending of a file that is still being written."""
+
+REMEDY = (
+    "free some space there (folders of shards whose comparisons are done can go), then start again or resume the job: "
+    "it goes on from the last whole shard"
+)
 
 GRACE_S = 5.0
 """A younger partial file is left alone: its writer may be between making it and locking it."""
@@ -40,11 +45,8 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             partial.unlink()
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ShardError(
-                f"{path.parent}: the disk is full ({len(content):,} bytes to write); free some space there and start "
-                "again: it goes on from the last whole shard"
-            ) from error
+        if is_full(error):
+            raise ShardError(full(path.parent, len(content), REMEDY)) from error
         raise ShardError(f"{path}: can't be written ({error.strerror})") from error
 
 

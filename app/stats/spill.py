@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.disk import full, is_full
 from app.errors import ShardError
+
+REMEDY = "free some space there, then start again or resume the job: it goes on from the shards on disk"
 
 
 class Spill:
@@ -42,12 +44,11 @@ class Spill:
                 self._file.write(np.ascontiguousarray(array).view(np.uint8).data)
             self._file.flush()
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if not is_full(error):
                 raise
-            raise ShardError(
-                f"{self.folder or tempfile.gettempdir()}: the disk is full while co-firing is put aside there; free "
-                "some space and start the same command again, it goes on from the shards on disk"
-            ) from error
+            n_bytes = sum(array.nbytes for array in arrays)
+            folder = self.folder or Path(tempfile.gettempdir())
+            raise ShardError(full(folder, n_bytes, REMEDY, "while co-firing is put aside there")) from error
         self._places.append(places)
 
     def get(self, number: int) -> list[NDArray[Any]]:

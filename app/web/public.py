@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import PurePosixPath, PureWindowsPath
 
-from app.jobs.runner import in_one_line
+from app.jobs.told import in_one_line
 from app.records import ComparisonSummary, SaeRecord
 
 

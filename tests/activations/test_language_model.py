@@ -25,6 +25,7 @@ from app.activations.language_model import (
 from app.errors import ModelError
 from tests.activations.tiny_model import save_tiny_model
 from tests.language_model import CACHE_DIR, NAME
+from tests.small_disk import SmallDisk
 
 LAYER = 8
 
@@ -276,6 +277,16 @@ def test_a_model_that_can_not_be_read_is_explained_in_one_line(
     assert "\n" not in str(caught.value)
     assert list((tmp_path / "cache").glob("*")) == []
     assert load_tokenizer(str(path), cache_dir=tmp_path / "cache") is None
+
+
+def test_a_full_disk_is_told_while_a_model_is_converted(tmp_path: Path) -> None:
+    with SmallDisk(tmp_path / "models", 256) as disk:
+        with pytest.raises(
+            ModelError, match=r"is full while a model is converted into it \([\d,]+ bytes to write, "
+        ) as caught:
+            load_language_model(NAME, cache_dir=disk.folder)
+        assert str(disk.folder) in str(caught.value)
+        assert list(disk.folder.iterdir()) == []
 
 
 def test_truncated_weights_are_explained(tmp_path: Path, tokenizer: Any) -> None:

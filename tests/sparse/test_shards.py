@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from app.activations.batch import TokenRows
 from app.errors import ShardError
 from app.sparse.csr import SparseActs
 from app.sparse.shards import TOKEN_FOLDER, Shard, ShardStore, TokenShard, plan_shards
+from tests.small_disk import SmallDisk
 
 ROOT = Path(__file__).parents[2]
 SAE = "an-sae"
@@ -188,16 +188,8 @@ def test_a_folder_that_can_not_be_made_is_explained(tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 256 KiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    with SmallDisk(tmp_path / "disk", 256) as disk:
+        yield disk.folder
 
 
 def test_a_full_disk_says_what_to_free_and_leaves_nothing_half_written(small_disk: Path) -> None:
@@ -211,7 +203,9 @@ def test_a_full_disk_says_what_to_free_and_leaves_nothing_half_written(small_dis
             store.write_acts(shard, SAE, acts, np.array([1.0]))
             written.append(shard)
 
-    with pytest.raises(ShardError, match=r"the disk is full \([\d,]+ bytes to write\); free some space") as caught:
+    with pytest.raises(
+        ShardError, match=r"the disk is full \([\d,]+ bytes to write, [\d,]+ free\); free some"
+    ) as caught:
         write_until_full()
     assert caught.value.__cause__.errno == errno.ENOSPC  # type: ignore[union-attr]
     assert written

@@ -1,0 +1,40 @@
+"""A disk that is full, told so that a person knows where, how much is missing and what to do."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+WORDS = ("no space left", "disk quota exceeded")
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether it says that a disk is full or a quota used up, also in the words of a library's own error."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return True
+    return any(words in str(error).lower() for words in WORDS)
+
+
+def full(folder: Path, n_bytes: int, remedy: str, doing: str = "") -> str:
+    """One line about a full disk.
+
+    Args:
+        folder: on the disk; the bytes free there are looked up now.
+        n_bytes: that were to be written.
+        remedy: what to do.
+        doing: what was being done, such as `while …`.
+    """
+    sizes = f"{n_bytes:,} bytes to write"
+    with suppress(OSError):
+        sizes += f", {shutil.disk_usage(existing(folder)).free:,} free"
+    return f"{folder}: the disk is full{doing and ' '}{doing} ({sizes}); {remedy}"
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
