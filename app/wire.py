@@ -26,6 +26,16 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def too_long(text: str) -> str | None:
+    """Why a text has too many bytes to be read, with both numbers; None where it hasn't."""
+    n_bytes = len(text.encode())
+    return (
+        f"the text has {n_bytes:,} bytes in UTF-8; at most {TEXT_BYTES_MAX:,} are read"
+        if n_bytes > TEXT_BYTES_MAX
+        else None
+    )
+
+
 class LatentRef(Message):
     """A latent of one of a comparison's SAEs."""
 

@@ -20,8 +20,26 @@ DRAINED_BYTES: Final = 32 * 1024 * 1024
 """Of a body that is too large, so much is read and thrown away before the answer. A client that is still sending when
 the connection is closed would see that it broke, and never the answer."""
 
+CLOSE = {"Connection": "close"}
+"""Of an answer to a request whose body was not read to its end: what still comes is no further request."""
+
 Refusal = Callable[[Request, int, str, str], Response]
 """Makes an answer of the request, a status, a kind of problem (`too-large`, `too-slow`) and a sentence."""
+
+
+class BodyRefused(Exception):
+    """A body that is not taken.
+
+    Args:
+        status: of HTTP: 413 or 408.
+        kind: `too-large` or `too-slow`.
+        detail: one sentence, with what was found and what is taken.
+        is_read: whether the client has nothing more to send.
+    """
+
+    def __init__(self, status: int, kind: str, detail: str, *, is_read: bool) -> None:
+        super().__init__(detail)
+        self.status, self.kind, self.detail, self.is_read = status, kind, detail, is_read
 
 
 class BodyLimit:
@@ -54,22 +72,31 @@ class BodyLimit:
         if scope["type"] != "http" or not _has_body(scope):
             await self.app(scope, receive, send)
             return
-        body: Message | None = None
-        problem = (408, "too-slow", f"the request's body did not arrive within {self._timeout_s:g} s")
-        with anyio.move_on_after(self._timeout_s):
-            body = await _read(receive, self._max_bytes)
-            if body is None:
-                problem = self._too_large(scope)
-        if body is None:
-            self._metrics.refused.labels(problem[1]).inc()
-            await self._refuse(Request(scope), *problem)(scope, receive, send)
+        try:
+            body = await read_body(scope, receive, self._max_bytes, self._timeout_s)
+        except BodyRefused as refused:
+            self._metrics.refused.labels(refused.kind).inc()
+            answer = self._refuse(Request(scope), refused.status, refused.kind, refused.detail)
+            answer.headers.update({} if refused.is_read else CLOSE)
+            await answer(scope, receive, send)
             return
         await self.app(scope, _replaying(body, receive), send)
 
-    def _too_large(self, scope: Scope) -> tuple[int, str, str]:
-        announced = Headers(scope=scope).get("content-length")
-        size = f"{int(announced):,} bytes" if announced and announced.isdecimal() else "more"
-        return 413, "too-large", f"the request's body has {size}; at most {self._max_bytes:,} bytes are taken"
+
+async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_s: float = READ_TIMEOUT_S) -> Message:
+    """A request's whole body as one message, or what came in its place, such as the end of the connection.
+
+    Args:
+        max_bytes: largest body that is taken.
+        timeout_s: for all of it.
+
+    Raises:
+        BodyRefused: it is too large or too slow.
+    """
+    with anyio.move_on_after(timeout_s):
+        return await _read(scope, receive, max_bytes)
+    detail = f"the request's body did not arrive within {timeout_s:g} s"
+    raise BodyRefused(408, "too-slow", detail, is_read=False)
 
 
 def _has_body(scope: Scope) -> bool:
@@ -77,11 +104,10 @@ def _has_body(scope: Scope) -> bool:
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
-async def _read(receive: Receive, max_bytes: int) -> Message | None:
-    """The whole body as one message, or what came in its place; None if it is too large."""
+async def _read(scope: Scope, receive: Receive, max_bytes: int) -> Message:
     parts: list[bytes] = []
-    size = 0
-    while size <= max_bytes + DRAINED_BYTES:
+    size, is_more = 0, True
+    while is_more and size <= max_bytes + DRAINED_BYTES:
         message = await receive()
         if message["type"] != "http.request":
             return message
@@ -91,9 +117,13 @@ async def _read(receive: Receive, max_bytes: int) -> Message | None:
             parts.append(part)
         else:
             parts.clear()
-        if not message.get("more_body", False):
-            break
-    return {"type": "http.request", "body": b"".join(parts), "more_body": False} if size <= max_bytes else None
+        is_more = message.get("more_body", False)
+    if size > max_bytes:
+        announced = Headers(scope=scope).get("content-length", "")
+        found = f"{int(announced):,}" if announced.isdecimal() else f"{'more than ' if is_more else ''}{size:,}"
+        detail = f"the request's body has {found} bytes; at most {max_bytes:,} bytes are taken"
+        raise BodyRefused(413, "too-large", detail, is_read=not is_more)
+    return {"type": "http.request", "body": b"".join(parts), "more_body": False}
 
 
 def _replaying(body: Message, receive: Receive) -> Receive:

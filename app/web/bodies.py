@@ -24,10 +24,11 @@ async def read_json(request: Request, model: type[Model]) -> Model:
 
     Raises:
         HTTPException: 415 not JSON.
-        QueryError: it is not what was expected.
+        QueryError: it is not UTF-8, or not what was expected.
     """
     _expect(request, JSON)
     body = await request.body()
+    _expect_utf8(body)
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
@@ -55,6 +56,15 @@ async def read_form(request: Request) -> Mapping[str, str]:
     except ValueError:
         raise QueryError(f"the form has more than {FIELDS_MAX} fields; expected fewer", parameter="text") from None
     return dict(pairs)
+
+
+def _expect_utf8(body: bytes) -> None:
+    """Raises QueryError, with the place of the first byte that is wrong."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        message = f"the body is not valid UTF-8 (byte {error.start:,} of {len(body):,}); expected JSON in UTF-8"
+        raise QueryError(message, parameter="body") from None
 
 
 def _expect(request: Request, media_type: str) -> None:

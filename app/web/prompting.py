@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from app.errors import QueryError
+from app.errors import PromptError, QueryError
 from app.inference import Inference
 from app.records import ComparisonSummary, LatentScores, Partner, Side
 from app.store import read
@@ -24,7 +24,7 @@ from app.web.prompt_records import (
     PromptToken,
     TokenActivation,
 )
-from app.wire import LatentRef, PromptAnswer, PromptRequest, SideAnswer
+from app.wire import LatentRef, PromptAnswer, PromptRequest, SideAnswer, too_long
 
 SIDES: tuple[Side, Side] = ("narrow", "reference")
 SHOWN_PARTNERS = ("main", "hedged")
@@ -52,6 +52,8 @@ async def read_prompt(
         PromptError, WorkerError: there is no answer, for a reason that can be told.
         ClientDisconnect: the client has left.
     """
+    if reason := too_long(text):
+        raise PromptError(reason)
     for ref in latents:
         check_latent(summary, ref.sae, ref.index)
     asked = PromptRequest(slug=summary.slug, text=text, top=top, latents=tuple(latents))

@@ -27,6 +27,7 @@ from app.errors import (
     WorkerBusyError,
     WorkerError,
 )
+from app.serving.body import CLOSE, READ_TIMEOUT_S, BodyRefused, read_body
 from app.serving.metrics import exposition
 from app.serving.requests import Requests
 from app.wire import (
@@ -58,21 +59,26 @@ class Refused(Exception):
     Args:
         status: of HTTP.
         failure: what is said.
+        close: whether the connection ends with the answer.
     """
 
-    def __init__(self, status: int, failure: Failure) -> None:
+    def __init__(self, status: int, failure: Failure, *, close: bool = False) -> None:
         super().__init__(failure.detail)
         self.status = status
         self.failure = failure
+        self.close = close
 
 
-def create_worker_app(service: Service, secret: str, preflight: Preflight) -> FastAPI:
+def create_worker_app(
+    service: Service, secret: str, preflight: Preflight, body_timeout_s: float = READ_TIMEOUT_S
+) -> FastAPI:
     """The application, ready to be served.
 
     Args:
         service: answers prompts; runs while the application does.
         secret: what callers have to show.
         preflight: looks at an SAE, in the thread that may use models.
+        body_timeout_s: for reading a request's body.
     """
 
     @asynccontextmanager
@@ -92,6 +98,7 @@ def create_worker_app(service: Service, secret: str, preflight: Preflight) -> Fa
     app.state.service = service
     app.state.secret = secret
     app.state.preflight = preflight
+    app.state.body_timeout_s = body_timeout_s
     app.include_router(open_router)
     app.include_router(router)
     app.add_exception_handler(Refused, _on_refused)
@@ -154,16 +161,17 @@ async def read_message(request: Request, model: type[Asked]) -> Asked:
     """The request's body.
 
     Raises:
-        Refused: it is too long, or not what was expected. What was found is not repeated.
+        Refused: it is too long or too slow, or not what was expected. What was found is not repeated.
+        ClientDisconnect: the client has left.
     """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            detail = f"the request has more than {BODY_BYTES_MAX} bytes; expected a shorter one"
-            raise Refused(413, Failure(kind="request", detail=detail))
     try:
-        return model.model_validate_json(bytes(body))
+        message = await read_body(request.scope, request.receive, BODY_BYTES_MAX, request.app.state.body_timeout_s)
+    except BodyRefused as error:
+        raise Refused(error.status, Failure(kind="request", detail=error.detail), close=not error.is_read) from None
+    if message["type"] != "http.request":
+        raise ClientDisconnect
+    try:
+        return model.model_validate_json(message["body"])
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"])) or "the request"
@@ -211,7 +219,9 @@ def _failed(status: int, failure: Failure) -> Response:
 
 async def _on_refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return _failed(error.status, error.failure)
+    answer = _failed(error.status, error.failure)
+    answer.headers.update(CLOSE if error.close else {})
+    return answer
 
 
 async def _on_left(_request: Request, _error: Exception) -> Response:

@@ -19,7 +19,7 @@ from app.errors import PromptError
 from app.records import ComparisonSummary
 from app.serving.metrics import RequestMetrics
 from app.settings import Settings
-from app.wire import TEXT_BYTES_MAX, Capabilities, Held, PromptAnswer, PromptRequest
+from app.wire import Capabilities, Held, PromptAnswer, PromptRequest, too_long
 from app.worker.answers import side_answer
 from app.worker.batcher import Batcher, Limits
 from app.worker.compute import Prompt, Read, read_batch
@@ -177,9 +177,8 @@ def check_text(text: str) -> None:
     """Refuse a text that is not worth cutting into tokens. Raises PromptError."""
     if not text:
         raise PromptError("the text is empty; expected at least one character")
-    n_bytes = len(text.encode())
-    if n_bytes > TEXT_BYTES_MAX:
-        raise PromptError(f"the text has {n_bytes} bytes in UTF-8; at most {TEXT_BYTES_MAX} are read")
+    if reason := too_long(text):
+        raise PromptError(reason)
 
 
 def _model_of(summary: ComparisonSummary) -> tuple[str, str]:

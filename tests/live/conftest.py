@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from app.inference import fixed
+from app.serving.connections import Connection
 from app.web.main import create_app
 from tests.one_thread import one_thread as one_thread
 from tests.worker.place import SECRET, Place, make_place
@@ -27,7 +28,9 @@ START_S = 60
 def served(app: FastAPI) -> Iterator[str]:
     """The application on a loopback port, in a thread; its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=5))
+    server = uvicorn.Server(
+        uvicorn.Config(app, http=Connection, log_level="error", access_log=False, timeout_graceful_shutdown=5)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     deadline = time.monotonic() + START_S

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from starlette.testclient import TestClient
 
+from app.inference import fixed
 from app.store.read import get_latent, partners_of_narrow
+from app.web.main import create_app
 from tests.web.api.schema import violations
-from tests.worker.place import Place
+from tests.worker.place import SECRET, Place
 
 
 def path(place: Place) -> str:
@@ -72,7 +75,7 @@ def test_a_name_leads_to_its_slug(client: TestClient, place: Place) -> None:
         (b'{"text": ""}', 400, "empty"),
         (b"{", 400, "JSON"),
         (b'{"text": 5}', 400, "text"),
-        (b'{"text": "\xff\xfe"}', 400, "JSON"),
+        (b'{"text": "\xff\xfe"}', 400, "not valid UTF-8 (byte 10 of 14); expected JSON in UTF-8"),
         (b'{"text": "\\ud800"}', 400, "body"),
         (b'{"text": "x", "top": 1000}', 400, "top"),
         (b'{"text": "x", "more": 1}', 400, "more"),
@@ -95,7 +98,24 @@ def test_too_long_is_said_with_both_numbers(client: TestClient, place: Place) ->
     assert "at most 1024" in found.json()["detail"]
     found = client.post(path(place), json={"text": "w1 " * 3_500_000})
     assert found.status_code == 413
-    assert "at most" in found.json()["detail"]
+    assert "has 10,500,011 bytes; at most 1,048,576 bytes are taken" in found.json()["detail"]
+
+
+def test_a_text_that_the_pages_take_and_the_worker_does_not(place: Place, worker_url: str) -> None:
+    """With a higher limit of the pages: still 400, from the pages themselves."""
+    pages = create_app(place.settings(max_body_bytes=20_000_000), place.engine, fixed(worker_url, SecretStr(SECRET)))
+    with TestClient(pages) as client:
+        found = client.post(path(place), json={"text": "w1 " * 3_500_000})
+        assert found.status_code == 400
+        assert "has 10,500,000 bytes in UTF-8; at most 1,048,576 are read" in found.json()["detail"]
+        assert client.post(path(place), json={"text": "w1"}).status_code == 200
+
+
+def test_ten_megabytes_of_unknown_length_are_counted(client: TestClient, place: Place) -> None:
+    parts = (b'{"text": "', *(b"w1 " * 1000 for _ in range(3500)), b'"}')
+    found = client.post(path(place), content=iter(parts), headers={"Content-Type": "application/json"})
+    assert found.status_code == 413
+    assert "has 10,500,012 bytes; at most 1,048,576 bytes are taken" in found.json()["detail"]
 
 
 def test_only_json_of_this_site_is_read(client: TestClient, place: Place) -> None:

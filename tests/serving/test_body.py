@@ -57,7 +57,7 @@ def test_a_larger_one_is_refused_with_both_numbers(app: FastAPI, metrics: Reques
     response = TestClient(app).post("/size", content=content)
     assert response.status_code == 413
     assert "1,000 bytes" in response.text
-    assert ("5,000 bytes" in response.text) == announced
+    assert "5,000 bytes" in response.text
     assert metrics.registry.get_sample_value("hedgescope_http_requests_refused_total", {"reason": "too-large"}) == 1
 
 

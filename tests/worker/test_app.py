@@ -70,11 +70,13 @@ def test_a_malformed_request_is_refused_without_repeating_it(worker: TestClient,
 
 
 def test_ten_megabytes_are_refused_unread(worker: TestClient, place: Place) -> None:
-    assert failure(worker.post("/prompt", json=place.ask("w1 " * 3_500_000)), 413).kind == "request"
+    found = failure(worker.post("/prompt", json=place.ask("w1 " * 3_500_000)), 413)
+    assert found.kind == "request"
+    assert "at most 6,356,992 bytes are taken" in found.detail
     found = failure(worker.post("/prompt", json=place.ask("w1 " * 500_000)), 400)
     assert found.kind == "prompt"
-    assert "1500000 bytes" in found.detail
-    assert "1048576" in found.detail
+    assert "1,500,000 bytes" in found.detail
+    assert "at most 1,048,576" in found.detail
 
 
 def test_too_many_tokens_are_refused_with_both_numbers(place: Place) -> None:
