@@ -101,20 +101,23 @@ def _wait_for_work(engine: Engine, stop: threading.Event, is_over: Callable[[], 
 
 
 @contextmanager
-def job_worker(settings: Settings) -> Iterator[None]:
+def job_worker(settings: Settings) -> Iterator[Callable[[], None]]:
     """A child process that works on jobs while the block runs, started again where it ends.
 
     None is started where torch is not installed, or workers run elsewhere. Where this process is killed, the child
     finishes the jobs there are before it ends.
+
+    Yields:
+        What tells it to stop, for who can't wait until the block ends; returns at once.
     """
-    if settings.worker_url is not None or not settings.start_worker or find_spec("sae_lens") is None:
-        yield
-        return
     stop = threading.Event()
+    if settings.worker_url is not None or not settings.start_worker or find_spec("sae_lens") is None:
+        yield stop.set
+        return
     keeper = threading.Thread(target=_keep, args=(settings, stop), name="job-worker", daemon=True)
     keeper.start()
     try:
-        yield
+        yield stop.set
     finally:
         stop.set()
         keeper.join()

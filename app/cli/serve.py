@@ -46,14 +46,18 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
     engine = open_store(settings)
     listener = bind(settings.host, settings.port)
     url = url_of(settings.host, listener.getsockname()[1])
-    with worker_for(settings) as (where, missing), job_worker(settings):
+    with worker_for(settings) as (where, missing), job_worker(settings) as stop_jobs:
         if missing is not None:
             errors.print(f"live prompts are off: {missing}", markup=False, highlight=False, soft_wrap=True)
         app = create_app(settings, engine, where)
         output.print(f"serving [bold]{url}{path}[/bold] (Ctrl-C stops)", highlight=False, soft_wrap=True)
-        serve_until_stopped(
-            app, listener, shutdown_timeout_s=settings.shutdown_timeout_s, on_stop=app.state.watch.close
-        )
+
+        def on_stop() -> None:
+            # At once: a request that is under way may take as long as it is given.
+            stop_jobs()
+            app.state.watch.close()
+
+        serve_until_stopped(app, listener, shutdown_timeout_s=settings.shutdown_timeout_s, on_stop=on_stop)
     engine.dispose()
 
 

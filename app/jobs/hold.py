@@ -13,7 +13,7 @@ from typing import Any, Self
 from sqlalchemy import Engine
 
 from app.errors import StoreError
-from app.jobs.leases import LeaseLost, renew
+from app.jobs.leases import LeaseLost, hand_back, renew
 from app.jobs.records import Claim
 
 TICK_S = 0.5
@@ -55,7 +55,8 @@ class Hold:
     """A lease that is kept for as long as the `with` block runs.
 
     The thread that works only notes how far it is, and is told in its next call that it should end. It never waits for
-    the database: the thread that renews does, and goes on trying where that can't be reached.
+    the database: the thread that renews does, and goes on trying where that can't be reached. When the worker is told
+    to stop, that thread gives the step back, for others to take at once, however far off the next call is.
 
     Args:
         stop: set when the worker should end.
@@ -101,6 +102,10 @@ class Hold:
     def _keep(self) -> None:
         last = time.monotonic()
         while not self._over.wait(min(TICK_S, self._lease_s / RENEWALS)):
+            if self._stop.is_set():
+                if self._is_handed_back():
+                    return
+                continue
             progress = self._news()
             if progress is None and time.monotonic() - last < self._lease_s / RENEWALS:
                 continue
@@ -112,6 +117,14 @@ class Hold:
                 return
             except StoreError as error:
                 log.warning("the lease of job %d can't be renewed now: %s", self._claim.job.id, error)
+
+    def _is_handed_back(self) -> bool:
+        try:
+            hand_back(self._engine, self._claim)
+        except StoreError as error:
+            log.warning("job %d can't be handed back now: %s", self._claim.job.id, error)
+            return False
+        return True
 
     def _news(self) -> dict[str, Any] | None:
         """What there is to tell since the last time. Of shards, those that are completed are told, by all alike."""

@@ -251,3 +251,18 @@ def test_a_hold_says_when_to_stop(place: Place) -> None:
         stop.set()
         with pytest.raises(Stopped):
             hold("reading", 1, "rows")
+
+
+def test_told_to_stop_a_hold_gives_its_step_back_though_the_work_goes_on(place: Place) -> None:
+    """Work that can't be interrupted, such as loading a model, keeps nobody waiting."""
+    job = place.ask()
+    claim, stop = take(place), threading.Event()
+    with Hold(place.engine, claim, LONG_S, stop):
+        assert claim_step(place.engine, "b", LONG_S) is None
+        stop.set()
+        place.wait(job.id, lambda _: held_steps(place.engine, job.id)[0].owner is None)
+        again = claim_step(place.engine, "b", LONG_S)
+        assert again is not None
+        assert (again.number, again.fence) == (claim.number, claim.fence + 1)
+    with pytest.raises(LeaseLost):
+        complete_plan(place.engine, claim, plan_of(2))
