@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -31,7 +32,12 @@ class TokenRows:
     @property
     def n_kept(self) -> int:
         """Number of scored tokens."""
-        return int(self.keep.sum())
+        return int(self.kept_before[-1])
+
+    @cached_property
+    def kept_before(self) -> NDArray[np.int64]:
+        """`[n_rows + 1]` number of scored tokens before each row, and last of all rows."""
+        return np.concatenate([[0], np.cumsum(self.keep.sum(axis=1))]).astype(np.int64)
 
     def slice(self, start: int, stop: int) -> TokenRows:
         """Rows `start` to `stop` (exclusive)."""

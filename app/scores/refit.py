@@ -49,14 +49,10 @@ class Beside:
 
     Attributes:
         reference, narrow: `[L]` arrays of indices.
-        main: `[L]` reference latent whose activation correlates most, -1 for none.
-        correlation: `[L]` that correlation; NaN for none.
     """
 
     reference: list[NDArray[np.int64]]
     narrow: list[NDArray[np.int64]]
-    main: NDArray[np.int64]
-    correlation: Floats
 
 
 def beside(sample: Sample, decoder: NDArray[np.float32], counted: NDArray[np.bool_]) -> Beside:
@@ -76,21 +72,17 @@ def beside(sample: Sample, decoder: NDArray[np.float32], counted: NDArray[np.boo
     moments = [(each.mean(axis=0), each.power(2).mean(axis=0)) for each in (sample.narrow, sample.reference)]
     sd = [np.sqrt(np.maximum(square - mean**2, 1e-30)) for mean, square in moments]
     reference, narrow = [], []
-    main, best = np.full(len(n_i), -1), np.full(len(n_i), np.nan)
     for i in range(len(n_i)):
         row = products[[i]].toarray()[0] / m
         correlation = np.where(counted, (row - moments[0][0][i] * moments[1][0]) / (sd[0][i] * sd[1]), -np.inf)
-        if n_i[i] and counted.any():
-            main[i] = int(np.argmax(correlation))
-            best[i] = correlation[main[i]]
         z = _z(with_reference, i, n_i, n_j, m)
         z[~counted] = 0
-        z[main[i]] = 0
+        z[np.argmax(correlation)] = 0  # the main partner, which stands for the same thing
         reference.append(_largest(z, threshold, MAX_REFERENCE))
         z = _z(with_narrow, i, n_i, n_i, m)
         z[np.abs(decoder @ decoder[i]) > MAX_NARROW_COSINE] = 0
         narrow.append(_largest(z, threshold, MAX_NARROW))
-    return Beside(reference, narrow, main, best)
+    return Beside(reference, narrow)
 
 
 def _ones(matrix: sp.csc_array) -> sp.csc_array:

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from app.scores.refit import Beside, Refitter, beside
+from app.scores.refit import Refitter, beside
 from app.scores.typical import MIN_TOKENS, Residuals, typical_impurity
 from app.stats.inputs import N_GROUPS, Sample
 
@@ -46,7 +46,6 @@ class Scores:
         score, low, high: `[L]` hedging score and its 95 % interval.
         typical, refit: `[L]` the two estimates; kept: `[L]` length of the refitted direction along the decoder row.
         n_firings: `[L]` tokens of the sample on which the latent fires; n_tokens: of the sample.
-        chosen: what each latent was refitted beside.
     """
 
     score: Floats
@@ -57,7 +56,6 @@ class Scores:
     kept: Floats
     n_firings: NDArray[np.int64]
     n_tokens: int
-    chosen: Beside
 
 
 def score_sample(
@@ -77,7 +75,8 @@ def score_sample(
     n_firings = np.diff(sample.narrow.indptr).astype(np.int64)
     if not np.diff(sample.bounds).all():
         # A text of fewer rows than groups: nothing can be told from noise.
-        return _undefined(n_latents, n_firings, len(sample))
+        unknown = np.full(n_latents, np.nan)
+        return Scores(unknown, unknown, unknown, unknown, unknown, unknown, n_firings, len(sample))
     chosen = beside(sample, decoder, counted)
     used = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *chosen.reference]))
     refitter, residuals = Refitter(sample, decoder, used), Residuals(sample, decoder)
@@ -90,14 +89,7 @@ def score_sample(
         progress(1)
     scores = combined(typical, refit, kept)
     low, high = interval(scores[:, 0], scores[:, 1:])
-    return Scores(scores[:, 0], low, high, typical[:, 0], refit[:, 0], kept[:, 0], n_firings, len(sample), chosen)
-
-
-def _undefined(n_latents: int, n_firings: NDArray[np.int64], n_tokens: int) -> Scores:
-    nothing = [np.empty(0, dtype=np.int64)] * n_latents
-    unknown = np.full(n_latents, np.nan)
-    chosen = Beside(nothing, nothing, np.full(n_latents, -1), unknown)
-    return Scores(unknown, unknown, unknown, unknown, unknown, unknown, n_firings, n_tokens, chosen)
+    return Scores(scores[:, 0], low, high, typical[:, 0], refit[:, 0], kept[:, 0], n_firings, len(sample))
 
 
 def combined(typical: Floats, refit: Floats, kept: Floats) -> Floats:

@@ -28,8 +28,7 @@ def sampled_rows(rows: TokenRows, start: int, stop: int, d_in: int) -> NDArray[n
     Args:
         rows: the whole text.
     """
-    n_before = np.concatenate([[0], np.cumsum(rows.keep[:stop].sum(axis=1))])[start:stop]
-    share = (MAX_VALUES / d_in) / np.maximum(n_before, 1)
+    share = (MAX_VALUES / d_in) / np.maximum(rows.kept_before[start:stop], 1)
     # Weyl's sequence: any stretch of rows has its share, without a random state to carry along.
     place = (np.arange(start, stop) * GOLDEN) % 1.0
     chosen: NDArray[np.bool_] = place < share
