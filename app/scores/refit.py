@@ -123,12 +123,12 @@ class Refitter:
         """What the regression of latent i needs, by group."""
         k_narrow = [i, *chosen.narrow[i]]
         place = np.searchsorted(self._used, chosen.reference[i])
-        columns = sp.hstack([self._sample.narrow[:, k_narrow], self._sample.reference[:, chosen.reference[i]]]).tocsr()
-        parts = [columns[self._sample.group(g)] for g in range(N_GROUPS)]
+        regressors = self._dense(k_narrow, chosen.reference[i])
+        parts = [regressors[:, self._sample.group(g)] for g in range(N_GROUPS)]
         return _Sums(
             n=np.diff(self._sample.bounds),
-            sums=np.stack([np.asarray(part.sum(axis=0), dtype=np.float64).ravel() for part in parts]),
-            gram=np.stack([(part.T @ part).toarray().astype(np.float64) for part in parts]),
+            sums=np.stack([part.sum(axis=1, dtype=np.float64) for part in parts]),
+            gram=np.stack([(part @ part.T).astype(np.float64) for part in parts]),
             cross=np.stack(
                 [
                     np.vstack([narrow[k_narrow], reference[place]])
@@ -137,6 +137,15 @@ class Refitter:
             ),
             mean_input=np.stack(self._mean),
         )
+
+    def _dense(self, narrow: list[int], reference: NDArray[np.int64]) -> NDArray[np.float32]:
+        """`[k, m]` activations of some latents: so few that multiplying them out beats a sparse product."""
+        columns = [(self._sample.narrow, i) for i in narrow] + [(self._sample.reference, j) for j in reference]
+        dense = np.zeros((len(columns), len(self._sample)), dtype=np.float32)
+        for out, (acts, j) in zip(dense, columns, strict=True):
+            tokens = slice(acts.indptr[j], acts.indptr[j + 1])
+            out[acts.indices[tokens]] = acts.data[tokens]
+        return dense
 
     def refit(self, i: int, chosen: Beside) -> tuple[Floats, Floats]:
         """(impurity, kept) of latent i, each `[1 + N_GROUPS]`: from all groups, then with each left out.

@@ -19,12 +19,15 @@ measures them on others.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
+from threadpoolctl import threadpool_limits
 
 from app.scores.refit import Refitter, beside
 from app.scores.typical import MIN_TOKENS, Residuals, typical_impurity
@@ -82,11 +85,16 @@ def score_sample(
     refitter, residuals = Refitter(sample, decoder, used), Residuals(sample, decoder)
     # Column 0 from all groups, the others with one group left out.
     typical, refit, kept = (np.full((n_latents, N_GROUPS + 1), np.nan) for _ in range(3))
-    for i in range(n_latents):
+
+    def estimate(i: int) -> None:
         if n_firings[i] >= MIN_TOKENS:
             refit[i], kept[i] = refitter.refit(i, chosen)
             typical[i] = typical_impurity(residuals.spread(i))
-        progress(1)
+
+    # Many small products: a latent to each processor, not each product to all of them.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(estimate, range(n_latents)):
+            progress(1)
     scores = combined(typical, refit, kept)
     low, high = interval(scores[:, 0], scores[:, 1:])
     return Scores(scores[:, 0], low, high, typical[:, 0], refit[:, 0], kept[:, 0], n_firings, len(sample))

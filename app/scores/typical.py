@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, eigsh
 from scipy.spatial.distance import cdist
 
 from app.scores.groups import PAIRS, PARTS
@@ -70,7 +70,7 @@ class Residuals:
     def __init__(self, sample: Sample, decoder: NDArray[np.float32]) -> None:
         residual = sample.inputs - (sample.narrow.tocsr() @ decoder).astype(np.float32)
         self._residual = residual - residual.mean(axis=0, dtype=np.float64).astype(np.float32)
-        self._moment = (self._residual.T @ self._residual).astype(np.float64) / max(len(residual), 1)
+        self._moment = self._residual.T @ self._residual / np.float32(max(len(residual), 1))
         self._sample, self._decoder = sample, decoder
         self._group = sample.group_of()
 
@@ -79,36 +79,31 @@ class Residuals:
         acts = self._sample.narrow
         tokens = acts.indices[acts.indptr[i] : acts.indptr[i + 1]]
         chosen = np.unique(np.linspace(0, len(tokens) - 1, min(MAX_TOKENS, len(tokens))).astype(np.int64))
-        values = acts.data[acts.indptr[i] : acts.indptr[i + 1]][chosen].astype(np.float64)
-        row = self._decoder[i].astype(np.float64)
-        residual = self._residual[tokens[chosen]].astype(np.float64)
+        values = acts.data[acts.indptr[i] : acts.indptr[i + 1]][chosen]
+        row = self._decoder[i].astype(np.float32)
+        residual = self._residual[tokens[chosen]]
         residual -= np.outer(residual @ row, row)
-        directions = self._directions(residual, row)
-        return Spread((residual @ directions) / values[:, None], self._group[tokens[chosen]])
+        places = residual @ self._directions(residual, row) / values[:, None]
+        return Spread(places.astype(np.float64), self._group[tokens[chosen]])
 
-    def _directions(self, residual: Floats, row: Floats) -> Floats:
-        """`[d_in, N_DIRECTIONS]` in which the second moment exceeds that over all tokens most."""
+    def _directions(self, residual: NDArray[np.float32], row: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`[d_in, N_DIRECTIONS]` at right angles to the row, in which the second moment exceeds that over all tokens
+        most."""
         n, d_in = residual.shape
-
-        def excess(vector: Floats) -> Floats:
-            flat = vector.ravel()
-            flat = flat - row * (row @ flat)
-            overall = self._moment @ flat
-            moment: Floats = residual.T @ (residual @ flat) / n - (overall - row * (row @ overall))
-            return moment
-
-        start = residual[np.argmax((residual**2).sum(axis=1))]
+        start = residual[np.argmax(np.einsum("ij,ij->i", residual, residual))]
         k = min(N_DIRECTIONS, d_in - 1)
         if k < 1 or not start.any():
             # One dimension, or a latent that is reconstructed exactly: nothing is left to look at.
-            return np.zeros((d_in, 1))
-        operator = LinearOperator((d_in, d_in), matvec=excess, dtype=np.float64)
+            return np.zeros((d_in, 1), dtype=np.float32)
+        excess = residual.T @ residual / np.float32(n) - self._moment
+        along = excess @ row
+        excess -= np.outer(along, row) + np.outer(row, along) - (row @ along) * np.outer(row, row)
         try:
-            _, vectors = eigsh(operator, k=k, which="LA", v0=start, tol=1e-3, maxiter=20 * d_in)
+            _, vectors = eigsh(excess, k=k, which="LA", v0=start, tol=1e-3, maxiter=20 * d_in)
         except ArpackError:
             # It has not converged, or the start lies in what is projected out: the same without iterations.
-            vectors = np.linalg.eigh(operator @ np.eye(d_in))[1][:, -k:]
-        found: Floats = vectors
+            vectors = np.linalg.eigh(excess)[1][:, -k:]
+        found: NDArray[np.float32] = vectors
         return found
 
 
