@@ -28,6 +28,7 @@ from app.jobs.leases import (
 from app.jobs.records import Claim, Plan
 from app.jobs.told import in_one_line
 from app.logs import bound
+from app.store.space import make_room
 
 POLL_S = 1.0
 """How often an idle worker looks for work: one read."""
@@ -157,6 +158,8 @@ class Worker:
             except StoreError as error:
                 log.warning("can't be written to the database now: %s", error)
                 attempt += 1
+                if lacks_space(error):
+                    make_room(self.engine)
                 if stop.is_set() or attempt == tries:
                     return
                 stop.wait(PATIENCE_S[min(attempt, len(PATIENCE_S)) - 1])
@@ -169,6 +172,9 @@ def new_owner() -> str:
 
 def is_passing(error: StoreError) -> bool:
     """Whether the database can't be used now but may be later, since it is restarted or busy; not where it is full."""
-    if any(words in str(error).lower() for words in NO_SPACE):
-        return False
-    return isinstance(error.__cause__, OperationalError | InterfaceError)
+    return not lacks_space(error) and isinstance(error.__cause__, OperationalError | InterfaceError)
+
+
+def lacks_space(error: StoreError) -> bool:
+    """Whether the disk of the database is full."""
+    return any(words in str(error).lower() for words in NO_SPACE)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
+from app.errors import StoreError
 from app.store.parts import PARTS
 from app.store.session import is_sqlite, maintaining, writing
 from app.store.tables import comparisons
@@ -61,6 +63,17 @@ def analyze(engine: Engine) -> None:
     if not is_sqlite(engine):
         with maintaining(engine) as connection:
             connection.exec_driver_sql(f"ANALYZE {OWNED}")
+
+
+def make_room(engine: Engine) -> None:
+    """On a full disk, win what it takes to write a few rows: SQLite's log is brought into its file and cut off.
+
+    The log holds a page as often as it was changed, the file holds it once. Nothing is done on PostgreSQL, or where
+    the database can't be reached.
+    """
+    if is_sqlite(engine):
+        with suppress(StoreError):
+            _shorten_log(engine)
 
 
 def size_in_bytes(engine: Engine) -> int:

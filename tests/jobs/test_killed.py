@@ -5,17 +5,25 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from app.jobs.leases import held_steps
 from app.jobs.queue import get_job
+from app.sae.load import load_sae
+from app.settings import Settings
 from app.store.read import list_comparisons
-from tests.jobs.conftest import LEASE_S, N_ROWS, Place
+from app.store.session import make_engine
+from app.store.write import register_sae
+from app.web.main import create_app
+from tests.jobs.conftest import LEASE_S, N_ROWS, REQUEST, Place
 from tests.jobs.kills import kill_at, moments, on_disk
 from tests.pipeline.dump import Dump, dump
 from tests.postgres import PostgresServer
+from tests.saes import save_sae
 
 N_KILLS = 4
 """The benchmark `bench.kill` does twenty."""
@@ -95,15 +103,43 @@ def test_the_database_is_restarted_in_the_middle(
     job = place.ask()
     worker = place.start(slowly_s=0.1)
     place.wait(job.id, lambda found: found.done > 5 * 128)
+    engine = make_engine(place.url)
+    # Once for all requests: the pool of connections has to get over it.
+    pages = TestClient(create_app(Settings(database_url=place.url, data_dir=place.folder), engine))
+    assert "asked" in pages.get(f"/jobs/{job.id}").text
     postgres_server.stop(immediate=True)
+    for path in ("/", "/jobs", f"/jobs/{job.id}", f"/api/v1/jobs/{job.id}"):
+        answer = pages.get(path)
+        assert answer.status_code == 503, path
+        assert "Traceback" not in answer.text
+        assert postgres_server.password not in answer.text
+    assert pages.get("/readyz").status_code == 503
     time.sleep(2 * LEASE_S)
     assert worker.is_alive()
     postgres_server.start()
+    assert [pages.get(path).status_code for path in ("/", "/jobs", f"/jobs/{job.id}")] == [200, 200, 200]
     ended = place.wait(job.id, lambda found: not found.is_active)
     assert (ended.state, ended.slug) == ("done", slug), place.log()
     assert_same(dump(place.engine, slug), numbers)
     assert_each_shard_counted_once(place, job.id)
     assert "can't" in place.log()
+    assert pages.get(f"/c/{slug}").status_code == 200
+    engine.dispose()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_sae_that_does_not_fit(place: Place, tmp_path: Path) -> None:
+    wide = save_sae(tmp_path / "wide", "jumprelu", d_in=20)
+    register_sae(place.engine, load_sae(str(wide), name="wide").record)
+    job = place.ask(replace(REQUEST, narrow="wide"))
+    place.start()
+    failed = place.wait(job.id, lambda found: not found.is_active)
+    assert failed.state == "failed"
+    assert failed.error == (
+        "wide: reads activations of width 20, but these have width 16; give the model and hook the SAE was trained on"
+    )
+    assert "Traceback" not in place.log()
+    assert on_disk(place) == []
 
 
 def test_told_to_stop_it_hands_its_step_back(place: Place) -> None:
