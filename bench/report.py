@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import drift, run
+from bench import drift, prompt_drift, run
 from bench.machine import RESULTS
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -99,6 +99,7 @@ TABLES: dict[str, Callable[[Any], str]] = {
     "pass-float32": run.table,
     "pass-bfloat16": run.table,
     "drift": drift.table,
+    "prompt-drift": prompt_drift.table,
     "saedashboard": dashboard,
     "memory": memory,
     "large": large,
