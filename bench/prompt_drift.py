@@ -131,7 +131,7 @@ def rows(found: dict[str, SideDrift]) -> Iterator[tuple[str, str, str]]:
 def table(figures: dict[str, Any]) -> str:
     """The figures as Markdown."""
     found = {side: SideDrift(**figures[side]) for side in SIDES}
-    where = f"{figures['texts']:,} texts, bfloat16 on {figures['device']}"
+    where = f"{figures['texts']:,} texts, bfloat16 on {'the processor' if figures['device'] == 'cpu' else 'a GPU'}"
     lines = [f"{where}; {figures['machine']}; commit {figures['commit']}, {figures['date']}.", ""]
     lines += ["| bfloat16 against float32 | narrow SAE | reference SAE |", "|---|---|---|"]
     return "\n".join([*lines, *(f"| {what} | {one} | {other} |" for what, one, other in rows(found))]) + "\n"

@@ -58,16 +58,16 @@ def test_nearly_the_same_latents_fire(both: tuple[NDArray[np.float32], NDArray[n
 
 
 def test_answers_of_the_worker_drift_little(tmp_path: Path) -> None:
-    """Bounds twice as wide as what docs/performance.md says was measured."""
+    """Bounds about twice as wide as what docs/performance.md says was measured."""
     bundled_model()
     (tmp_path / "models").symlink_to(CACHE_DIR)
     for side in measure(tmp_path, N_TEXTS).values():
         assert side.tokens > 10 * N_TEXTS
-        assert side.same_strongest > 0.9
-        assert side.jaccard > 0.85
+        assert side.same_strongest > 0.98
+        assert side.jaccard > 0.96
         assert side.n_active[1] == pytest.approx(side.n_active[0], rel=0.02)
-        assert 1e-4 < side.activation_median < 0.03, "it is computed in another dtype, and nearly the same"
-        assert side.activation_q99 < 0.4
+        assert 1e-4 < side.activation_median < 0.01, "it is computed in another dtype, and nearly the same"
+        assert side.activation_q99 < 0.08
 
 
 def test_the_dtype_follows_the_device() -> None:
