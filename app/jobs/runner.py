@@ -145,7 +145,7 @@ class Worker:
 
     def _fail(self, claim: Claim, error: str, stop: threading.Event) -> None:
         line = self.told(error)
-        log.warning("failed: %s", error)
+        log.warning("failed: %s", " ".join(error.split()))
         self._tell(stop, lambda: fail(self.engine, claim, line))
 
     def _tell(self, stop: threading.Event, tell: Callable[[], None], tries: int | None = None) -> None:
