@@ -74,7 +74,7 @@ def test_a_latent_that_never_fires_is_answered(worker: TestClient, place: Place)
 
 
 def test_batched_answers_are_the_unbatched_ones(place: Place) -> None:
-    """24 prompts of 2 to 120 words at once, padded to one another, against the same one by one."""
+    """24 prompts of 2 to 120 words at once, in passes by length, against the same one by one."""
     rng = np.random.default_rng(5)
     texts = [" ".join(f"w{word}" for word in rng.integers(0, 30, length)) for length in rng.integers(2, 120, 24)]
     asked = {"top": 20, "latents": refs("narrow", range(6))}
