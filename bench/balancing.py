@@ -1,0 +1,257 @@
+"""What balancing does to the levels of a Matryoshka SAE: multipliers from 0 to 2, on worlds and on the demo's model.
+
+    python -m bench.balancing worlds
+    python -m bench.balancing model --activations data/activations/train
+
+The first trains on worlds whose features are known, so it has the truth: how impure the latents of each level are.
+The second trains on cached activations of a language model (`hedgescope train --text … --activations …` makes them)
+and scores each prefix against the whole SAE on the bundled text. Each writes `bench/results/balancing-….json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stderr
+from functools import partial
+from itertools import pairwise
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+
+from app.activations.cache import CachedActivations
+from app.activations.language_model import ModelShelf
+from app.lab.trained import BATCH_SIZE, N_SCORED, N_TRAIN, Pool, impurity_of
+from app.lab.validation import specs
+from app.lab.worlds import World, WorldSpec
+from app.pipeline.compare import run_several
+from app.pipeline.progress import silent
+from app.pipeline.source import Request
+from app.sae.load import load_sae
+from app.sparse.encode import encode
+from app.store.read import columns
+from app.store.session import make_engine, upgrade
+from app.training.train import Batches, TrainingPlan, save, train
+from bench.machine import RESULTS, facts
+
+MULTIPLIERS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+FAMILIES = ("correlated", "hierarchical", "mixed")
+MIN_FIRINGS = 30
+"""A latent that fires on fewer held-out tokens is left out: a dead one points anywhere."""
+
+MODEL_WIDTHS = (64, 128, 256, 512)
+MODEL_K = 32
+
+
+def of_world(spec: WorldSpec, multiplier: float) -> dict[str, Any]:
+    """One SAE of one world: mean impurity, mean score and latents of each level, and how well it reconstructs."""
+    torch.set_num_threads(1)
+    world = World(spec)
+    features = torch.from_numpy(world.features)
+    acts = world.sample(N_TRAIN, seed=spec.seed)
+    held_out = (world.sample(N_SCORED, seed=spec.seed + 1) @ features).contiguous()
+    plan = TrainingPlan(
+        architecture="balanced-matryoshka",
+        d_sae=spec.widths[-1],
+        matryoshka_widths=spec.widths,
+        k=max(1.0, float((acts > 0).float().mean(dim=0).sum())),
+        n_tokens=spec.n_steps * BATCH_SIZE,
+        batch_size=BATCH_SIZE,
+        lr=3e-3,
+        warm_up=0.05,
+        decay=0.33,
+        aux_loss_coefficient=1.0,
+        dead_after_tokens=100 * BATCH_SIZE,
+        model_name="none",
+        hook_name="none",
+        seed=spec.seed,
+        multiplier=multiplier,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        sae = Path(folder) / "sae"
+        _trained(plan, Pool(acts @ features, spec.seed), sae)
+        found = _levels(sae, held_out, Path(folder))
+        found["impurity"] = _by_level(impurity_of(sae, world.features), found.pop("alive"), spec.widths)
+    return {"world": spec.name, "family": spec.family, "multiplier": multiplier, **found}
+
+
+def of_model(
+    activations: CachedActivations, held_out: torch.Tensor, n_tokens: int, multiplier: float
+) -> dict[str, Any]:
+    """One SAE of the demo's model."""
+    plan = TrainingPlan(
+        architecture="balanced-matryoshka",
+        d_sae=MODEL_WIDTHS[-1],
+        matryoshka_widths=MODEL_WIDTHS,
+        k=MODEL_K,
+        n_tokens=n_tokens,
+        batch_size=1024,
+        lr=6e-4,
+        warm_up=0.05,
+        decay=0.25,
+        aux_loss_coefficient=1.0,
+        dead_after_tokens=100_000,
+        model_name="none",
+        hook_name="none",
+        seed=0,
+        multiplier=multiplier,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        _trained(plan, activations, Path(folder) / "sae")
+        found = _levels(Path(folder) / "sae", held_out, Path(folder))
+        found.pop("alive")
+    return {"multiplier": multiplier, **found}
+
+
+def _trained(plan: TrainingPlan, batches: Batches, folder: Path) -> None:
+    # SAELens draws its own progress bar for each SAE.
+    with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+        sae = train(plan, batches)
+    save(sae, plan, folder)
+
+
+def _levels(sae: Path, held_out: torch.Tensor, folder: Path) -> dict[str, Any]:
+    """Scores of each prefix against the whole SAE, explained variance of each prefix, and which latents fire."""
+    loaded = load_sae(str(sae))
+    widths = loaded.whole_levels
+    encoded = encode(loaded, held_out)
+    n_firings = np.bincount(encoded.latent, minlength=widths[-1])
+    total = float((held_out - held_out.mean(dim=0)).square().sum())
+    return {
+        "alive": n_firings >= MIN_FIRINGS,
+        "explained_variance": (1 - encoded.residual / total).tolist(),
+        "score": _scores(sae, widths[:-1], held_out, folder),
+        "n_alive": [int((n_firings[:width] >= MIN_FIRINGS).sum()) for width in widths],
+    }
+
+
+def _scores(sae: Path, widths: Sequence[int], held_out: torch.Tensor, folder: Path) -> list[dict[str, float]]:
+    """Of each prefix as a narrow SAE, as `hedgescope compare --narrow sae@width --reference sae` gives them."""
+    file = folder / "held-out.safetensors"
+    save_file({"activations": held_out.contiguous()}, file)
+    url = f"sqlite:///{folder / 'scores.db'}"
+    upgrade(url)
+    engine = make_engine(url)
+    try:
+        asked = [Request(f"{sae}@{width}", str(sae), activations=str(file)) for width in widths]
+        found = []
+        for summary in run_several(engine, folder, asked, silent, ModelShelf(folder / "models")):
+            scores = columns(engine, summary.slug, "narrow", ["hedging_score"])["hedging_score"]
+            known = np.array([each for each in scores if each is not None])
+            found.append({"median": float(np.median(known)), "mean": float(known.mean()), "n": len(known)})
+        return found
+    finally:
+        engine.dispose()
+
+
+def _by_level(values: NDArray[np.float64], alive: NDArray[np.bool_], widths: Sequence[int]) -> list[float]:
+    """Mean over each level's own latents that fire; NaN where none does."""
+    levels = [slice(start, stop) for start, stop in pairwise((0, *widths))]
+    return [float(values[level][alive[level]].mean()) if alive[level].any() else float("nan") for level in levels]
+
+
+def worlds(workers: int) -> dict[str, Any]:
+    """All worlds and multipliers; a row is the mean over the worlds of a family."""
+    chosen = [spec for spec in specs("test") if spec.family in FAMILIES and spec.seed != 101]
+    tasks = [(spec, multiplier) for spec in chosen for multiplier in MULTIPLIERS]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        trained = list(pool.map(of_world, *zip(*tasks, strict=True)))
+    rows = []
+    for family in FAMILIES:
+        for multiplier in MULTIPLIERS:
+            group = [each for each in trained if each["family"] == family and each["multiplier"] == multiplier]
+            rows.append({"family": family, "multiplier": multiplier, **_mean(group)})
+    return {"rows": rows, "worlds": [spec.name for spec in chosen], **facts()}
+
+
+def _mean(group: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "impurity": np.nanmean([each["impurity"] for each in group], axis=0).tolist(),
+        "score": np.mean([[level["mean"] for level in each["score"]] for each in group], axis=0).tolist(),
+        "explained_variance": np.mean([each["explained_variance"] for each in group], axis=0).tolist(),
+    }
+
+
+def model(folder: Path, n_tokens: int, n_scored: int) -> dict[str, Any]:
+    """The demo's model at all multipliers."""
+    from bench.run import open_bundled
+
+    bundled = open_bundled(n_scored, "float32")
+    held_out = torch.cat([batch.acts for batch in bundled.stream.batches(0, len(bundled.stream.rows))])
+    cached = partial(CachedActivations, folder, batch_size=1024, seed=0)
+    rows = [of_model(cached(), held_out, n_tokens, each) for each in MULTIPLIERS]
+    record = bundled.saes[0].record
+    return {
+        "rows": rows,
+        "widths": MODEL_WIDTHS,
+        "k": MODEL_K,
+        "model": record.model_name,
+        "hook": record.hook_name,
+        "training_tokens": n_tokens,
+        "scored_tokens": len(held_out),
+        **facts(),
+    }
+
+
+def worlds_table(figures: dict[str, Any]) -> str:
+    """Markdown: impurity of each level, innermost first, and explained variance of the innermost and of all."""
+    lines = [
+        "| worlds | multiplier | impurity of level 1 | 2 | 3 | 4 | score of level 1 | explained by level 1 | by all |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in figures["rows"]:
+        impurity = " | ".join(f"{each:.3f}" for each in row["impurity"])
+        explained = row["explained_variance"]
+        lines.append(
+            f"| {row['family']} | {row['multiplier']:g} | {impurity} | {row['score'][0]:.3f} "
+            f"| {explained[0]:.3f} | {explained[-1]:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def model_table(figures: dict[str, Any]) -> str:
+    """Markdown: median score of each prefix, explained variance."""
+    widths = figures["widths"]
+    lines = [
+        "| multiplier | " + " | ".join(f"median score of the first {width}" for width in widths[:-1]) + " | "
+        f"explained by {widths[0]} | by {widths[-1]} | latents that fire |",
+        "|" + "---|" * (len(widths) + 3),
+    ]
+    for row in figures["rows"]:
+        scores = " | ".join(f"{each['median']:.3f}" for each in row["score"])
+        explained = row["explained_variance"]
+        lines.append(
+            f"| {row['multiplier']:g} | {scores} | {explained[0]:.3f} | {explained[-1]:.3f} | {row['n_alive'][-1]} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("worlds", "model"))
+    parser.add_argument("--activations", type=Path, default=Path("data/activations/train"))
+    parser.add_argument("--tokens", type=int, default=600_000, help="Training tokens of each SAE of the model.")
+    parser.add_argument("--scored", type=int, default=32_768)
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+    if arguments.what == "worlds":
+        figures, table = worlds(cast(int, arguments.workers)), worlds_table
+    else:
+        figures, table = model(arguments.activations, arguments.tokens, arguments.scored), model_table
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"balancing-{arguments.what}.json").write_text(json.dumps(figures, indent=1) + "\n")
+    print(table(figures))
+
+
+if __name__ == "__main__":
+    main()
