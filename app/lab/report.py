@@ -37,10 +37,14 @@ def sheets(found: Validation) -> list[Sheet]:
         _qualities("References trained on the same world, all worlds pooled", found.pooled),
         _qualities("A perfect reference: the true features", found.perfect),
         _families(found),
+        _leads(found),
         Sheet(
             "Calibration: what a score of the program is worth",
-            ("hedging score", "latents", "mean impurity"),
-            tuple((f"{low:g} to {high:g}", str(n), _number(mean)) for low, high, n, mean in found.calibration),
+            ("hedging score", "latents", "mean score", "mean impurity"),
+            tuple(
+                (f"{low:g} to {high:g}", str(n), _number(score), _number(impurity))
+                for low, high, n, score, impurity in found.calibration
+            ),
         ),
         _others(found),
         Sheet(
@@ -68,6 +72,17 @@ def _families(found: Validation) -> Sheet:
         first = qualities[MEASURES[0]]
         rows.append((f"{family} ({first.n_impure} of {first.n})", *(_number(qualities[m].auroc) for m in MEASURES)))
     return Sheet("AUROC by family of worlds (impure of all latents)", ("", *TITLES.values()), tuple(rows))
+
+
+def _leads(found: Validation) -> Sheet:
+    return Sheet(
+        "The score against the part that ranks best by itself, AUROC by family",
+        ("", "best part", "the score's lead", "95 % interval"),
+        tuple(
+            (family, TITLES[part], f"{lead.difference:+.3f}", f"{lead.low:+.3f} to {lead.high:+.3f}")
+            for family, (part, lead) in found.leads.items()
+        ),
+    )
 
 
 def _others(found: Validation) -> Sheet:

@@ -16,9 +16,9 @@ from typing import Any, Literal
 import numpy as np
 
 from app.lab.constructed import confusion, found_in, macro_f1
-from app.lab.metrics import Quality, calibration, quality
+from app.lab.metrics import Lead, Quality, auroc, calibration, lead, quality
 from app.lab.trained import PERFECT
-from app.lab.trial import MEASURES, SCORE, Trial, run_world
+from app.lab.trial import MEASURES, PARTS, SCORE, Trial, run_world
 from app.lab.worlds import FAMILIES, Family, WorldSpec
 
 IMPURE = 0.1
@@ -88,20 +88,23 @@ class Validation:
         pooled: measure -> quality over all worlds, references trained on them.
         perfect: the same against the true features: the bound that no reference can lift.
         by_family: family -> measure -> quality, trained references.
-        calibration: (score from, to, latents, mean impurity).
+        leads: family -> (best of the score's parts, how far the score's AUROC lies above it), trained references.
+        calibration: (score from, to, latents, mean score, mean impurity).
         coverage: share of latents whose interval, 0.01 wider, holds the impurity.
         false_alarms: share of latents of independent worlds that score as impure.
         shuffled: share of latents called hedged on shuffled activations.
         n_unscored: latents without a score.
         confusion: constructed latents: truth -> finding -> latents; macro_f1: mean F1 of the kinds.
         trained_confusion: latents of trained SAEs: impure or pure -> diagnosis -> latents.
+        trials: what all of this was computed from, latent by latent.
     """
 
     worlds: list[dict[str, Any]]
     pooled: dict[str, Quality]
     perfect: dict[str, Quality]
     by_family: dict[str, dict[str, Quality]]
-    calibration: list[tuple[float, float, int, float | None]]
+    leads: dict[str, tuple[str, Lead]]
+    calibration: list[tuple[float, float, int, float | None, float | None]]
     coverage: float
     false_alarms: float
     shuffled: float
@@ -109,6 +112,7 @@ class Validation:
     confusion: dict[str, dict[str, int]]
     macro_f1: float
     trained_confusion: dict[str, dict[str, int]]
+    trials: list[Trial]
 
 
 def summarise(worlds: Sequence[WorldSpec], trials: Sequence[Trial], findings: Sequence[Findings]) -> Validation:
@@ -131,6 +135,11 @@ def summarise(worlds: Sequence[WorldSpec], trials: Sequence[Trial], findings: Se
             for family in FAMILIES
             if any(trial.family == family for trial in trained)
         },
+        leads={
+            family: _lead([trial for trial in trained if trial.family == family])
+            for family in FAMILIES
+            if _has_both([trial for trial in trained if trial.family == family])
+        },
         calibration=calibration(score, impurity, EDGES),
         coverage=float(inside[known].mean()),
         false_alarms=float((_pool(independent, SCORE) > IMPURE).mean()) if independent else 0.0,
@@ -139,7 +148,19 @@ def summarise(worlds: Sequence[WorldSpec], trials: Sequence[Trial], findings: Se
         confusion=table,
         macro_f1=macro_f1(table),
         trained_confusion=_trained_confusion(trained),
+        trials=list(trials),
     )
+
+
+def _has_both(trials: Sequence[Trial]) -> bool:
+    return len({value > IMPURE for trial in trials for value in trial.impurity}) == 2
+
+
+def _lead(trials: Sequence[Trial]) -> tuple[str, Lead]:
+    """The part that ranks best by itself, and the score's lead over it."""
+    impure = _pool(trials, None) > IMPURE
+    best = max(PARTS, key=lambda part: auroc(_pool(trials, part), impure))
+    return best, lead(_pool(trials, SCORE), _pool(trials, best), impure)
 
 
 def _trained_confusion(trials: Sequence[Trial]) -> dict[str, dict[str, int]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.lab.constructed import FINDINGS, N_EACH, confusion, found_in, macro_f1
-from app.lab.metrics import auroc, average_precision, calibration, quality
+from app.lab.metrics import Lead, auroc, average_precision, calibration, lead, quality
 from app.lab.trained import impurity_of, save_perfect
 from app.lab.validation import specs
 from app.lab.worlds import FAMILIES, World
@@ -31,7 +31,17 @@ def test_metrics_by_hand() -> None:
 
 def test_calibration_by_hand() -> None:
     rows = calibration(SCORE, np.array([0.8, 0.6, 0.2, 0.0]), (0.0, 0.25, 0.5, 0.9))
-    assert [(n, mean) for _, _, n, mean in rows] == [(1, 0.0), (1, 0.2), (2, pytest.approx(0.7))]
+    assert [(n, mean) for *_, n, _, mean in rows] == [(1, 0.0), (1, 0.2), (2, pytest.approx(0.7))]
+    assert [score for *_, score, _ in rows] == pytest.approx([SCORE[3], SCORE[2], SCORE[:2].mean()])
+
+
+def test_a_lead_by_hand() -> None:
+    impure = np.arange(40) < 20
+    right, noise = np.where(impure, 1.0, 0.0), np.arange(40.0) % 2
+    found = lead(right, noise, impure)
+    assert found.difference == pytest.approx(0.5)
+    assert 0.3 < found.low < 0.5 < found.high < 0.7
+    assert lead(right, right, impure) == Lead(0, 0, 0)
 
 
 def test_worlds_for_testing_are_not_those_for_tuning() -> None:
