@@ -68,12 +68,10 @@ def make_trained(spec: WorldSpec, folder: Path) -> TrainedWorld:
     features = torch.from_numpy(world.features)
     acts = world.sample(N_TRAIN, seed=spec.seed)
     inputs = acts @ features
-    firing = (acts > 0).float().mean(dim=0)
-    # The narrow SAE gets as many active latents as the features that it can hold: a smaller L0 would hedge too.
-    strongest = acts.square().mean(dim=0).argsort(descending=True)[: spec.narrow]
     folder.mkdir(parents=True, exist_ok=True)
     narrow = folder / "narrow"
-    _train("batchtopk", spec, inputs, float(firing[strongest].sum()), narrow)
+    train_narrow(spec, acts, inputs, narrow)
+    firing = (acts > 0).float().mean(dim=0)
     references = {name: folder / name for name in REFERENCES}
     _train("matryoshka-batchtopk", spec, inputs, float(firing.sum()), references["matryoshka"])
     _train("balanced-matryoshka", spec, inputs, float(firing.sum()), references["balanced"])
@@ -81,6 +79,13 @@ def make_trained(spec: WorldSpec, folder: Path) -> TrainedWorld:
     activations = folder / "activations.safetensors"
     save_file({"activations": (world.sample(N_SCORED, seed=spec.seed + 1) @ features).contiguous()}, activations)
     return TrainedWorld(spec, narrow, references, activations, impurity_of(narrow, world.features))
+
+
+def train_narrow(spec: WorldSpec, acts: torch.Tensor, inputs: torch.Tensor, folder: Path) -> None:
+    """The world's narrow SAE, from the features' activations and the inputs that they make."""
+    # It gets as many active latents as the features that it can hold: a smaller L0 would hedge too.
+    strongest = acts.square().mean(dim=0).argsort(descending=True)[: spec.narrow]
+    _train("batchtopk", spec, inputs, float((acts[:, strongest] > 0).float().mean(dim=0).sum()), folder)
 
 
 def _train(architecture: Architecture, spec: WorldSpec, inputs: torch.Tensor, k: float, folder: Path) -> None:
