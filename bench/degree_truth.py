@@ -57,10 +57,7 @@ def of_world(spec: WorldSpec) -> dict[str, Any]:
             lr=3e-3,
             warm_up=0.05,
             decay=0.33,
-            aux_loss_coefficient=1.0,
             dead_after_tokens=N_STEPS * BATCH_SIZE // 20,
-            model_name="none",
-            hook_name="none",
             seed=spec.seed,
             n_new=max(1, spec.narrow // 4),
         )

@@ -117,5 +117,5 @@ def _shuffled(reader: ShardReader, saes: Any, seed: int) -> float:
     shuffled = Sample(sample.inputs, sample.narrow.tocsr()[order].tocsc(), sample.reference, sample.bounds)
     counted: NDArray[np.bool_] = geometry_of(saes[0], saes[1], statistics).reference_alive
     scores = score_sample(shuffled, saes[0].unit_decoder, counted).score
-    known = scores[~np.isnan(scores)]
-    return float((known >= MIN_SCORE).mean()) if len(known) else 0.0
+    # A latent whose score is undefined is not called hedged.
+    return float((np.nan_to_num(scores) >= MIN_SCORE).mean())

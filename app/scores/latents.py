@@ -156,11 +156,11 @@ def _narrow_reasons(firing: Firing, scores: Scores, i: int, found: bool) -> dict
     of_score = _too_few(int(scores.n_firings[i]), scores.n_tokens, MIN_TOKENS, "sampled")
     of_partners = _too_few(int(firing.n_firings[i]), firing.n_tokens, MIN_FIRINGS, "scored")
     scored = not np.isnan(scores.score[i])
-    of_score = of_score or GROUP_TOO_SMALL
+    of_score = of_score or (GROUP_TOO_SMALL if np.isnan(scores.typical[i]) else NOISY_REFIT)
     return {
         **dict.fromkeys(("hedging_score", "typical_hedging", "diagnosis"), of_score),
         **dict.fromkeys(("hedging_score_low", "hedging_score_high"), GROUP_TOO_SMALL if scored else of_score),
-        "refit_hedging": NOISY_REFIT if scored else of_score,
+        "refit_hedging": of_score,
         **dict.fromkeys(
             ("activation_hedging", "n_hedged_partners"), (of_partners or NOTHING_EXPLAINED) if found else NOT_FOUND
         ),

@@ -101,9 +101,13 @@ def score_sample(
 
 
 def combined(typical: Floats, refit: Floats, kept: Floats) -> Floats:
-    """The score from its parts, elementwise. A refit that is noise says nothing; without a typical token no score."""
+    """The score from its parts, elementwise; NaN where either is undefined.
+
+    A refit that is noise is more than a missing part: the latent's activations then say nothing of
+    the input that holds in both halves of the text, and a mode of such inputs is a mode of anything.
+    """
     weight = np.where(kept < MIN_KEPT, 1.0, KEPT_WEIGHT)
-    return np.maximum(typical, np.nan_to_num(weight * refit))
+    return np.maximum(typical, weight * refit)
 
 
 def interval(score: Floats, left_out: Floats) -> tuple[Floats, Floats]:

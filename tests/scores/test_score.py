@@ -142,7 +142,7 @@ def test_the_unit_of_the_input_changes_nothing() -> None:
 def test_combination() -> None:
     typical, refit = np.array([0.3, 0.1, 0.1, 0.2, np.nan]), np.array([0.2, 0.4, 0.4, np.nan, 0.4])
     kept = np.array([1.0, 0.5, 1.0, 1.0, 1.0])
-    np.testing.assert_allclose(combined(typical, refit, kept), [0.3, 0.4, 0.4 * KEPT_WEIGHT, 0.2, np.nan])
+    np.testing.assert_allclose(combined(typical, refit, kept), [0.3, 0.4, 0.4 * KEPT_WEIGHT, np.nan, np.nan])
 
 
 def test_the_interval_against_a_jackknife_written_out() -> None:
