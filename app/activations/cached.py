@@ -118,6 +118,11 @@ class DatasetStream:
                 f"{self._folder}: column {self._column} holds {self._dataset.features[self._column]}; "
                 "expected [row_length, d_in] numbers in each row"
             )
+        if len(first) < 2:
+            raise ActivationsError(
+                f"{self._folder}: has rows of {len(first)} activation; expected at least 2, since the first "
+                "of each row is not scored; cache longer rows"
+            )
         return int(first.shape[0]), int(first.shape[1])
 
     def _token_ids(self, dataset: Any, row_length: int) -> NDArray[np.int32]:

@@ -33,13 +33,16 @@ class Dense:
         acts: `[n_tokens, d_sae]` activation times decoder norm, 0 where silent.
         unit: `[d_sae, d_in]` decoder rows at unit norm.
         levels: prefix widths.
-        explained: explained variance of each prefix.
+        explained: explained variance of each prefix; None where the activations do not vary.
+        row: scored tokens a row of text; first: position of a row's first one.
     """
 
     acts: Floats
     unit: Floats
     levels: tuple[int, ...]
-    explained: tuple[float, ...]
+    explained: tuple[float | None, ...]
+    row: int = ROW
+    first: int = 0
 
     @cached_property
     def fires(self) -> NDArray[np.bool_]:
@@ -78,7 +81,8 @@ class Dense:
         """Firings of each row on which it fires."""
         rows: dict[int, list[Spot]] = {}
         for token in np.flatnonzero(self.fires[:, latent]).tolist():
-            rows.setdefault(token // ROW, []).append((token // ROW, token % ROW, float(self.acts[token, latent])))
+            row, place = divmod(token, self.row)
+            rows.setdefault(row, []).append((row, self.first + place, float(self.acts[token, latent])))
         return list(rows.values())
 
     def top(self, latent: int, k: int = 20) -> list[Spot]:
@@ -104,11 +108,18 @@ class Dense:
 
     def stretch(self, latent: int, row: int, start: int, stop: int) -> list[float]:
         """Activations of a latent on a stretch of a row."""
-        values: list[float] = self.acts[row * ROW + start : row * ROW + stop, latent].tolist()
-        return values
+        values: list[float] = self.acts[row * self.row : (row + 1) * self.row, latent].tolist()
+        return [*[0.0] * self.first, *values][start:stop]
+
+    def window(self, position: int, row: int) -> tuple[int, int]:
+        """24 tokens before and 10 after, inside the row."""
+        end = self.first + min(self.row, len(self.acts) - row * self.row)
+        return max(self.first, position - 24), min(position + 11, end)
 
 
-def encode(folder: Path, acts: NDArray[np.float32], width: int | None = None) -> Dense:
+def encode(
+    folder: Path, acts: NDArray[np.float32], width: int | None = None, *, row: int = ROW, first: int = 0
+) -> Dense:
     """A jumprelu SAE of a folder on activations, cut to its first `width` latents."""
     weights = {
         name: tensor.astype(np.float64) for name, tensor in load_file(folder / "sae_weights.safetensors").items()
@@ -123,12 +134,12 @@ def encode(folder: Path, acts: NDArray[np.float32], width: int | None = None) ->
     details = config["metadata"].get("training_architecture_details") or {}
     levels = [level for level in details.get("matryoshka_widths", [code.shape[1]]) if level <= d_sae]
     variance = float(np.square(x - x.mean(axis=0)).sum())
-    explained = []
+    explained: list[float | None] = []
     for level in levels:
         output = code[:, :level] @ weights["W_dec"][:level] + weights["b_dec"]
-        explained.append(1 - float(np.square(x - output).sum()) / variance)
+        explained.append(1 - float(np.square(x - output).sum()) / variance if variance else None)
     unit = weights["W_dec"] / norms[:, None]
-    return Dense((code * norms)[:, :d_sae], unit[:d_sae], tuple(levels), tuple(explained))
+    return Dense((code * norms)[:, :d_sae], unit[:d_sae], tuple(levels), tuple(explained), row, first)
 
 
 def band(value: float, edges: Sequence[float]) -> int:
@@ -145,11 +156,6 @@ def hash_of(*numbers: int) -> int:
         state = (state ^ (state >> 27)) * 0x94D049BB133111EB % 2**64
         state ^= state >> 31
     return state
-
-
-def window(position: int, row: int, n_tokens: int) -> tuple[int, int]:
-    """24 tokens before and 10 after, inside the row."""
-    return max(0, position - 24), min(position + 11, ROW, n_tokens - row * ROW)
 
 
 @dataclass(frozen=True)
@@ -193,7 +199,9 @@ class DensePair:
         return self.both[i][j] / (self.narrow.n[i] + self.reference.n[j] - self.both[i][j])
 
     def correlation(self, i: int, j: int) -> float:
-        """phi of the firings."""
+        """phi of the firings; NaN where one of them always fires, or never."""
+        if {self.narrow.n[i], self.reference.n[j]} & {0, self.n_tokens}:
+            return float("nan")
         return float(np.corrcoef(self.narrow.fires[:, i], self.reference.fires[:, j])[0, 1])
 
     def z(self, i: int, j: int, tokens: NDArray[np.bool_]) -> float:
@@ -207,7 +215,9 @@ class DensePair:
     def candidates(self, i: int) -> list[int]:
         near = sorted(self.possible, key=lambda j: (-abs(self.cosines[i, j]), j))[:16]
         meeting = [j for j in self.possible if self.both[i][j]]
-        together = sorted(meeting, key=lambda j: (-self.correlation(i, j), j))[:16]
+        undefined = [j for j in meeting if np.isnan(self.correlation(i, j))]
+        together = sorted(set(meeting) - set(undefined), key=lambda j: (-self.correlation(i, j), j))
+        together = [*together, *undefined][:16]
         return sorted({*near, *together})
 
     def decompose(self, i: int) -> tuple[list[DensePartner], float]:
@@ -266,7 +276,7 @@ class DensePair:
 
     def refit(self, i: int) -> tuple[float, float] | None:
         """(impurity, length kept) from the regression of the input, by halves of the rows; None where it is noise."""
-        group = np.arange(self.n_tokens) // ROW % 4
+        group = np.arange(self.n_tokens) // self.narrow.row % 4
         regressors, row = self.beside(i), self.narrow.unit[i]
         directions = []
         for half in ((0, 1), (2, 3)):
@@ -303,7 +313,8 @@ class DensePair:
         rows: dict[int, tuple[float, int]] = {}
         for token in self.meetings(i, j):
             strength = min(self.narrow.acts[token, i] / largest[0], self.reference.acts[token, j] / largest[1])
-            rows[token // ROW] = max(rows.get(token // ROW, (0.0, 0)), (float(strength), -(token % ROW)))
+            row, place = divmod(token, self.narrow.row)
+            rows[row] = max(rows.get(row, (0.0, 0)), (float(strength), -self.narrow.first - place))
         best = sorted(rows.items(), key=lambda item: (-item[1][0], item[0]))[:k]
         return [(row, -place) for row, (_, place) in best]
 
@@ -313,11 +324,17 @@ class DensePair:
 
 
 def compare(
-    narrow_folder: Path, reference_folder: Path, acts: NDArray[np.float32], *, narrow_width: int | None = None
+    narrow_folder: Path,
+    reference_folder: Path,
+    acts: NDArray[np.float32],
+    *,
+    narrow_width: int | None = None,
+    row: int = ROW,
+    first: int = 0,
 ) -> DensePair:
     """Both SAEs; with `narrow_width` the narrow one is a prefix of the reference, whose own latents are left out."""
-    narrow = encode(narrow_folder, acts, narrow_width)
-    reference = encode(reference_folder, acts)
+    narrow = encode(narrow_folder, acts, narrow_width, row=row, first=first)
+    reference = encode(reference_folder, acts, row=row, first=first)
     first = narrow_width or 0
     possible = tuple(j for j in range(first, len(reference.n)) if reference.n[j])
     return DensePair(narrow, reference, possible, acts.astype(np.float64))

@@ -73,12 +73,13 @@ def mix_in(narrow: dict[str, torch.Tensor], reference: dict[str, torch.Tensor]) 
             own[i] = rows[first] / rows[first].norm() + share * rows[second] / rows[second].norm()
 
 
-def make_exact(tensors: dict[str, torch.Tensor], *, dead: int, rare: int | None = None) -> None:
+def make_exact(tensors: dict[str, torch.Tensor], *, dead: int | None = None, rare: int | None = None) -> None:
     """Encoder weights as multiples of 1/64: products with activations in eighths add up exactly, in any order."""
     for name in ("W_enc", "b_enc", "b_dec"):
         tensors[name] = (tensors[name] * 64).round() / 64
     tensors["threshold"] = (tensors["threshold"] * 64).round() / 64 + 1.0
-    tensors["b_enc"][dead] = -1000.0
+    if dead is not None:
+        tensors["b_enc"][dead] = -1000.0
     if rare is not None:
         tensors["threshold"][rare] = 4.5
 
