@@ -34,6 +34,7 @@ from app.store.session import make_engine, upgrade, writing
 from app.store.space import compact, size_in_bytes
 from app.store.tables import latents
 from app.store.write import delete_comparison, write_comparison
+from bench.machine import say
 from tests.builders import make_bundle
 from tests.postgres import PostgresServer
 
@@ -200,6 +201,7 @@ def main() -> None:
                         stack.callback(server.close)
                     url = server.create()
                 name = f"{backend}, indexes {'last' if last else 'first'}"
+                say(name)
                 runs[name] = measure(url, options.latents, options.partners, indexes_last=last)
                 print(name, json.dumps(runs[name]), flush=True)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)

@@ -23,7 +23,7 @@ from app.pipeline.source import Request
 from app.sparse.encode import encode
 from app.store.read import get_latent
 from app.store.session import make_engine, upgrade
-from bench.machine import RESULTS, facts
+from bench.machine import RESULTS, facts, say
 from bench.run import Bundled, open_bundled
 
 
@@ -36,6 +36,7 @@ def firings(bundled: Bundled, acts: torch.Tensor, side: int) -> set[tuple[int, i
 
 def scores(bundled: Bundled) -> list[float | None]:
     """Hedging scores of the narrow latents."""
+    say(f"a comparison in {bundled.dtype}")
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/drift.db"
         upgrade(url)
@@ -51,6 +52,7 @@ def measure(n_tokens: int) -> dict[str, Any]:
     """Both runs, compared."""
     exact, quick = open_bundled(n_tokens, "float32"), open_bundled(n_tokens, "bfloat16")
     rows = min(32, len(exact.stream.rows))
+    say(f"activations and firings of {rows} rows")
     acts = [torch.cat([batch.acts for batch in each.stream.batches(0, rows)]) for each in (exact, quick)]
     jaccard = []
     for side in (0, 1):

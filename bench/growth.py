@@ -24,7 +24,7 @@ import torch
 from app.sae.load import LoadedSae
 from app.sparse.encode import encode
 from bench.large import Size, Work, synthetic_sae
-from bench.machine import RESULTS, facts
+from bench.machine import RESULTS, facts, say
 
 BASE = Size(n_tokens=65_536, narrow=2048, reference=8192, d_in=512, l0=32)
 FACTORS = (0.5, 1, 2, 4)
@@ -85,6 +85,7 @@ def encode_seconds(size: Size) -> float:
 
 def measure(size: Size, stages: tuple[str, ...]) -> dict[str, float]:
     """Seconds of each stage at one size."""
+    say(str(size))
     found = {"encode": encode_seconds(size)} if "encode" in stages else {}
     with tempfile.TemporaryDirectory() as folder:
         work = Work(size, Path(folder))

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from app.activations.batch import NO_TOKEN, TokenRows
 from app.pipeline.passes import ShardReader
@@ -32,7 +33,7 @@ from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
 from app.sparse.inputs import pack, sampled_rows
 from app.sparse.shards import Shard, ShardStore, TokenShard, plan_shards
-from bench.machine import RESULTS, facts
+from bench.machine import RESULTS, facts, say
 
 ROW = 128
 STAGES = ("shards", "co-firing", "contexts", "geometry", "comparison")
@@ -50,15 +51,26 @@ class Size:
     l0: int
 
 
+@dataclass(frozen=True)
+class Tied:
+    """In the place of an SAE's module: encoder weights only. It can't encode.
+
+    Attributes:
+        W_enc: `[d_in, d_sae]`, the decoder transposed.
+    """
+
+    W_enc: torch.Tensor
+
+
 def synthetic_sae(name: str, d_sae: int, d_in: int, seed: int) -> LoadedSae:
-    """A random unit decoder; it can't encode."""
+    """A random unit decoder with tied encoder weights; it can't encode."""
     rng = np.random.default_rng(seed)
     decoder = rng.standard_normal((d_sae, d_in), dtype=np.float32)
     decoder /= np.linalg.norm(decoder, axis=1, keepdims=True)
     record = SaeRecord(
         name, f"{seed:064x}", name, "jumprelu", None, d_in, d_sae, "float32", None, None, None, None, None, None
     )
-    return LoadedSae(record, None, decoder, np.ones(d_sae, dtype=np.float32), (d_sae,))
+    return LoadedSae(record, Tied(torch.from_numpy(decoder).T), decoder, np.ones(d_sae, dtype=np.float32), (d_sae,))
 
 
 def draw(rng: np.random.Generator, rows: TokenRows, start: int, d_sae: int, l0: int) -> SparseActs:
@@ -218,6 +230,7 @@ def measure(size: Size, folder: Path, stages: list[str]) -> dict[str, Any]:
     context = multiprocessing.get_context("spawn")
     found = {}
     for stage in ["shards", *(stage for stage in stages if stage != "shards")]:
+        say(f"{stage} of {size.n_tokens:,} tokens, {size.narrow:,} × {size.reference:,}")
         receive, send = context.Pipe(duplex=False)
         child = context.Process(target=_stage, args=(size, folder, stage, send))
         child.start()

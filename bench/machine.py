@@ -6,6 +6,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -39,6 +40,11 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
         work()
         times.append(time.perf_counter() - started)
     return statistics.median(times)
+
+
+def say(what: str) -> None:
+    """Progress on stderr, with the time of day, so that a long run shows where it is."""
+    print(f"{datetime.now().astimezone():%H:%M:%S} {what}", file=sys.stderr, flush=True)
 
 
 def _processor() -> str:

@@ -31,7 +31,7 @@ from app.pipeline.source import Request, Source
 from app.sae.load import LoadedSae, load_sae
 from app.sparse.shards import ShardStore, plan_shards
 from app.store.session import make_engine, upgrade
-from bench.machine import RESULTS, facts
+from bench.machine import RESULTS, facts, say
 
 ROW = 128
 ROWS_PER_BATCH = 16
@@ -87,6 +87,7 @@ def measure(tokens: list[int]) -> list[dict[str, Any]]:
     context = multiprocessing.get_context("spawn")
     found = []
     for n_tokens in tokens:
+        say(f"{n_tokens:,} tokens")
         receive, send = context.Pipe(duplex=False)
         child = context.Process(target=_one, args=(n_tokens, send))
         child.start()

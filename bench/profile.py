@@ -21,7 +21,7 @@ from app.pipeline.compare import prepare, score
 from app.pipeline.progress import silent
 from app.pipeline.source import Request
 from app.store.session import make_engine, upgrade
-from bench.machine import RESULTS, facts
+from bench.machine import RESULTS, facts, say
 from bench.run import Bundled, open_bundled
 
 N_SHOWN = 20
@@ -36,7 +36,9 @@ def profile(bundled: Bundled) -> pstats.Stats:
         narrow, reference = map(str, bundled.folders)
         request = Request(narrow, reference, n_tokens=bundled.stream.rows.n_kept, name="profile")
         prepared = prepare(engine, Path(folder), request, bundled.models)
+        say(f"shards of {prepared.n_tokens:,} tokens")
         run_shards(prepared.source.stream, prepared.saes, prepared.store, prepared.shards)
+        say("scores, profiled")
         profiler = cProfile.Profile()
         profiler.runcall(score, engine, prepared, silent)
     return pstats.Stats(profiler)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import drift, prompt_drift, run
-from bench.machine import RESULTS
+from bench.machine import RESULTS, say
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 NOT_MEASURED = "Not measured yet.\n"
@@ -109,9 +109,10 @@ TABLES: dict[str, Callable[[Any], str]] = {
 
 
 def filled(page: str) -> str:
-    """The page with every measured table in its place."""
+    """The page with every measured table in its place; says which are not measured."""
     for name, make in TABLES.items():
         path = RESULTS / f"{name}.json"
+        say(f"{name}: {'filled in' if path.exists() else 'not measured'}")
         table = make(json.loads(path.read_text())) if path.exists() else NOT_MEASURED
         place = re.compile(rf"(<!-- bench:{name} -->\n).*?(<!-- /bench -->)", re.DOTALL)
         page = place.sub(lambda match, table=table: f"{match[1]}\n{table}\n{match[2]}", page)  # type: ignore[misc]

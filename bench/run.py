@@ -40,7 +40,7 @@ from app.stats.contexts import BandContexts, TopContexts
 from app.stats.density import FiringCounts
 from app.stats.histograms import ActivationHistograms
 from app.store.session import make_engine, upgrade
-from bench.machine import RESULTS, facts, seconds
+from bench.machine import RESULTS, facts, say, seconds
 
 SHARES = {
     "encoding beyond its matmuls": 0.05,
@@ -117,14 +117,17 @@ def matmul_peak() -> float:
 def measure(bundled: Bundled, repeats: int) -> dict[str, float]:
     """All stages, in seconds for both SAEs and all tokens."""
     saes = bundled.saes
+    say(f"model forward, {bundled.stream.rows.n_kept:,} tokens, {repeats} times")
     acts = torch.cat([batch.acts for batch in bundled.stream.batches(0, min(64, len(bundled.stream.rows)))])
     scale = bundled.stream.rows.n_kept / len(acts)
     times = {
         "model forward": seconds(lambda: forward_alone(bundled), repeats),
         "encoder matmuls": scale * seconds(lambda: matmuls_alone(acts, saes), repeats),
     }
+    say("encoding")
     encoding = scale * seconds(lambda: [encode(sae, block) for block in acts.split(2048) for sae in saes], repeats)
     times["encoding beyond its matmuls"] = encoding - times["encoder matmuls"]
+    say("shards, then each statistic alone")
     with tempfile.TemporaryDirectory() as folder:
         store = ShardStore(Path(folder), bundled.stream.key)
         run_shards(bundled.stream, saes, store, bundled.shards)
@@ -180,6 +183,7 @@ def whole(bundled: Bundled) -> dict[str, float]:
     begun: list[tuple[str, float]] = []
 
     def progress(stage: str, _total: int, _unit: str) -> Callable[[int], None]:
+        say(f"whole pass: {stage}")
         begun.append((stage, time.perf_counter()))
         return lambda _n: None
 
