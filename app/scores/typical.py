@@ -42,6 +42,9 @@ MAX_STARTS = 300
 BANDWIDTH = 0.15
 """Of the median distance from the median: narrow enough to tell a mode from its neighbours."""
 
+ROUNDING = 1e-5
+"""Of the norm of a matrix: what float32 may make of an eigenvalue that is 0."""
+
 N_STEPS = 30
 MIN_TOKENS = 30
 """Fewer firing tokens in the sample give no mode."""
@@ -99,9 +102,14 @@ class Residuals:
         along = excess @ row
         excess -= np.outer(along, row) + np.outer(row, along) - (row @ along) * np.outer(row, row)
         try:
-            _, vectors = eigsh(excess, k=k, which="LA", v0=start, tol=1e-3, maxiter=20 * d_in)
+            values, vectors = eigsh(excess, k=k, which="LA", v0=start, tol=1e-3, maxiter=20 * d_in)
+            among_others = values.min() > ROUNDING * np.linalg.norm(excess)
         except ArpackError:
             # It has not converged, or the start lies in what is projected out: the same without iterations.
+            among_others = False
+        if not among_others:
+            # The row's own value is 0: it must not come before directions in which the residual varies less.
+            excess -= 2 * np.linalg.norm(excess) * np.outer(row, row)
             vectors = np.linalg.eigh(excess)[1][:, -k:]
         found: NDArray[np.float32] = vectors
         return found

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from scipy.stats import norm
 
+from tests.pipeline.dense_typical import typical
+
 Floats = NDArray[np.float64]
 
 ROW = 128
@@ -293,6 +295,11 @@ class DensePair:
             return None
         impurity = 1 - float(first @ row) * float(second @ row) / product
         return min(max(impurity, 0.0), 1.0), float((first + second) @ row) / 2
+
+    def typical(self, i: int) -> float | None:
+        """Impurity from the input on the typical token on which latent i fires."""
+        row = np.arange(self.n_tokens) // ROW
+        return typical(self.inputs, self.narrow.acts, self.narrow.unit, i, row)
 
     def main_partner_of_reference(self, j: int) -> int | None:
         shares = [(partner.share, -i) for i, each in enumerate(self.partners) for partner in each if partner.index == j]

@@ -253,8 +253,9 @@ def test_scores(case: Case) -> None:
             assert latent.refit_hedging is None
         else:
             assert latent.refit_hedging == pytest.approx(refit[0], abs=0.01)
-        assert latent.typical_hedging is not None
+        assert latent.typical_hedging == pytest.approx(case.dense.typical(i), abs=1e-3)
         halved = refit is None or refit[1] >= 0.95
+        assert latent.typical_hedging is not None
         expected = max(latent.typical_hedging, (0.5 if halved else 1) * (latent.refit_hedging or 0))
         assert latent.hedging_score == pytest.approx(expected)
 
