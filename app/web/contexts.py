@@ -508,7 +508,7 @@ class DegreeContext:
     Attributes:
         degrees: as measured, the one stored last first; empty where none was.
         correlation: rank correlation over latents of the first one with the hedging scores.
-        scatter: plot of both, one point a latent.
+        scatter: plot of the first one, one point a latent, against the field `axis`, which is one of `axes`.
     """
 
     frame: Frame
@@ -516,6 +516,8 @@ class DegreeContext:
     degrees: tuple[DegreeRecord, ...]
     correlation: RankCorrelation | None
     scatter: Plot | None
+    axis: str
+    axes: tuple[ScoreSpec, ...]
 
 
 @dataclass(frozen=True)

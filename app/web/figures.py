@@ -92,14 +92,16 @@ def level_plots(summary: ComparisonSummary) -> tuple[Plot, ...]:
 
 def explained_variance(narrow: SideSummary, reference: SideSummary) -> Plot:
     """Explained variance against prefix width, one line an SAE."""
-    sides = (("narrow", narrow, NARROW_COLOUR, "diamond"), ("reference", reference, REFERENCE_COLOUR, "circle"))
+    # The narrow mark is the larger one: where it is the reference's own prefix, both are at the same place.
+    marks = {"symbol": "diamond", "size": 15}, {"symbol": "circle", "size": 9}
+    sides = (("narrow", narrow, NARROW_COLOUR, marks[0]), ("reference", reference, REFERENCE_COLOUR, marks[1]))
     widths = _spread(sorted({level.width for _, side, _, _ in sides for level in side.levels}))
     return Plot(
         name="explained-variance",
         title="Explained variance by prefix",
         description="Explained variance of each Matryoshka prefix of both SAEs, against its width.",
         figure={
-            "data": [_variance_trace(title, side.levels, colour, symbol) for title, side, colour, symbol in sides],
+            "data": [_variance_trace(title, side.levels, colour, mark) for title, side, colour, mark in sides],
             "layout": {
                 "xaxis": _axis(
                     "Latents in the prefix",
@@ -286,7 +288,7 @@ def joint_histogram(detail: PairDetail) -> Plot:
     )
 
 
-def _variance_trace(title: str, levels: Sequence[LevelSummary], colour: str, symbol: str) -> dict[str, Any]:
+def _variance_trace(title: str, levels: Sequence[LevelSummary], colour: str, mark: Mapping[str, Any]) -> dict[str, Any]:
     known = [level for level in levels if level.explained_variance is not None]
     return {
         "type": "scatter",
@@ -294,7 +296,7 @@ def _variance_trace(title: str, levels: Sequence[LevelSummary], colour: str, sym
         "name": title,
         "x": [level.width for level in known],
         "y": [level.explained_variance for level in known],
-        "marker": {"color": colour, "size": 10, "symbol": symbol},
+        "marker": {"color": colour, **mark},
         "line": {"color": colour, "width": 2},
         "hovertemplate": f"{title}, first %{{x:,}} latents: %{{y:.3f}}<extra></extra>",
     }

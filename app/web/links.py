@@ -84,9 +84,9 @@ def levels(slug: str) -> str:
     return f"{comparison(slug)}/levels"
 
 
-def degree(slug: str) -> str:
-    """The paper's hedging degree of a comparison's narrow SAE."""
-    return f"{comparison(slug)}/degree"
+def degree(slug: str, x: str | None = None) -> str:
+    """The paper's hedging degree of a comparison's narrow SAE, drawn against a field of its latents."""
+    return with_query(f"{comparison(slug)}/degree", () if x is None else (("x", x),))
 
 
 def prompt(slug: str, side: Side | None = None, index: int | None = None) -> str:

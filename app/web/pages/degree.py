@@ -6,17 +6,21 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.catalogue import LATENT_FIELDS
 from app.records import LatentDegree, Side
+from app.store import read
 from app.store.degrees import degrees_tag
 from app.web.contexts import DegreeContext
-from app.web.degree_figures import degree_plot
-from app.web.degrees import degrees_in, scores_of
+from app.web.degree_figures import AXES, degree_plot
+from app.web.degrees import degrees_in
 from app.web.deps import EngineDep
 from app.web.pages.answers import Visit, comparison_frame, comparison_page, page
 from app.web.pages.params import no_params
 from app.web.rank_correlation import spearman
 
 router = APIRouter()
+
+CHOICES = tuple(LATENT_FIELDS[name] for name in AXES)
 
 
 @page(router, "/c/{slug}/degree")
@@ -27,7 +31,8 @@ def degree(request: Request, engine: EngineDep, slug: str) -> Response:
 
 def build(visit: Visit) -> DegreeContext:
     """What the page shows."""
-    no_params(visit.request)
+    params = no_params(visit.request, ("x",))
+    axis = params.choice("x", AXES[0], AXES)
     found = degrees_in(visit.engine, visit.summary)
     frame = comparison_frame(
         visit,
@@ -36,10 +41,11 @@ def build(visit: Visit) -> DegreeContext:
         api="/degree",
     )
     if not found:
-        return DegreeContext(frame, visit.summary, (), None, None)
-    scores = scores_of(visit.engine, visit.slug)
-    correlation = spearman(scores, [latent.degree for latent in found[0].latents])
-    return DegreeContext(frame, visit.summary, tuple(found), correlation, degree_plot(found[0], scores))
+        return DegreeContext(frame, visit.summary, (), None, None, axis, CHOICES)
+    columns = read.columns(visit.engine, visit.slug, "narrow", AXES)
+    correlation = spearman(columns["hedging_score"], [latent.degree for latent in found[0].latents])
+    scatter = degree_plot(found[0], columns, axis)
+    return DegreeContext(frame, visit.summary, tuple(found), correlation, scatter, axis, CHOICES)
 
 
 def degree_state(visit: Visit) -> str:

@@ -35,6 +35,9 @@ MOST_BARS = 16
 SCORES: Mapping[Side, tuple[str, ...]] = {
     "narrow": (
         "hedging_score",
+        "typical_hedging",
+        "refit_hedging",
+        "absorbed_by",
         "decoder_hedging",
         "activation_hedging",
         "n_hedged_partners",
@@ -99,7 +102,7 @@ def build(visit: Visit, side: Side, index: int) -> LatentContext:
         frame=_frame(visit, latent),
         summary=visit.summary,
         latent=latent,
-        scores=_scores(side),
+        scores=_scores(latent),
         degree=latent_degree(visit, side, index),
         partners=rows,
         n_partners=len(partners),
@@ -116,8 +119,10 @@ def build(visit: Visit, side: Side, index: int) -> LatentContext:
     )
 
 
-def _scores(side: Side) -> tuple[ScoreSpec, ...]:
-    return tuple(LATENT_FIELDS[name] for name in SCORES[side])
+def _scores(latent: LatentScores) -> tuple[ScoreSpec, ...]:
+    """Those of its side; what absorbs it is shown where something does."""
+    names = (name for name in SCORES[latent.sae] if name != "absorbed_by" or latent.absorbed_by is not None)
+    return tuple(LATENT_FIELDS[name] for name in names)
 
 
 def _partners(visit: Visit, side: Side, index: int) -> list[Partner]:

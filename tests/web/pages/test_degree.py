@@ -14,6 +14,7 @@ from app.settings import Settings
 from app.store.degrees import write_degree
 from app.web.main import create_app
 from tests.builders import make_degree
+from tests.web.pages.markup import Document
 
 
 @pytest.fixture
@@ -76,6 +77,32 @@ def test_twin_and_api_have_the_numbers(
     both = [s for s, latent in zip(scores, degree.latents, strict=True) if s is not None and latent.degree is not None]
     assert api["rank_correlation"]["n"] == len(both)
     assert len(twin["scatter"]["figure"]["data"][0]["x"]) == len(both)
+
+
+def test_it_can_be_drawn_against_other_fields(
+    site: TestClient, stored: tuple[Engine, ComparisonSummary], degree: DegreeRecord
+) -> None:
+    engine, summary = stored
+    write_degree(engine, degree)
+    address = f"/c/{summary.slug}/degree"
+    latents = [
+        site.get(f"/api/v1/comparisons/{summary.slug}/narrow/{i}").json() for i in range(summary.narrow.sae.d_sae)
+    ]
+    for field in ("hedging_score", "mean_activation", "density"):
+        twin = site.get(f"{address}.json", params={"x": field}).json()
+        trace = twin["scatter"]["figure"]["data"][0]
+        drawn = [i for i, each in enumerate(degree.latents) if each.degree is not None and latents[i][field]]
+        assert trace["customdata"] == drawn
+        assert trace["x"] == [latents[i][field] for i in drawn]
+        assert trace["y"] == [degree.latents[i].degree for i in drawn]
+        assert twin["scatter"]["figure"]["layout"]["xaxis"].get("type") == (None if field == "hedging_score" else "log")
+        assert len(twin["scatter"]["table"]["rows"]) == degree.n_latents
+        switch = Document(site.get(address, params={"x": field}).text).all("a")
+        current = [link.attributes["href"] for link in switch if "aria-current" in link.attributes]
+        assert f"{address}?x={field}" in current
+    refused = site.get(address, params={"x": "colour"})
+    assert refused.status_code == 400
+    assert "expected hedging_score, mean_activation, density" in refused.text
 
 
 def test_a_degree_of_another_sae_is_not_shown(

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
+from app.catalogue import LATENT_FIELDS
 from app.records import ComparisonBundle, LatentScores
 from app.settings import Settings
 from app.store.filters import parse_filters
@@ -41,6 +42,45 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient,
     with TestClient(create_app(settings, engine)) as client:
         yield client, summary.slug
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def absorbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, str]]:
+    """A comparison whose narrow latent 1 is absorbed by reference latent 7, and no other one is."""
+    whole = make_bundle(name="absorbed", n_narrow=6, n_reference=12, widths=(4, 12))
+    latents = tuple(
+        replace(latent, absorbed_by=7, reasons={k: v for k, v in latent.reasons.items() if k != "absorbed_by"})
+        if (latent.sae, latent.index) == ("narrow", 1)
+        else latent
+        for latent in whole.latents
+    )
+    settings = Settings(data_dir=tmp_path_factory.mktemp("absorbed"))
+    upgrade(settings.resolved_database_url)
+    engine = make_engine(settings.resolved_database_url)
+    write_comparison(engine, replace(whole, latents=latents))
+    with TestClient(create_app(settings, engine)) as client:
+        yield client, whole.summary.slug
+    engine.dispose()
+
+
+def test_the_parts_of_the_score_are_shown_and_explained(client: TestClient, slug: str) -> None:
+    latent = client.get(f"/c/{slug}/narrow/0.json").json()["latent"]
+    page = Document(client.get(f"/c/{slug}/narrow/0").text)
+    for name in ("typical_hedging", "refit_hedging"):
+        tile = page.one("div", "tile", name)
+        assert f"{latent[name]:.3f}" in tile.text
+        assert LATENT_FIELDS[name].title in tile.text
+    explained = [link.attributes.get("title", "") for link in page.all("a", "term")]
+    assert any(text.startswith(LATENT_FIELDS["typical_hedging"].definition) for text in explained)
+    assert any(text.startswith(LATENT_FIELDS["refit_hedging"].definition) for text in explained)
+
+
+def test_what_absorbs_a_latent_is_shown_where_something_does(absorbed: tuple[TestClient, str]) -> None:
+    client, slug = absorbed
+    page = Document(client.get(f"/c/{slug}/narrow/1").text)
+    assert "7" in page.one("div", "tile", "absorbed_by").text
+    assert f"/c/{slug}/reference/7" in page.hrefs()
+    assert Document(client.get(f"/c/{slug}/narrow/2").text).all("div", "tile", "absorbed_by") == []
 
 
 def test_contexts_have_tokens_with_both_activations(client: TestClient, slug: str) -> None:
