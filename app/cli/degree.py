@@ -47,16 +47,18 @@ def degree(
     record = _record(first, second, pair, result)
     if out is not None:
         out.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    correlation = _keep(record, comparison) if store or comparison else None
+    correlations = _keep(record, comparison) if store or comparison else None
     if json:
         numbers: dict[str, Any] = asdict(result) | {"shown_degree": result.shown_degree}
-        if correlation is not None:
-            numbers |= {"comparison": comparison, "rank_correlation": correlation}
+        if correlations is not None:
+            names = ("rank_correlation", "rank_correlation_at_equal_activation")
+            numbers |= {"comparison": comparison, **dict(zip(names, correlations, strict=True))}
         typer.echo(orjson.dumps({"control": control, "extended": extended, "pair": pair, **numbers}).decode())
         return
     _print(result)
-    if correlation is not None:
-        output.print(f"rank correlation with the hedging score in {comparison}: {correlation_text(correlation)}")
+    if correlations is not None:
+        output.print(f"rank correlation with the hedging score in {comparison}: {correlation_text(correlations[0])}")
+        output.print(f"the same at equal mean activation: {correlation_text(correlations[1])}")
 
 
 def _record(first: LoadedSae, second: LoadedSae, pair: PairRecord, result: HedgingDegree) -> DegreeRecord:
@@ -103,8 +105,8 @@ def _without_place(source: str) -> str:
     return "/".join(Path(source).parts[-2:])
 
 
-def _keep(record: DegreeRecord, comparison: str | None) -> RankCorrelation | None:
-    """Store it; with a comparison, the rank correlation of its scores with the latents' degrees.
+def _keep(record: DegreeRecord, comparison: str | None) -> tuple[RankCorrelation, RankCorrelation] | None:
+    """Store it; with a comparison, the rank correlation of its scores with the latents' degrees, plain and partial.
 
     Raises:
         ScoringError: the comparison's narrow SAE is not the one that the pair was made from.

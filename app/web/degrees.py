@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from app.errors import ScoringError
-from app.records import ComparisonSummary, DegreeRecord, SaeRecord
+from app.records import ComparisonSummary, DegreeRecord, LatentScores, SaeRecord
 from app.store.degrees import degrees_of
 from app.store.page import LatentQuery, iter_latents
-from app.web.rank_correlation import RankCorrelation, spearman
+from app.web.rank_correlation import RankCorrelation, partial_spearman, spearman
 
 
 def degrees_in(engine: Engine, summary: ComparisonSummary) -> list[DegreeRecord]:
@@ -32,10 +32,16 @@ def check_belongs(record: DegreeRecord, sae: SaeRecord, slug: str) -> None:
 
 def scores_of(engine: Engine, slug: str) -> list[float | None]:
     """The hedging scores of a comparison's narrow latents, by index."""
-    latents = iter_latents(engine, slug, LatentQuery("narrow", sort="index"))
-    return [latent.hedging_score for latent in latents]
+    return [latent.hedging_score for latent in _narrow(engine, slug)]
 
 
-def score_correlation(engine: Engine, slug: str, record: DegreeRecord) -> RankCorrelation:
-    """Rank correlation over latents of the hedging score and the degree."""
-    return spearman(scores_of(engine, slug), [latent.degree for latent in record.latents])
+def score_correlation(engine: Engine, slug: str, record: DegreeRecord) -> tuple[RankCorrelation, RankCorrelation]:
+    """Rank correlation over latents of the hedging score and the degree, then of latents of like mean activation."""
+    latents = _narrow(engine, slug)
+    scores, degrees = [latent.hedging_score for latent in latents], [latent.degree for latent in record.latents]
+    activations = [latent.mean_activation for latent in latents]
+    return spearman(scores, degrees), partial_spearman(scores, degrees, activations)
+
+
+def _narrow(engine: Engine, slug: str) -> list[LatentScores]:
+    return list(iter_latents(engine, slug, LatentQuery("narrow", sort="index")))

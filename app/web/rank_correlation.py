@@ -44,11 +44,35 @@ def spearman(first: Sequence[float | None], second: Sequence[float | None]) -> R
     rho = _pearson(x, y)
     if rho is None:
         return RankCorrelation(n, None, None, None, "one of the two is the same for all latents")
+    return RankCorrelation(n, rho, *_interval(rho, n))
+
+
+def _interval(rho: float, n: int) -> tuple[float, float]:
     if abs(rho) >= 1 - 1e-12:
-        return RankCorrelation(n, rho, rho, rho)
+        return rho, rho
     error = Z_95 * math.sqrt((1 + rho**2 / 2) / (n - 3))
     z = math.atanh(rho)
-    return RankCorrelation(n, rho, math.tanh(z - error), math.tanh(z + error))
+    return math.tanh(z - error), math.tanh(z + error)
+
+
+def partial_spearman(
+    first: Sequence[float | None], second: Sequence[float | None], given: Sequence[float | None]
+) -> RankCorrelation:
+    """Rank correlation of two columns with what both share with a third taken out: of latents alike in `given`.
+
+    The partial correlation of the ranks (Kendall, *Partial rank correlation*, Biometrika 32 (1942), for
+    Spearman's ranks); its interval is that of `spearman` for one row fewer.
+    """
+    rows = [row for row in zip(first, second, given, strict=True) if None not in row]
+    n = len(rows)
+    if n < MIN_PAIRS:
+        return RankCorrelation(n, None, None, None, f"{n} latents have all numbers; at least {MIN_PAIRS} are needed")
+    x, y, z = (ranks([row[column] or 0.0 for row in rows]) for column in range(3))
+    xy, xz, yz = _pearson(x, y), _pearson(x, z), _pearson(y, z)
+    if xy is None or xz is None or yz is None or max(abs(xz), abs(yz)) >= 1 - 1e-12:
+        return RankCorrelation(n, None, None, None, "one of them is the same for all latents, or tells another's rank")
+    rho = (xy - xz * yz) / math.sqrt((1 - xz**2) * (1 - yz**2))
+    return RankCorrelation(n, rho, *_interval(rho, n - 1))
 
 
 def ranks(values: Sequence[float]) -> list[float]:

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import rankdata
 from scipy.stats import spearmanr as scipys
 
-from app.web.rank_correlation import ranks, spearman
+from app.web.rank_correlation import partial_spearman, ranks, spearman
 
 
 def test_ranks_share_ties() -> None:
@@ -58,3 +58,23 @@ def test_too_few_and_all_the_same() -> None:
     assert "at least 10" in few.reason
     same = spearman([1.0] * 20, [float(k) for k in range(20)])
     assert (same.rho, same.reason) == (None, "one of the two is the same for all latents")
+
+
+def test_partial_against_what_a_regression_of_ranks_leaves() -> None:
+    rng = np.random.default_rng(3)
+    z = rng.standard_normal(300)
+    x, y = z + rng.standard_normal(300), z - 0.5 * rng.standard_normal(300)
+    left = [rankdata(v) - np.polyval(np.polyfit(rankdata(z), rankdata(v), 1), rankdata(z)) for v in (x, y)]
+    found = partial_spearman(x.tolist(), y.tolist(), z.tolist())
+    assert found.rho == pytest.approx(np.corrcoef(left)[0, 1])
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < 0 < found.high
+    assert (spearman(x.tolist(), y.tolist()).low or 0) > 0.3
+
+
+def test_partial_needs_something_that_varies_apart() -> None:
+    x: list[float | None] = [float(n) for n in range(20)]
+    assert partial_spearman(x, x, x).rho is None
+    assert partial_spearman(x, x, [1.0] * 20).reason is not None
+    assert partial_spearman([None] * 15 + x[:5], x, x).n == 5

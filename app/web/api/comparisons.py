@@ -42,5 +42,5 @@ def get_levels(request: Request, comparison: ComparisonDep) -> Response:
 def get_degree(request: Request, engine: EngineDep, comparison: ComparisonDep) -> Response:
     """The paper's hedging degree of the narrow SAE, where it was measured; it may be added later."""
     found = degrees_in(engine, comparison)
-    correlation = score_correlation(engine, comparison.slug, found[0]) if found else None
-    return checked(request, json_response(Degrees(comparison.slug, tuple(found), correlation)))
+    plain, partial = score_correlation(engine, comparison.slug, found[0]) if found else (None, None)
+    return checked(request, json_response(Degrees(comparison.slug, tuple(found), plain, partial)))

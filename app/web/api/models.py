@@ -90,11 +90,13 @@ class Degrees:
         slug: of the comparison.
         items: all of them; empty where none was measured.
         rank_correlation: over latents, of the first one's degrees and the hedging scores; null without one.
+        rank_correlation_at_equal_activation: the same with what both share with the mean activation taken out.
     """
 
     slug: str
     items: tuple[DegreeRecord, ...]
     rank_correlation: RankCorrelation | None
+    rank_correlation_at_equal_activation: RankCorrelation | None
 
 
 @dataclass(frozen=True, kw_only=True)
