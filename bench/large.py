@@ -181,6 +181,7 @@ class Work:
         stages: list[tuple[str, float]] = []
 
         def progress(stage: str, _total: int, _unit: str) -> Callable[[int], None]:
+            say(f"  {stage}")
             stages.append((stage, time.perf_counter()))
             return lambda _n: None
 
