@@ -140,7 +140,7 @@ def load_cached(path: Path) -> torch.Tensor:
     """`[n_tokens, d_in]` of a cache folder or of one file, in the dtype they were saved in.
 
     Raises:
-        ActivationsError: nothing there, or not of the expected form.
+        ActivationsError: nothing there, not of the expected form, or NaN.
     """
     files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
     if not files or not files[0].is_file():
@@ -148,9 +148,14 @@ def load_cached(path: Path) -> torch.Tensor:
     parts = []
     for file in files:
         try:
-            parts.append(load_file(file)["activations"])
+            acts = load_file(file)["activations"]
         except (SafetensorError, KeyError, OSError) as error:
             raise ActivationsError(
                 f'{file}: expected a safetensors file with a tensor "activations" ({error})'
             ) from error
+        if n_bad := int((~torch.isfinite(acts)).any(dim=-1).sum()):
+            raise ActivationsError(
+                f"{file}: {n_bad} of {len(acts)} activations are NaN or infinite; expected none: make them again"
+            )
+        parts.append(acts)
     return torch.cat(parts)

@@ -63,7 +63,9 @@ class FileStream:
         except (SafetensorError, OSError) as error:
             raise ActivationsError(f"{self._path}: not a readable safetensors file ({error})") from error
         if len(shape) != 2 or 0 in shape:
-            raise ActivationsError(f"{self._path}: activations have shape {shape}; expected [n_tokens, d_in]")
+            raise ActivationsError(
+                f"{self._path}: activations have shape {shape}; expected [n_tokens, d_in] of at least one token"
+            )
         if tokens is None:
             return shape, None
         if list(tokens.shape) != shape[:1] or tokens.is_floating_point():

@@ -92,11 +92,12 @@ def extend(start: Start, plan: ExtensionPlan, activations: CachedActivations, *,
     SAELens' auxiliary loss, when they have been silent for `dead_after_tokens`.
 
     Raises:
-        ActivationsError: the activations are of another width than the SAE.
-        SaeError: the plan makes no sense.
+        ActivationsError: the activations are of another width than the SAE, or all zero.
+        SaeError: the plan makes no sense, or no latent fires.
     """
     _check(start, plan, activations)
     scale = _scale(activations)
+    _check_fires(start, activations)
     log.info("the control SAE: %d latents, as they are", start.d_sae)
     control = _train_on(start, plan, activations, scale, "control", device)
     log.info("the extended SAE: %d latents, %d of them new", start.d_sae + plan.n_new, plan.n_new)
@@ -107,7 +108,8 @@ def extend(start: Start, plan: ExtensionPlan, activations: CachedActivations, *,
 def _check(start: Start, plan: ExtensionPlan, activations: CachedActivations) -> None:
     if activations.d_in != start.loaded.record.d_in:
         raise ActivationsError(
-            f"activations of width {activations.d_in}; {start.loaded.record.source} reads {start.loaded.record.d_in}"
+            f"activations of width {activations.d_in}; {start.loaded.record.source} reads {start.loaded.record.d_in}: "
+            "give activations of the hook that it was trained on"
         )
     if not 1 <= plan.n_new < activations.d_in:
         raise SaeError(
@@ -115,14 +117,29 @@ def _check(start: Start, plan: ExtensionPlan, activations: CachedActivations) ->
             f"as many as d_in ({activations.d_in}) span everything, and the degree is undefined"
         )
     if plan.n_steps < 1:
-        raise SaeError(f"{plan.n_tokens} tokens are less than one batch of {plan.batch_size}; give more")
+        raise SaeError(
+            f"{plan.n_tokens} tokens are less than one batch of {plan.batch_size}; give more, or a smaller batch"
+        )
 
 
 def _scale(activations: CachedActivations) -> float:
     """What brings the mean norm of activations to `sqrt(d_in)`, SAELens' "expected_average_only_in"."""
     activations.restart()
     norms = torch.stack([next(activations).norm(dim=1).mean() for _ in range(N_SCALE_BATCHES)])
+    if not norms.any():
+        raise ActivationsError("all activations are zero; expected those of the hook that the SAE was trained on")
     return float(activations.d_in**0.5 / norms.mean())
+
+
+def _check_fires(start: Start, activations: CachedActivations) -> None:
+    """Refuse an SAE that is silent throughout: its latents would get no gradient, and tell nothing of hedging."""
+    activations.restart()
+    batches = (next(activations) for _ in range(N_SCALE_BATCHES))
+    if not any((start.loaded.module.encode(batch) > 0).any() for batch in batches):
+        raise SaeError(
+            f"{start.loaded.record.source}: no latent fires on {N_SCALE_BATCHES} batches of the activations; "
+            "expected those of the hook that it was trained on"
+        )
 
 
 def _train_on(

@@ -88,7 +88,10 @@ def _check_sizes(control: LoadedSae, extended: LoadedSae, record: PairRecord) ->
         if loaded.d_sae != n_latents:
             raise SaeError(f"{loaded.record.source}: has {loaded.d_sae} latents; its metadata say {n_latents}")
     if control.record.d_in != extended.record.d_in:
-        raise SaeError(f"d_in {control.record.d_in} and {extended.record.d_in}: not one pair")
+        raise SaeError(
+            f"{control.record.source} and {extended.record.source}: d_in {control.record.d_in} and "
+            f"{extended.record.d_in}, not one pair; `hedgescope extend` makes both from one SAE"
+        )
 
 
 def _short(record: PairRecord, name: str) -> str:

@@ -15,7 +15,7 @@ from app.errors import SaeError
 from app.store.read import list_comparisons, list_saes
 from tests.cli.conftest import Terminal
 from tests.pipeline.world import World, save_activations
-from tests.saes import edit_weights, save_sae
+from tests.saes import edit_weights, save_matryoshka, save_sae
 
 Arguments = Callable[[World, Path], list[str]]
 
@@ -46,6 +46,20 @@ def truncated_sae(world: World, folder: Path) -> str:
 
 def wide_sae(folder: Path) -> str:
     return str(save_sae(folder / "wide", "jumprelu", d_in=20))
+
+
+def wide_matryoshka(folder: Path) -> str:
+    path = folder / "wide"
+    return str(path if path.exists() else save_matryoshka(path, d_in=20))
+
+
+def silent_sae(folder: Path) -> str:
+    edit_weights(save_sae(folder / "silent", "jumprelu"), lambda tensors: tensors["b_enc"].fill_(-1000))
+    return str(folder / "silent")
+
+
+def no_activations(world: World, folder: Path) -> str:
+    return str(save_activations(folder / "none.safetensors", world.acts[:0]))
 
 
 def sae_with_nan(folder: Path) -> str:
@@ -95,6 +109,30 @@ FAILURES: dict[str, tuple[Arguments, str]] = {
     "no such prefix": (
         lambda world, folder: compare(world, narrow=f"{world.reference}@5"),
         "reference@5: it has prefixes of width 4, 12, 24",
+    ),
+    "wrong d_in of the reference": (
+        lambda world, folder: compare(world, reference=wide_sae(folder)),
+        "reads activations of width 20, but these have width 16",
+    ),
+    "wrong d_in of a prefix": (
+        lambda world, folder: compare(world, narrow=f"{wide_matryoshka(folder)}@4", reference=wide_matryoshka(folder)),
+        "reads activations of width 20, but these have width 16",
+    ),
+    "NaN in the SAE of a prefix": (
+        lambda world, folder: compare(world, narrow=f"{sae_with_nan(folder)}@24"),
+        "nan: W_enc has 24 values that are NaN or infinite",
+    ),
+    "a reference that never fires": (
+        lambda world, folder: compare(world, reference=silent_sae(folder)),
+        "silent: no latent fires on the",
+    ),
+    "a prefix beyond which nothing fires": (
+        lambda world, folder: compare(world, narrow=f"{world.reference}@24"),
+        "no latent beyond the narrow SAE fires",
+    ),
+    "no activations at all": (
+        lambda world, folder: compare(world, activations=no_activations(world, folder)),
+        "activations have shape [0, 16]; expected [n_tokens, d_in] of at least one token",
     ),
     "truncated activations": (
         lambda world, folder: compare(world, activations=str(truncated(world.file, folder / "cut.safetensors"))),
