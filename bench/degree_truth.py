@@ -2,9 +2,9 @@
 
     python -m bench.degree_truth
 
-Trains the narrow SAE of each world that `hedgescope validate` tests on, extends it by a quarter more latents, and ranks
-its latents by their degree. The hedging score's figures on the same latents are in `docs/data/validation.json`. Writes
-`bench/results/degree-truth.json`.
+Trains the narrow SAE of each world that `hedgescope validate` tests on, extends it by as many new latents, or by a
+share of that, and ranks its latents by their degree. The hedging score's figures on the same latents are in
+`docs/data/validation.json`. Writes `bench/results/degree-truth-SHARE.json`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stderr
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ N_MEAN = 20_000
 """Tokens that mean activations are taken from."""
 
 
-def of_world(spec: WorldSpec) -> dict[str, Any]:
+def of_world(spec: WorldSpec, share: float) -> dict[str, Any]:
     """One world: per latent of its narrow SAE the impurity, the degree and the mean activation."""
     torch.set_num_threads(1)
     world = World(spec)
@@ -59,7 +60,7 @@ def of_world(spec: WorldSpec) -> dict[str, Any]:
             decay=0.33,
             dead_after_tokens=N_STEPS * BATCH_SIZE // 20,
             seed=spec.seed,
-            n_new=max(1, spec.narrow // 4),
+            n_new=max(1, round(share * spec.narrow)),
         )
         cached = CachedActivations(folder / "inputs.safetensors", batch_size=BATCH_SIZE, seed=spec.seed)
         pair = extend(start, plan, cached)
@@ -127,11 +128,13 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
-    with ProcessPoolExecutor(parser.parse_args().workers, mp_context=get_context("spawn")) as pool:
-        worlds = list(pool.map(of_world, specs("test")))
-    figures = {"families": summarise(worlds), "worlds": worlds, **facts()}
+    parser.add_argument("--share", type=float, default=1.0, help="New latents, as a share of those that are there.")
+    arguments = parser.parse_args()
+    with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
+        worlds = list(pool.map(partial(of_world, share=arguments.share), specs("test")))
+    figures = {"share": arguments.share, "families": summarise(worlds), "worlds": worlds, **facts()}
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "degree-truth.json").write_text(json.dumps(figures, indent=1) + "\n")
+    (RESULTS / f"degree-truth-{arguments.share:g}.json").write_text(json.dumps(figures, indent=1) + "\n")
     print(table(figures))
 
 
