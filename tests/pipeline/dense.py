@@ -298,7 +298,7 @@ class DensePair:
 
     def typical(self, i: int) -> float | None:
         """Impurity from the input on the typical token on which latent i fires."""
-        row = np.arange(self.n_tokens) // ROW
+        row = np.arange(self.n_tokens) // self.narrow.row
         return typical(self.inputs, self.narrow.acts, self.narrow.unit, i, row)
 
     def main_partner_of_reference(self, j: int) -> int | None:

@@ -248,15 +248,14 @@ def test_scores(case: Case) -> None:
             assert latent.activation_hedging is None
             continue
         check_activation_shares(case, i, latent)
-        refit = case.dense.refit(i)
-        if refit is None:
-            assert latent.refit_hedging is None
-        else:
-            assert latent.refit_hedging == pytest.approx(refit[0], abs=0.01)
         assert latent.typical_hedging == pytest.approx(case.dense.typical(i), abs=1e-3)
-        halved = refit is None or refit[1] >= 0.95
-        assert latent.typical_hedging is not None
-        expected = max(latent.typical_hedging, (0.5 if halved else 1) * (latent.refit_hedging or 0))
+        refit = case.dense.refit(i)
+        if refit is None or latent.typical_hedging is None:
+            assert latent.hedging_score is None
+            continue
+        assert latent.refit_hedging == pytest.approx(refit[0], abs=0.01)
+        assert latent.refit_hedging is not None
+        expected = max(latent.typical_hedging, (0.5 if refit[1] >= 0.95 else 1) * latent.refit_hedging)
         assert latent.hedging_score == pytest.approx(expected)
 
 
