@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import drift, prompt_drift, run
+from bench import dashboard as pages
+from bench import drift, prompt_drift, prompts, run
 from bench.machine import RESULTS, say
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -84,7 +85,7 @@ def profile(result: dict[str, Any]) -> str:
     return "\n".join([_where(result), "", *lines]) + "\n"
 
 
-def dashboard(result: dict[str, Any]) -> str:
+def beside_saedashboard(result: dict[str, Any]) -> str:
     """The side-by-side run."""
     from bench.saedashboard.__main__ import table
 
@@ -100,7 +101,9 @@ TABLES: dict[str, Callable[[Any], str]] = {
     "pass-bfloat16": run.table,
     "drift": drift.table,
     "prompt-drift": prompt_drift.table,
-    "saedashboard": dashboard,
+    "prompts": prompts.table,
+    "dashboard": pages.table,
+    "saedashboard": beside_saedashboard,
     "memory": memory,
     "large": large,
     "growth": growth,
