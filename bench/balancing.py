@@ -16,7 +16,6 @@ import os
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stderr
 from functools import partial
 from itertools import pairwise
 from multiprocessing import get_context
@@ -30,7 +29,7 @@ from safetensors.torch import save_file
 
 from app.activations.cache import CachedActivations
 from app.activations.language_model import ModelShelf
-from app.lab.trained import BATCH_SIZE, N_SCORED, N_TRAIN, Pool, impurity_of
+from app.lab.trained import N_SCORED, N_TRAIN, impurity_of, train_in, train_quietly
 from app.lab.validation import specs
 from app.lab.worlds import World, WorldSpec
 from app.pipeline.compare import run_several
@@ -40,7 +39,7 @@ from app.sae.load import load_sae
 from app.sparse.encode import encode
 from app.store.read import columns
 from app.store.session import make_engine, upgrade
-from app.training.train import Batches, TrainingPlan, save, train
+from app.training.train import TrainingPlan
 from bench.machine import RESULTS, facts
 
 MULTIPLIERS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
@@ -59,26 +58,10 @@ def of_world(spec: WorldSpec, multiplier: float) -> dict[str, Any]:
     features = torch.from_numpy(world.features)
     acts = world.sample(N_TRAIN, seed=spec.seed)
     held_out = (world.sample(N_SCORED, seed=spec.seed + 1) @ features).contiguous()
-    plan = TrainingPlan(
-        architecture="balanced-matryoshka",
-        d_sae=spec.widths[-1],
-        matryoshka_widths=spec.widths,
-        k=max(1.0, float((acts > 0).float().mean(dim=0).sum())),
-        n_tokens=spec.n_steps * BATCH_SIZE,
-        batch_size=BATCH_SIZE,
-        lr=3e-3,
-        warm_up=0.05,
-        decay=0.33,
-        aux_loss_coefficient=1.0,
-        dead_after_tokens=100 * BATCH_SIZE,
-        model_name="none",
-        hook_name="none",
-        seed=spec.seed,
-        multiplier=multiplier,
-    )
+    k = float((acts > 0).float().mean(dim=0).sum())
     with tempfile.TemporaryDirectory() as folder:
         sae = Path(folder) / "sae"
-        _trained(plan, Pool(acts @ features, spec.seed), sae)
+        train_in("balanced-matryoshka", spec, acts @ features, k, sae, multiplier=multiplier)
         found = _levels(sae, held_out, Path(folder))
         found["impurity"] = _by_level(impurity_of(sae, world.features), found.pop("alive"), spec.widths)
     return {"world": spec.name, "family": spec.family, "multiplier": multiplier, **found}
@@ -106,17 +89,10 @@ def of_model(
         multiplier=multiplier,
     )
     with tempfile.TemporaryDirectory() as folder:
-        _trained(plan, activations, Path(folder) / "sae")
+        train_quietly(plan, activations, Path(folder) / "sae")
         found = _levels(Path(folder) / "sae", held_out, Path(folder))
         found.pop("alive")
     return {"multiplier": multiplier, **found}
-
-
-def _trained(plan: TrainingPlan, batches: Batches, folder: Path) -> None:
-    # SAELens draws its own progress bar for each SAE.
-    with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
-        sae = train(plan, batches)
-    save(sae, plan, folder)
 
 
 def _levels(sae: Path, held_out: torch.Tensor, folder: Path) -> dict[str, Any]:

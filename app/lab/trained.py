@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from app.lab.worlds import World, WorldSpec
-from app.training.train import DEFAULT_MULTIPLIER, Architecture, TrainingPlan, save, train
+from app.training.train import DEFAULT_MULTIPLIER, Architecture, Batches, TrainingPlan, save, train
 
 N_TRAIN = 300_000
 """Tokens sampled for training, gone through several times."""
@@ -73,8 +73,8 @@ def make_trained(spec: WorldSpec, folder: Path) -> TrainedWorld:
     train_narrow(spec, acts, inputs, narrow)
     firing = (acts > 0).float().mean(dim=0)
     references = {name: folder / name for name in REFERENCES}
-    _train("matryoshka-batchtopk", spec, inputs, float(firing.sum()), references["matryoshka"])
-    _train("balanced-matryoshka", spec, inputs, float(firing.sum()), references["balanced"])
+    train_in("matryoshka-batchtopk", spec, inputs, float(firing.sum()), references["matryoshka"])
+    train_in("balanced-matryoshka", spec, inputs, float(firing.sum()), references["balanced"])
     save_perfect(world.features, acts, references[PERFECT])
     activations = folder / "activations.safetensors"
     save_file({"activations": (world.sample(N_SCORED, seed=spec.seed + 1) @ features).contiguous()}, activations)
@@ -85,10 +85,24 @@ def train_narrow(spec: WorldSpec, acts: torch.Tensor, inputs: torch.Tensor, fold
     """The world's narrow SAE, from the features' activations and the inputs that they make."""
     # It gets as many active latents as the features that it can hold: a smaller L0 would hedge too.
     strongest = acts.square().mean(dim=0).argsort(descending=True)[: spec.narrow]
-    _train("batchtopk", spec, inputs, float((acts[:, strongest] > 0).float().mean(dim=0).sum()), folder)
+    train_in("batchtopk", spec, inputs, float((acts[:, strongest] > 0).float().mean(dim=0).sum()), folder)
 
 
-def _train(architecture: Architecture, spec: WorldSpec, inputs: torch.Tensor, k: float, folder: Path) -> None:
+def train_in(
+    architecture: Architecture,
+    spec: WorldSpec,
+    inputs: torch.Tensor,
+    k: float,
+    folder: Path,
+    *,
+    multiplier: float = DEFAULT_MULTIPLIER,
+) -> None:
+    """Train one of a world's SAEs and save it.
+
+    Args:
+        k: active latents a token, on average.
+        multiplier: of a balanced Matryoshka SAE; others have none.
+    """
     narrow = architecture == "batchtopk"
     plan = TrainingPlan(
         architecture=architecture,
@@ -105,11 +119,15 @@ def _train(architecture: Architecture, spec: WorldSpec, inputs: torch.Tensor, k:
         model_name="none",
         hook_name="none",
         seed=spec.seed,
-        multiplier=DEFAULT_MULTIPLIER if architecture == "balanced-matryoshka" else None,
+        multiplier=multiplier if architecture == "balanced-matryoshka" else None,
     )
-    # SAELens draws its own progress bar for each SAE.
+    train_quietly(plan, Pool(inputs, spec.seed), folder)
+
+
+def train_quietly(plan: TrainingPlan, batches: Batches, folder: Path) -> None:
+    """Train an SAE and save it, without the progress bar that SAELens draws for each."""
     with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
-        sae = train(plan, Pool(inputs, spec.seed))
+        sae = train(plan, batches)
     save(sae, plan, folder)
 
 

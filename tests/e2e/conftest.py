@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, sync_playwright
 
 from tests.e2e.browser import ensure_browser
@@ -41,8 +42,12 @@ OpenTab = Callable[..., Page]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server with two comparisons."""
-    config = uvicorn.Config(tiny_app(tmp_path_factory.mktemp("data")), port=0, log_level="warning")
-    server = uvicorn.Server(config)
+    yield from served(tiny_app(tmp_path_factory.mktemp("data")))
+
+
+def served(app: FastAPI) -> Iterator[str]:
+    """The address of an application, served for as long as the iterator is held."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-import threading
-import time
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 from playwright.sync_api import Page, expect
 
 from app.sae.load import load_sae
@@ -16,7 +13,7 @@ from app.settings import Settings
 from app.store.session import make_engine, upgrade
 from app.store.write import register_sae
 from app.web.main import create_app
-from tests.e2e.conftest import OpenTab
+from tests.e2e.conftest import OpenTab, served
 from tests.e2e.test_everywhere import PHONE, overflow
 from tests.jobs import driver
 from tests.pipeline.world import make_activations, make_world, save_activations
@@ -46,23 +43,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     options = {"lease_s": 5.0, "slowly_s": SLOWLY_S}
     worker = context.Process(target=driver.work, args=(settings.resolved_database_url, folder), kwargs=options)
     worker.start()
-    yield from _served(create_app(settings, engine))
+    yield from served(create_app(settings, engine))
     worker.kill()
     worker.join()
     engine.dispose()
-
-
-def _served(app: object) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))  # type: ignore[arg-type]
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        time.sleep(0.02)
-    host, port = server.servers[0].sockets[0].getsockname()[:2]
-    yield f"http://{host}:{port}"
-    server.should_exit = True
-    thread.join(timeout=10)
 
 
 def ask(page: Page, name: str, file: str) -> None:
