@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SCORING_VERSION = "2"
+SCORING_VERSION = "3"
 """Part of every comparison's content hash: raise it whenever a formula changes any number."""
 
 PAPER = "Chanin, Dulka & Garriga-Alonso, arXiv 2505.11756"

@@ -14,7 +14,7 @@ from app.errors import ScoringError
 from app.pipeline.progress import Progress
 from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
-from app.sparse.inputs import unpack
+from app.sparse.inputs import in_sample, unpack
 from app.sparse.shards import Shard, ShardStore, TokenShard
 from app.sparse.storage import Folder
 from app.stats.co_firing import CoFiring, CoFiringTable
@@ -149,6 +149,7 @@ class FirstPass:
     """Accumulates everything that scores need of the shards."""
 
     def __init__(self, reader: ShardReader, narrow: LoadedSae, reference: LoadedSae) -> None:
+        self._n_tokens, self._d_in = reader.n_tokens, narrow.record.d_in
         self.sides = SideAccumulators(narrow), SideAccumulators(reference)
         self.co_firing = co_firing_of(reader, narrow, reference)
         self.sample = InputSample(narrow.d_sae, reference.d_sae, narrow.record.d_in)
@@ -163,8 +164,10 @@ class FirstPass:
         self.sides[0].update(shard.narrow, shard.tokens, shard.narrow_residual)
         self.sides[1].update(shard.reference, shard.tokens, shard.reference_residual)
         self.co_firing.update(shard.narrow, shard.reference)
-        inputs = unpack(shard.tokens.inputs, shard.tokens.input_scale)
-        self.sample.update(shard.narrow, shard.reference, shard.tokens.input_token, inputs)
+        kept = shard.tokens.input_token
+        chosen = in_sample(shard.narrow.row[kept], self._n_tokens, self._d_in)
+        inputs = unpack(shard.tokens.inputs[chosen], shard.tokens.input_scale)
+        self.sample.update(shard.narrow, shard.reference, kept[chosen], inputs)
 
     def merge(self, other: FirstPass) -> None:
         """Add what another accumulator of the same SAEs saw.

@@ -18,7 +18,10 @@ other latents of the narrow SAE that point elsewhere (they carry what the refere
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,6 +32,9 @@ from app.scores.overlap import overlap, significant_z
 from app.stats.inputs import N_GROUPS, Sample
 
 Floats = NDArray[np.float64]
+
+IN_PART = np.array([[float(g in part) for g in range(N_GROUPS)] for part in PARTS])
+"""`[parts, N_GROUPS]` 1 where a group belongs to a part."""
 
 MAX_REFERENCE, MAX_NARROW = 32, 16
 """Latents beside which one is refitted, at most: those whose firing correlates most, by absolute phi."""
@@ -55,44 +61,79 @@ class Beside:
     narrow: list[NDArray[np.int64]]
 
 
-def beside(sample: Sample, decoder: NDArray[np.float32], counted: NDArray[np.bool_]) -> Beside:
+LATENTS_PER_BLOCK = 64
+"""Narrow latents whose co-firing is counted at once: 64 × 65,536 pairs are 34 MB an array."""
+
+
+def beside(
+    sample: Sample, decoder: NDArray[np.float32], counted: NDArray[np.bool_], pool: Executor | None = None
+) -> Beside:
     """Choose what each narrow latent is refitted beside.
 
     Args:
         decoder: `[n_narrow, d_in]` unit decoder rows of the narrow SAE.
         counted: `[n_reference]` reference latents that can be a match.
+        pool: does several blocks of latents at a time.
     """
-    m = len(sample.inputs)
-    fires = _ones(sample.narrow), _ones(sample.reference)
-    n_i, n_j = (np.diff(each.indptr).astype(np.int64) for each in fires)
-    threshold = significant_z(len(n_i) * max(int(counted.sum()), 1))
-    with_reference = (fires[0].T @ fires[1]).tocsr()
-    with_narrow = (fires[0].T @ fires[0]).tocsr()
-    products = (sample.narrow.T @ sample.reference).tocsr()
-    moments = [(each.mean(axis=0), each.power(2).mean(axis=0)) for each in (sample.narrow, sample.reference)]
-    sd = [np.sqrt(np.maximum(square - mean**2, 1e-30)) for mean, square in moments]
-    reference, narrow = [], []
-    for i in range(len(n_i)):
-        row = products[[i]].toarray()[0] / m
-        correlation = np.where(counted, (row - moments[0][0][i] * moments[1][0]) / (sd[0][i] * sd[1]), -np.inf)
-        z = _z(with_reference, i, n_i, n_j, m)
-        z[~counted] = 0
-        z[np.argmax(correlation)] = 0  # the main partner, which stands for the same thing
-        reference.append(_largest(z, threshold, MAX_REFERENCE))
-        z = _z(with_narrow, i, n_i, n_i, m)
-        z[np.abs(decoder @ decoder[i]) > MAX_NARROW_COSINE] = 0
-        narrow.append(_largest(z, threshold, MAX_NARROW))
-    return Beside(reference, narrow)
+    choose = _Choose(sample, decoder, counted)
+    starts = range(0, len(decoder), LATENTS_PER_BLOCK)
+    blocks = list(map(choose, starts) if pool is None else pool.map(choose, starts))
+    return Beside(*(list(chain.from_iterable(block[side] for block in blocks)) for side in (0, 1)))
 
 
-def _ones(matrix: sp.csc_array) -> sp.csc_array:
-    return sp.csc_array((np.ones(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape)
+class _Choose:
+    """Chooses for a block of narrow latents.
+
+    A block is so narrow that a sparse product with it as a dense matrix beats that of two sparse ones.
+    """
+
+    def __init__(self, sample: Sample, decoder: NDArray[np.float32], counted: NDArray[np.bool_]) -> None:
+        self._decoder, self._counted = decoder, counted
+        self._acts, self._n_tokens = sample.narrow, len(sample)
+        self._by_latent = sample.reference.tocsr().T
+        self._fires = _ones(sample.narrow.tocsr()).T, _ones(self._by_latent)
+        self._n = [np.diff(each.indptr).astype(np.int64) for each in (sample.narrow, sample.reference)]
+        self._threshold = significant_z(len(decoder) * max(int(counted.sum()), 1))
+        self._mean = [each.mean(axis=0) for each in (sample.narrow, sample.reference)]
+        squares = [each.power(2).mean(axis=0) for each in (sample.narrow, sample.reference)]
+        self._sd = [
+            np.sqrt(np.maximum(square - mean**2, 1e-30)) for mean, square in zip(self._mean, squares, strict=True)
+        ]
+
+    def __call__(self, start: int) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+        """(reference, narrow) latents beside each narrow latent from `start` on."""
+        block = slice(start, start + LATENTS_PER_BLOCK)
+        acts = self._acts[:, block].toarray(order="C")
+        fires = (acts > 0).astype(np.float32)
+        z = self._z(fires, block, 1)
+        z[:, ~self._counted] = 0
+        main_partner = np.argmax(self._correlation(acts, block), axis=1)
+        z[np.arange(len(z)), main_partner] = 0  # it stands for the same thing
+        own = self._z(fires, block, 0)
+        own[np.abs(self._decoder[block] @ self._decoder.T) > MAX_NARROW_COSINE] = 0
+        return (
+            [_largest(each, self._threshold, MAX_REFERENCE) for each in z],
+            [_largest(each, self._threshold, MAX_NARROW) for each in own],
+        )
+
+    def _correlation(self, acts: NDArray[np.float32], block: slice) -> Floats:
+        """`[block, n_reference]` correlation of activations; what is not counted has -inf."""
+        products = (self._by_latent @ acts).T / self._n_tokens
+        (mean_i, mean_j), (sd_i, sd_j) = self._mean, self._sd
+        found = (products - np.outer(mean_i[block], mean_j)) / np.outer(sd_i[block], sd_j)
+        return np.where(self._counted, found, -np.inf)
+
+    def _z(self, fires: NDArray[np.float32], block: slice, side: int) -> Floats:
+        """`[block, n]` standard scores of the co-firing with each latent of a side; 0 where undefined."""
+        counts = (self._fires[side] @ fires).T.astype(np.int64)
+        n_i = np.broadcast_to(self._n[0][block, None], counts.shape)
+        n_j = np.broadcast_to(self._n[side], counts.shape)
+        return np.nan_to_num(overlap(counts, n_i, n_j, self._n_tokens).z)
 
 
-def _z(n_both: sp.csr_array, i: int, n_i: NDArray[np.int64], n_j: NDArray[np.int64], m: int) -> Floats:
-    """`[n]` standard scores of the co-firing of latent i; 0 where undefined."""
-    counts = n_both[[i]].toarray()[0].astype(np.int64)
-    return np.nan_to_num(overlap(counts, np.full(len(n_j), n_i[i]), n_j, m).z)
+def _ones(matrix: Any) -> Any:
+    """A one at each entry of a sparse matrix; float32 counts the tokens of any sample (up to 2^24) exactly."""
+    return type(matrix)((np.ones(matrix.nnz, dtype=np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def _largest(z: Floats, threshold: float, k: int) -> NDArray[np.int64]:
@@ -107,43 +148,54 @@ class Refitter:
 
     Args:
         used: reference latents that occur in any regression, ascending.
+        pool: sums up several groups at a time.
     """
 
-    def __init__(self, sample: Sample, decoder: NDArray[np.float32], used: NDArray[np.int64]) -> None:
-        self._sample, self._decoder, self._used = sample, decoder, used
-        self._mean = [self._inputs(g).mean(axis=0, dtype=np.float64) for g in range(N_GROUPS)]
-        narrow, reference = sample.narrow.tocsr(), sample.reference[:, used].tocsr()
-        self._narrow_input = [narrow[sample.group(g)].T @ self._inputs(g) for g in range(N_GROUPS)]
-        self._reference_input = [reference[sample.group(g)].T @ self._inputs(g) for g in range(N_GROUPS)]
+    def __init__(
+        self,
+        sample: Sample,
+        decoder: NDArray[np.float32],
+        used: NDArray[np.int64],
+        pool: Executor | None = None,
+    ) -> None:
+        self._decoder, self._used, self._n_narrow = decoder, used, len(decoder)
+        self._n = np.diff(sample.bounds)
+        reference = sample.reference[:, used]
+        self._acts = sample.narrow, reference
+        self._sample = sample
+        self._sums_by_group = np.vstack([_sums_by_group(each, sample.group_of()) for each in self._acts])
+        rows = sp.hstack(self._acts, format="csr")
 
-    def _inputs(self, g: int) -> NDArray[np.float32]:
-        return self._sample.inputs[self._sample.group(g)]
+        def with_input(g: int) -> tuple[NDArray[np.float32], Floats]:
+            inputs = sample.inputs[sample.group(g)]
+            return rows[sample.group(g)].T @ inputs, inputs.mean(axis=0, dtype=np.float64)
+
+        found = list(map(with_input, range(N_GROUPS)) if pool is None else pool.map(with_input, range(N_GROUPS)))
+        self._with_input = [cross for cross, _ in found]
+        self._mean_input = np.stack([mean for _, mean in found])
 
     def _sums(self, i: int, chosen: Beside) -> _Sums:
         """What the regression of latent i needs, by group."""
-        k_narrow = [i, *chosen.narrow[i]]
-        place = np.searchsorted(self._used, chosen.reference[i])
-        regressors = self._dense(k_narrow, chosen.reference[i])
+        beside = self._n_narrow + np.searchsorted(self._used, chosen.reference[i])
+        latents = np.concatenate([[i], chosen.narrow[i], beside])
+        regressors = self._dense(latents)
         parts = [regressors[:, self._sample.group(g)] for g in range(N_GROUPS)]
         return _Sums(
-            n=np.diff(self._sample.bounds),
-            sums=np.stack([part.sum(axis=1, dtype=np.float64) for part in parts]),
+            n=self._n,
+            sums=self._sums_by_group[latents].T,
             gram=np.stack([(part @ part.T).astype(np.float64) for part in parts]),
-            cross=np.stack(
-                [
-                    np.vstack([narrow[k_narrow], reference[place]])
-                    for narrow, reference in zip(self._narrow_input, self._reference_input, strict=True)
-                ]
-            ),
-            mean_input=np.stack(self._mean),
+            cross=np.stack([each[latents] for each in self._with_input]),
+            mean_input=self._mean_input,
         )
 
-    def _dense(self, narrow: list[int], reference: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _dense(self, latents: NDArray[np.int64]) -> NDArray[np.float32]:
         """`[k, m]` activations of some latents: so few that multiplying them out beats a sparse product."""
-        columns = [(self._sample.narrow, i) for i in narrow] + [(self._sample.reference, j) for j in reference]
-        dense = np.zeros((len(columns), len(self._sample)), dtype=np.float32)
-        for out, (acts, j) in zip(dense, columns, strict=True):
-            tokens = slice(acts.indptr[j], acts.indptr[j + 1])
+        dense = np.zeros((len(latents), len(self._sample)), dtype=np.float32)
+        for out, latent in zip(dense, latents.tolist(), strict=True):
+            acts, column = (
+                (self._acts[0], latent) if latent < self._n_narrow else (self._acts[1], latent - self._n_narrow)
+            )
+            tokens = slice(acts.indptr[column], acts.indptr[column + 1])
             out[acts.indices[tokens]] = acts.data[tokens]
         return dense
 
@@ -155,7 +207,7 @@ class Refitter:
         all of it, less where other latents carry a part of what it holds.
         """
         sums, row = self._sums(i, chosen), self._decoder[i].astype(np.float64)
-        directions = [sums.direction(part) for part in PARTS]
+        directions = sums.directions()
         both = [_compare(directions[a], directions[b], row) for a, b in PAIRS]
         impurity, kept = zip(*both, strict=True)
         return np.array(impurity), np.array(kept)
@@ -185,17 +237,28 @@ class _Sums:
     cross: NDArray[np.float32]
     mean_input: Floats
 
-    def direction(self, groups: tuple[int, ...]) -> Floats:
-        """`[d_in]` coefficient of the latent's own activation."""
-        which = list(groups)
-        n = float(self.n[which].sum())
-        mean = self.sums[which].sum(axis=0) / n
-        mean_input = (self.n[which, None] * self.mean_input[which]).sum(axis=0) / n
-        gram = self.gram[which].sum(axis=0) / n - np.outer(mean, mean)
-        cross = self.cross[which].sum(axis=0) / n - mean[:, None] * mean_input
-        gram[np.diag_indices_from(gram)] *= 1 + RIDGE
-        gram[np.diag_indices_from(gram)] += 1e-12 * max(float(np.trace(gram)), 1e-30)
-        # Only the first row of the solution is wanted: solve for the weights that pick it out.
-        weights = np.linalg.solve(gram, np.eye(len(gram), 1)[:, 0])
-        direction: Floats = weights @ cross
-        return direction
+    def directions(self) -> Floats:
+        """`[parts, d_in]` coefficient of the latent's own activation, from each of `PARTS`."""
+        n = IN_PART @ self.n.astype(np.float64)
+        mean = IN_PART @ self.sums / n[:, None]
+        gram = np.tensordot(IN_PART, self.gram, 1) / n[:, None, None] - mean[:, :, None] * mean[:, None, :]
+        diagonal = np.einsum("pkk->pk", gram)
+        diagonal *= 1 + RIDGE
+        diagonal += 1e-12 * np.maximum(diagonal.sum(axis=1, keepdims=True), 1e-30)
+        # Only the first row of each solution is wanted: solve for the weights that pick it out.
+        first = np.zeros((*mean.shape, 1))
+        first[:, 0] = 1
+        weights = np.linalg.solve(gram, first)[:, :, 0]
+        # A part's sum with the input is that of its groups: one product for all parts.
+        by_group = (IN_PART[:, :, None] * weights[:, None, :]).reshape(len(n), -1)
+        with_input = by_group @ self.cross.reshape(by_group.shape[1], -1)
+        mean_input = (IN_PART * self.n) @ self.mean_input / n[:, None]
+        directions: Floats = with_input / n[:, None] - (weights * mean).sum(axis=1, keepdims=True) * mean_input
+        return directions
+
+
+def _sums_by_group(acts: sp.csc_array, group_of: NDArray[np.int64]) -> Floats:
+    """`[n, N_GROUPS]` sum of each latent's activations."""
+    n = acts.shape[1]
+    cell = np.repeat(np.arange(n), np.diff(acts.indptr)) * N_GROUPS + group_of[acts.indices]
+    return np.bincount(cell, weights=acts.data, minlength=n * N_GROUPS).reshape(n, N_GROUPS)

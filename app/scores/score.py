@@ -80,21 +80,23 @@ def score_sample(
         # A text of fewer rows than groups: nothing can be told from noise.
         unknown = np.full(n_latents, np.nan)
         return Scores(unknown, unknown, unknown, unknown, unknown, unknown, n_firings, len(sample))
-    chosen = beside(sample, decoder, counted)
-    used = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *chosen.reference]))
-    refitter, residuals = Refitter(sample, decoder, used), Residuals(sample, decoder)
     # Column 0 from all groups, the others with one group left out.
     typical, refit, kept = (np.full((n_latents, N_GROUPS + 1), np.nan) for _ in range(3))
 
-    def estimate(i: int) -> None:
-        if n_firings[i] >= MIN_TOKENS:
-            refit[i], kept[i] = refitter.refit(i, chosen)
-            typical[i] = typical_impurity(residuals.spread(i))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        chosen = beside(sample, decoder, counted, pool)
+        used = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *chosen.reference]))
+        refitter, residuals = Refitter(sample, decoder, used, pool), Residuals(sample, decoder, pool)
 
-    # Many small products: a latent to each processor, not each product to all of them.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(estimate, range(n_latents)):
-            progress(1)
+        def estimate(i: int) -> None:
+            if n_firings[i] >= MIN_TOKENS:
+                refit[i], kept[i] = refitter.refit(i, chosen)
+                typical[i] = typical_impurity(residuals.spread(i))
+
+        # Many small products: a latent to each processor, not each product to all of them.
+        with threadpool_limits(1, user_api="blas"):
+            for _ in pool.map(estimate, range(n_latents)):
+                progress(1)
     scores = combined(typical, refit, kept)
     low, high = interval(scores[:, 0], scores[:, 1:])
     return Scores(scores[:, 0], low, high, typical[:, 0], refit[:, 0], kept[:, 0], n_firings, len(sample))

@@ -18,6 +18,7 @@ shift of Fukunaga & Hostetler (IEEE Trans. Inf. Theory 21, 1975) from the denses
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,7 @@ from scipy.sparse.linalg import ArpackError, eigsh
 from scipy.spatial.distance import cdist
 
 from app.scores.groups import PAIRS, PARTS
-from app.stats.inputs import Sample
+from app.stats.inputs import N_GROUPS, Sample
 
 Floats = NDArray[np.float64]
 
@@ -68,12 +69,20 @@ class Residuals:
 
     Args:
         decoder: `[n_narrow, d_in]` unit decoder rows.
+        pool: does several groups of tokens at a time.
     """
 
-    def __init__(self, sample: Sample, decoder: NDArray[np.float32]) -> None:
-        residual = sample.inputs - (sample.narrow.tocsr() @ decoder).astype(np.float32)
-        self._residual = residual - residual.mean(axis=0, dtype=np.float64).astype(np.float32)
-        self._moment = self._residual.T @ self._residual / np.float32(max(len(residual), 1))
+    def __init__(self, sample: Sample, decoder: NDArray[np.float32], pool: Executor | None = None) -> None:
+        acts = sample.narrow.tocsr()
+        self._residual = np.empty_like(sample.inputs)
+
+        def subtract(g: int) -> None:
+            tokens = sample.group(g)
+            self._residual[tokens] = sample.inputs[tokens] - (acts[tokens] @ decoder).astype(np.float32)
+
+        list(map(subtract, range(N_GROUPS)) if pool is None else pool.map(subtract, range(N_GROUPS)))
+        self._residual -= self._residual.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self._moment = self._residual.T @ self._residual / np.float32(max(len(self._residual), 1))
         self._sample, self._decoder = sample, decoder
         self._group = sample.group_of()
 

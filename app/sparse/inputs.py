@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from app.activations.batch import TokenRows
 
-MAX_VALUES = 1 << 25
-"""Numbers kept until the sample thins out: all of the first 58,254 tokens at `d_in` 576, in 67 MB."""
+MAX_VALUES = 1 << 26
+"""Numbers of the sample: the first 116,508 tokens at `d_in` 576, in 268 MB."""
 
 GOLDEN = 0.6180339887498949
 LARGEST_FLOAT16 = 60_000.0
@@ -21,18 +21,31 @@ LARGEST_FLOAT16 = 60_000.0
 def sampled_rows(rows: TokenRows, start: int, stop: int, d_in: int) -> NDArray[np.bool_]:
     """`[stop - start]` which rows of a text keep their inputs.
 
-    All rows until `MAX_VALUES` numbers are reached, then a share that falls with the number of
-    tokens before, so that the sample grows with the logarithm of the text only. A row is chosen by
-    its index and what comes before it: a longer run finds the shards of a shorter one right.
+    A row is kept where it is in the sample of any text that begins in the same way, so that a longer
+    run finds the shards of a shorter one right: all rows until `MAX_VALUES` numbers are reached, then
+    a share that falls with the number of tokens before. What is kept grows with the logarithm of the
+    text; what a comparison reads of it (`in_sample`) does not grow.
 
     Args:
         rows: the whole text.
     """
-    share = (MAX_VALUES / d_in) / np.maximum(rows.kept_before[start:stop], 1)
-    # Weyl's sequence: any stretch of rows has its share, without a random state to carry along.
-    place = (np.arange(start, stop) * GOLDEN) % 1.0
-    chosen: NDArray[np.bool_] = place < share
-    return chosen
+    return _place(np.arange(start, stop)) < _share(rows.kept_before[start:stop], d_in)
+
+
+def in_sample(row: NDArray[np.int64], n_tokens: int, d_in: int) -> NDArray[np.bool_]:
+    """`[m]` whether rows belong to the sample of a text of `n_tokens`: the same share of all its parts."""
+    return _place(row) < _share(np.array(n_tokens), d_in)
+
+
+def _share(n_tokens: NDArray[np.int64], d_in: int) -> NDArray[np.float64]:
+    share: NDArray[np.float64] = (MAX_VALUES / d_in) / np.maximum(n_tokens, 1)
+    return share
+
+
+def _place(row: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weyl's sequence: any stretch of rows has its share, without a random state to carry along."""
+    place: NDArray[np.float64] = (row * GOLDEN) % 1.0
+    return place
 
 
 def pack(acts: NDArray[np.float32]) -> tuple[NDArray[np.float16], float]:

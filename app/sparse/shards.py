@@ -1,7 +1,7 @@
 """Shards in storage: active latents of a text, one folder per (stream, SAE), reused by every comparison.
 
     <root>/<stream key>/stream.json               what the stream is
-    <root>/<stream key>/tokens-2/<shard>          token ids, which are scored, moments and a sample of the activations
+    <root>/<stream key>/tokens-3/<shard>          token ids, which are scored, moments and a sample of the activations
     <root>/<stream key>/<SAE's shard key>/<shard> active latents in CSR, error of each prefix
 
 A shard is a run of whole rows; its file name says which and how many scored tokens. What is there is
@@ -30,7 +30,7 @@ ROWS_PER_SHARD = 64
 """Rows a shard: 64 × 128 tokens are about 4 s of work on two cores, the most a kill can cost."""
 
 TOKEN_ARRAYS = ("ids", "keep", "sum_acts", "sum_squares", "input_token", "inputs", "input_scale")
-TOKEN_FOLDER = "tokens-2"
+TOKEN_FOLDER = "tokens-3"
 """Its number rises with what a token shard holds."""
 
 

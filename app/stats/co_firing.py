@@ -9,7 +9,13 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from app.sparse.csr import SparseActs
-from app.stats.paired import PairedBuffer, gram
+from app.stats.checks import expect_same_tokens, expect_width
+
+DENSE_ENTRIES = 1 << 23
+"""Of the narrow SAE's firings written out at once: 34 MB."""
+
+MAX_EXACT = 1 << 24
+"""Up to here float32 holds every whole number."""
 
 
 @dataclass(frozen=True)
@@ -27,60 +33,51 @@ class BestPartners:
 
 @dataclass(frozen=True)
 class CoFiringTable:
-    """Pairs that fire together at least once, sorted; both matrices hold the same pairs.
+    """Pairs that fire together at least once, sorted.
 
     Attributes:
         n_tokens: scored tokens.
         n_both: `[n_narrow, n_reference]` sparse int64, tokens on which both are active.
-        sum_products: `[n_narrow, n_reference]` sparse float64, Σ a_i r_j; None where `best` is given.
         best: where only the pairs that matter were kept (`wide_co_firing`): the best partners of
-            narrow and of reference latents among all pairs. None where the matrices hold every pair.
+            narrow and of reference latents among all pairs. None where the matrix holds every pair.
     """
 
     n_tokens: int
     n_both: sp.csr_array
-    sum_products: sp.csr_array | None
     best: tuple[BestPartners, BestPartners] | None = None
 
 
 class CoFiring:
-    """Accumulates [N > 0]^T [R > 0] and N^T R over all tokens, as sparse matrices of whole numbers
-    (float32 would count to 2^24 only) and of float64.
+    """Accumulates [N > 0]^T [R > 0] over all tokens.
 
-    One SAE with itself is the same class given its shards twice.
+    The narrow SAE's firings are written out as a dense matrix, a block of tokens at a time: most pairs
+    meet somewhere, and a product of a sparse and a dense matrix into a dense table needs no search
+    for its places. One SAE with itself is the same class given its shards twice.
     """
 
     def __init__(self, n_narrow: int, n_reference: int) -> None:
+        self.n_narrow, self.n_reference = n_narrow, n_reference
         self.n_tokens = 0
-        self._buffer = PairedBuffer(n_narrow, n_reference)
-        self._n_both = sp.csr_array((n_narrow, n_reference), dtype=np.int64)
-        self._sum_products = sp.csr_array((n_narrow, n_reference), dtype=np.float64)
+        self._n_both = np.zeros((n_reference, n_narrow), dtype=np.int64)
 
     def update(self, narrow: SparseActs, reference: SparseActs) -> None:
         """Add a shard of each SAE, of the same tokens."""
-        self._buffer.add(narrow, reference)
+        expect_width(narrow, self.n_narrow)
+        expect_width(reference, self.n_reference)
+        expect_same_tokens(narrow, reference)
         self.n_tokens += narrow.n_tokens
-        if self._buffer.is_full:
-            self._multiply()
+        # float32 is the fastest, and counts the tokens of a block exactly.
+        left, right = narrow.firings(np.float32), reference.firings(np.float32)
+        step = min(max(1, DENSE_ENTRIES // self.n_narrow), MAX_EXACT)
+        for start in range(0, narrow.n_tokens, step):
+            block = slice(start, start + step)
+            self._n_both += (right[block].T @ left[block].toarray()).astype(np.int64)
 
     def merge(self, other: CoFiring) -> None:
         """Add what another accumulator saw."""
-        other._multiply()
         self.n_tokens += other.n_tokens
-        self._n_both = self._n_both + other._n_both
-        self._sum_products = self._sum_products + other._sum_products
+        self._n_both += other._n_both
 
     def finalize(self) -> CoFiringTable:
-        """The sums so far."""
-        self._multiply()
-        return CoFiringTable(self.n_tokens, self._n_both, self._sum_products)
-
-    def _multiply(self) -> None:
-        held = self._buffer.take()
-        if held is None:
-            return
-        narrow, reference = held
-        # A buffer holds far fewer tokens than int32 counts.
-        n_both = gram(narrow.firings(np.int32), reference.firings(np.int32)).astype(np.int64)
-        self._n_both = self._n_both + n_both
-        self._sum_products = self._sum_products + gram(narrow.csr(np.float64), reference.csr(np.float64))
+        """The counts so far."""
+        return CoFiringTable(self.n_tokens, sp.csr_array(self._n_both.T))

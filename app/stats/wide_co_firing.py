@@ -80,7 +80,7 @@ class WideCoFiring:
             best.see(block, self.own)
             kept.append(self._kept(block))
         self._spill.close()
-        return CoFiringTable(self.n_tokens, sp.vstack(kept, format="csr"), None, best.finalize())
+        return CoFiringTable(self.n_tokens, sp.vstack(kept, format="csr"), best.finalize())
 
     def _put_aside(self) -> None:
         held = self._buffer.take()
