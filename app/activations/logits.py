@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,38 +36,53 @@ def unembedding(language_model: LanguageModel) -> torch.Tensor | None:
     return weight if gain is None else weight * gain.float()
 
 
+@dataclass(frozen=True)
+class LogitLens:
+    """The unembedding's rows of all tokens that can be shown.
+
+    Attributes:
+        weight: `[n, d_model]`; texts: `[n]` what the tokens look like.
+    """
+
+    weight: torch.Tensor
+    texts: list[str]
+
+
+@torch.inference_mode()
+def logit_lens(language_model: LanguageModel, d_in: int, shower: TokenShower) -> LogitLens | None:
+    """What directions of `d_in` numbers are read through; None where the model has no unembedding of this width.
+
+    Tokens that are only part of a character are left out.
+    """
+    weight = unembedding(language_model)
+    if weight is None or weight.shape[1] != d_in:
+        return None
+    texts = shower.vocabulary(len(weight))
+    shown = [token for token, text in enumerate(texts) if text is not None]
+    return LogitLens(weight[shown], [texts[token] or "" for token in shown])
+
+
 @torch.inference_mode()
 def logit_weights(
-    language_model: LanguageModel,
+    lens: LogitLens,
     directions: NDArray[np.float32],
-    shower: TokenShower,
     *,
     progress: Callable[[int], None] = lambda n: None,
-) -> list[LogitWeights] | None:
+) -> list[LogitWeights]:
     """The ten tokens each direction raises and lowers most ("logit lens" of a decoder row).
 
-    Later layers are skipped, so this is what the direction says to the output directly. Tokens that
-    are only part of a character are left out.
+    Later layers are skipped, so this is what the direction says to the output directly.
 
     Args:
         directions: `[n, d_in]` unit decoder rows at a residual-stream hook.
-
-    Returns:
-        one entry a direction, or None where the model has no unembedding of this width.
     """
-    weight = unembedding(language_model)
-    if weight is None or weight.shape[1] != directions.shape[1]:
-        return None
-    texts = shower.vocabulary(len(weight))
-    token_ids = [token for token, text in enumerate(texts) if text is not None]
-    shown = [texts[token] or "" for token in token_ids]
-    weight = weight[token_ids]
     result: list[LogitWeights] = []
     for start in range(0, len(directions), LATENTS_PER_BLOCK):
-        logits = torch.from_numpy(directions[start : start + LATENTS_PER_BLOCK]) @ weight.T
+        logits = torch.from_numpy(directions[start : start + LATENTS_PER_BLOCK]) @ lens.weight.T
         top, bottom = _ends(logits, N_TOKENS)
         result.extend(
-            LogitWeights(_weights(shown, *high), _weights(shown, *low)) for high, low in zip(top, bottom, strict=True)
+            LogitWeights(_weights(lens.texts, *high), _weights(lens.texts, *low))
+            for high, low in zip(top, bottom, strict=True)
         )
         progress(len(logits))
     return result

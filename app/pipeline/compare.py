@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from app.activations.language_model import LanguageModel, ModelShelf
-from app.activations.logits import logit_weights
+from app.activations.logits import logit_lens, logit_weights
 from app.activations.show_tokens import TokenShower
 from app.catalogue import SCORING_VERSION
 from app.engine.base import Engine, Work
@@ -244,7 +244,7 @@ def compute(
     tokens = shown_rows(rows, shower, shown)
     names = labels(tokens, shown.contexts[0], widths[0]), labels(tokens, shown.contexts[1], widths[1])
     scores = scores_of(saes[0], statistics, geometry, progress)
-    scored = score_latents(saes, statistics, geometry, decompositions, lists, shown.sums, scores, names)
+    scored = score_latents(saes, statistics, geometry, decompositions, lists, shown.moments, scores, names)
     gathered = gather(reader, rows, shown, main_partner_arrays(scored.latents), widths, progress)
     logits = logits_of(source.language_model, saes, shower, progress)
     return Computed(statistics, geometry, lists, shown, scored, gathered, logits, tokens)
@@ -252,13 +252,12 @@ def compute(
 
 def logits_of(language_model: LanguageModel | None, saes: Saes, shower: TokenShower, progress: Progress) -> Logits:
     """Logit weights of both SAEs' latents; None where there is no model."""
-    if language_model is None:
+    lens = None if language_model is None else logit_lens(language_model, saes[0].record.d_in, shower)
+    if lens is None:
         return None, None
     advance = progress("logit weights", saes[0].d_sae + saes[1].d_sae, "latents")
-    return (
-        logit_weights(language_model, saes[0].unit_decoder, shower, progress=advance),
-        logit_weights(language_model, saes[1].unit_decoder, shower, progress=advance),
-    )
+    narrow, reference = (logit_weights(lens, sae.unit_decoder, progress=advance) for sae in saes)
+    return narrow, reference
 
 
 def summarize(prepared: Prepared, computed: Computed) -> ComparisonSummary:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 
 from app.activations.batch import TokenRows
 from app.activations.show_tokens import UNKNOWN_TOKEN, TokenShower
-from app.pipeline.passes import ChosenContexts, ShardReader, Statistics, band_contexts, chosen_contexts
+from app.pipeline.passes import ChosenContexts, ShardPair, ShardReader, Statistics, band_contexts, chosen_contexts
 from app.pipeline.progress import Progress
-from app.pipeline.score import Geometry, Padded, partner_lists
+from app.pipeline.score import Geometry, Padded, moments_of
+from app.pipeline.together import together
 from app.pipeline.windows import windows
 from app.records import (
     Context,
@@ -29,10 +31,11 @@ from app.records import (
 )
 from app.sae.load import LoadedSae
 from app.scores.geometry import Nearest, cosines_of_pairs
+from app.scores.hedging import PartnerMoments
 from app.stats.gather import ActivationGather, StretchActivations, Stretches
 from app.stats.histograms import HistogramTable
-from app.stats.moments import CandidateMoments, CandidateSums
-from app.stats.pairs import JointHistogram, LatentPairs, PairContexts, PairRows, joint_firings
+from app.stats.moments import ListGrams
+from app.stats.pairs import JointHistogram, LatentPairs, PairContexts, PairRows, PairSums, joint_firings
 
 N_JOINT_BINS = 8
 MAX_PROFILE = 8192
@@ -54,12 +57,12 @@ class Shown:
     """Results of the second and third pass.
 
     Attributes:
-        sums: moments of the partners.
+        moments: of the partners.
         contexts: of (narrow, reference) latents.
         pairs: all partner pairs, by narrow latent; joint: `[n_pairs, bins, bins]`; pair_rows: their contexts.
     """
 
-    sums: CandidateSums
+    moments: PartnerMoments
     contexts: tuple[ChosenContexts, ChosenContexts]
     pairs: LatentPairs
     joint: NDArray[np.int64]
@@ -76,27 +79,35 @@ def second_pass(
     progress: Progress,
 ) -> Shown:
     """Moments and joint firings of the partner pairs, and contexts of every strength."""
-    moments = CandidateMoments(partner_lists(lists), narrow.d_sae, reference.d_sae, n_blocks=1)
+    grams = ListGrams(lists.partners, lists.valid, reference.d_sae)
     bands = band_contexts(statistics.narrow), band_contexts(statistics.reference)
     pairs = LatentPairs(np.nonzero(lists.valid)[0], lists.partners[lists.valid])
     edges = (
         statistics.narrow.histograms.bands(N_JOINT_BINS),
         statistics.reference.histograms.bands(N_JOINT_BINS),
     )
-    joint = JointHistogram(pairs, *edges)
-    together = PairContexts(pairs, statistics.narrow.firing.max_activation, statistics.reference.firing.max_activation)
-    for shard in reader.read(progress, "partners and contexts"):
-        moments.update(shard.narrow, shard.reference)
-        bands[0].update(shard.narrow)
-        bands[1].update(shard.reference)
+    sums, joint = PairSums(pairs), JointHistogram(pairs, *edges)
+    most = PairContexts(pairs, statistics.narrow.firing.max_activation, statistics.reference.firing.max_activation)
+
+    def add_pairs(shard: ShardPair) -> None:
         both = joint_firings(shard.narrow, shard.reference, pairs)
+        sums.update(both)
         joint.update(shard.narrow, shard.reference, both)
-        together.update(shard.narrow, shard.reference, both)
+        most.update(shard.narrow, shard.reference, both)
+
+    for shard in reader.read(progress, "partners and contexts"):
+        together(
+            partial(add_pairs, shard),
+            partial(grams.update, shard.reference),
+            partial(bands[0].update, shard.narrow),
+            partial(bands[1].update, shard.reference),
+        )
     contexts = (
         chosen_contexts(statistics.narrow.top, bands[0].finalize()),
         chosen_contexts(statistics.reference.top, bands[1].finalize()),
     )
-    return Shown(moments.finalize(), contexts, pairs, joint.finalize(), edges, together.finalize())
+    moments = moments_of(statistics, lists, sums.finalize(), grams.finalize())
+    return Shown(moments, contexts, pairs, joint.finalize(), edges, most.finalize())
 
 
 @dataclass(frozen=True)

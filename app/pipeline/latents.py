@@ -16,6 +16,7 @@ from app.sae.levels import levels_of
 from app.sae.load import LoadedSae
 from app.scores.decomposition import Decomposition
 from app.scores.geometry import Nearest, Null, c_dec, cosines_of_pairs, mutual_best
+from app.scores.hedging import PartnerMoments
 from app.scores.latents import (
     BestOverlap,
     Firing,
@@ -28,7 +29,6 @@ from app.scores.latents import (
 )
 from app.scores.score import Scores
 from app.stats.density import FiringTotals
-from app.stats.moments import CandidateSums
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ def score_latents(
     geometry: Geometry,
     decompositions: Sequence[Decomposition],
     lists: Padded,
-    sums: CandidateSums,
+    moments: PartnerMoments,
     scores: Scores,
     labels: tuple[Sequence[str], Sequence[str]],
 ) -> Scored:
     """Score every latent of both SAEs (narrow, reference)."""
     narrow, reference = saes
-    evidence = evidence_of(sums, lists, geometry)
+    evidence = evidence_of(moments, lists, geometry)
     absorbing = absorbing_latents(narrow, reference, statistics, geometry)
     overlaps = _overlaps(statistics, is_prefix(narrow, reference))
     narrow_side = _side(
@@ -81,7 +81,7 @@ def score_latents(
     )
     partners = partner_rows(
         decompositions,
-        _partner_arrays(narrow, reference, lists, sums.n_both.sum(axis=0)),
+        _partner_arrays(narrow, reference, lists, moments.n_both),
         evidence,
         narrow_side.firing,
         reference_side.firing,

@@ -12,6 +12,7 @@ from app.engine.base import Engine
 from app.engine.local import LocalEngine
 from app.errors import ScoringError
 from app.pipeline.progress import Progress
+from app.pipeline.together import together
 from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
 from app.sparse.inputs import in_sample, unpack
@@ -161,9 +162,14 @@ class FirstPass:
 
     def update(self, shard: ShardPair) -> None:
         """Add a shard."""
-        self.sides[0].update(shard.narrow, shard.tokens, shard.narrow_residual)
-        self.sides[1].update(shard.reference, shard.tokens, shard.reference_residual)
-        self.co_firing.update(shard.narrow, shard.reference)
+        together(
+            lambda: self.sides[0].update(shard.narrow, shard.tokens, shard.narrow_residual),
+            lambda: self.sides[1].update(shard.reference, shard.tokens, shard.reference_residual),
+            lambda: self.co_firing.update(shard.narrow, shard.reference),
+            lambda: self._keep_inputs(shard),
+        )
+
+    def _keep_inputs(self, shard: ShardPair) -> None:
         kept = shard.tokens.input_token
         chosen = in_sample(shard.narrow.row[kept], self._n_tokens, self._d_in)
         inputs = unpack(shard.tokens.inputs[chosen], shard.tokens.input_scale)

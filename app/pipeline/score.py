@@ -19,7 +19,7 @@ from app.scores.geometry import Nearest, Null, nearest, null_of
 from app.scores.hedging import Evidence, PartnerMoments, evidence
 from app.scores.overlap import significant_z
 from app.scores.score import Scores, score_sample
-from app.stats.moments import CandidateLists, CandidateSums
+from app.stats.pairs import PairTotals
 
 N_NEIGHBOURS = 10
 LATENTS_PER_BLOCK = 64
@@ -132,24 +132,31 @@ def padded(decompositions: Sequence[Decomposition]) -> Padded:
     return Padded(partners, weights, shares, valid)
 
 
-def evidence_of(sums: CandidateSums, lists: Padded, geometry: Geometry) -> Evidence:
+def evidence_of(moments: PartnerMoments, lists: Padded, geometry: Geometry) -> Evidence:
     """Shares and gates of the partners."""
     threshold = significant_z(len(lists.partners) * int(geometry.reference_alive.sum()))
-    return evidence(moments_of(sums), lists.weights, lists.shares, lists.valid, threshold)
+    return evidence(moments, lists.weights, lists.shares, lists.valid, threshold)
 
 
-def moments_of(sums: CandidateSums) -> PartnerMoments:
-    """Moments over all tokens."""
+def moments_of(statistics: Statistics, lists: Padded, sums: PairTotals, grams: NDArray[np.float64]) -> PartnerMoments:
+    """Moments over all tokens.
+
+    Args:
+        sums: of the pairs that are `lists.valid`, in their order; grams: `[L, K, K]`.
+    """
+    n_both, sum_products = np.zeros(lists.partners.shape, dtype=np.int64), np.zeros(lists.partners.shape)
+    n_both[lists.valid], sum_products[lists.valid] = sums.n_both, sums.sum_products
+    narrow, reference = statistics.narrow.firing, statistics.reference.firing
     return PartnerMoments(
-        n_tokens=int(sums.n_tokens.sum()),
-        n_i=sums.narrow_firings.sum(axis=0),
-        sum_i=sums.narrow_sum.sum(axis=0),
-        sum_ii=sums.narrow_sum_squares.sum(axis=0),
-        n_j=sums.reference_firings.sum(axis=0),
-        sum_j=sums.reference_sum.sum(axis=0),
-        n_both=sums.n_both.sum(axis=0),
-        sum_ij=sums.sum_products.sum(axis=0),
-        sum_jk=sums.gram.sum(axis=0),
+        n_tokens=narrow.n_tokens,
+        n_i=narrow.n_firings,
+        sum_i=narrow.sum_activation,
+        sum_ii=narrow.sum_squares,
+        n_j=reference.n_firings[lists.partners] * lists.valid,
+        sum_j=reference.sum_activation[lists.partners] * lists.valid,
+        n_both=n_both,
+        sum_ij=sum_products,
+        sum_jk=grams,
     )
 
 
@@ -173,8 +180,3 @@ def absorbing_latents(
         near.cosine[:, 0],
         geometry.reference_alive,
     )
-
-
-def partner_lists(lists: Padded) -> CandidateLists:
-    """The partners as lists of candidates; an empty list stays, all places invalid."""
-    return CandidateLists(np.arange(len(lists.partners)), lists.partners, lists.valid)

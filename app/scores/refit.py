@@ -261,4 +261,5 @@ def _sums_by_group(acts: sp.csc_array, group_of: NDArray[np.int64]) -> Floats:
     """`[n, N_GROUPS]` sum of each latent's activations."""
     n = acts.shape[1]
     cell = np.repeat(np.arange(n), np.diff(acts.indptr)) * N_GROUPS + group_of[acts.indices]
-    return np.bincount(cell, weights=acts.data, minlength=n * N_GROUPS).reshape(n, N_GROUPS)
+    sums: Floats = np.bincount(cell, weights=acts.data, minlength=n * N_GROUPS).astype(np.float64)
+    return sums.reshape(n, N_GROUPS)

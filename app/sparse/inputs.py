@@ -38,7 +38,7 @@ def in_sample(row: NDArray[np.int64], n_tokens: int, d_in: int) -> NDArray[np.bo
 
 
 def _share(n_tokens: NDArray[np.int64], d_in: int) -> NDArray[np.float64]:
-    share: NDArray[np.float64] = (MAX_VALUES / d_in) / np.maximum(n_tokens, 1)
+    share: NDArray[np.float64] = MAX_VALUES / d_in / np.maximum(n_tokens, 1).astype(np.float64)
     return share
 
 

@@ -42,6 +42,15 @@ class Sample:
         return np.repeat(np.arange(N_GROUPS), np.diff(self.bounds))
 
 
+@dataclass(frozen=True)
+class _Part:
+    """The kept tokens of one group in one shard; the shard begins at `row`."""
+
+    row: int
+    inputs: NDArray[np.float32]
+    acts: tuple[sp.csr_array, sp.csr_array]
+
+
 class InputSample:
     """Collects the tokens whose inputs were kept (`app.sparse.inputs`).
 
@@ -50,9 +59,8 @@ class InputSample:
 
     def __init__(self, n_narrow: int, n_reference: int, d_in: int) -> None:
         self._widths = n_narrow, n_reference
-        self._inputs: list[NDArray[np.float32]] = [np.empty((0, d_in), dtype=np.float32)]
-        self._acts: tuple[list[sp.csr_array], list[sp.csr_array]] = ([], [])
-        self._row: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
+        self._d_in = d_in
+        self._groups: tuple[list[_Part], ...] = tuple([] for _ in range(N_GROUPS))
 
     def update(
         self, narrow: SparseActs, reference: SparseActs, token: NDArray[np.int64], inputs: NDArray[np.float32]
@@ -63,27 +71,33 @@ class InputSample:
             token: `[m]` tokens of the shard whose inputs were kept; inputs: `[m, d_in]` these.
         """
         expect_same_tokens(narrow, reference)
-        for acts, width, found in zip((narrow, reference), self._widths, self._acts, strict=True):
+        for acts, width in zip((narrow, reference), self._widths, strict=True):
             expect_width(acts, width)
-            found.append(acts.csr(np.float32)[token])
-        self._inputs.append(inputs)
-        self._row.append(narrow.row[token])
+        if not len(token):
+            return
+        sides = narrow.csr(np.float32), reference.csr(np.float32)
+        group = narrow.row[token] % N_GROUPS
+        for g, parts in enumerate(self._groups):
+            chosen = group == g
+            acts_of_group = sides[0][token[chosen]], sides[1][token[chosen]]
+            parts.append(_Part(int(narrow.row[token[0]]), inputs[chosen], acts_of_group))
 
     def merge(self, other: InputSample) -> None:
         """Add what another sample of the same SAEs collected."""
-        self._inputs += other._inputs
-        self._row += other._row
-        for own, theirs in zip(self._acts, other._acts, strict=True):
+        for own, theirs in zip(self._groups, other._groups, strict=True):
             own += theirs
 
     def finalize(self) -> Sample:
         """The sample, whatever the order of the shards."""
-        row = np.concatenate(self._row)
-        group = row % N_GROUPS
-        order = np.lexsort((np.arange(len(row)), row, group))
+        # Rows ascend within a shard, and no row is in two.
+        groups = [sorted(parts, key=lambda part: part.row) for parts in self._groups]
+        parts = [part for group in groups for part in group]
+        bounds = np.cumsum([0, *(sum(len(part.inputs) for part in group) for group in groups)])
         narrow, reference = (
-            sp.vstack([sp.csr_array((0, width), dtype=np.float32), *parts], format="csr")[order].tocsc()
-            for width, parts in zip(self._widths, self._acts, strict=True)
+            sp.vstack(
+                [sp.csr_array((0, width), dtype=np.float32), *(part.acts[side] for part in parts)], format="csr"
+            ).tocsc()
+            for side, width in enumerate(self._widths)
         )
-        bounds = np.concatenate([[0], np.cumsum(np.bincount(group, minlength=N_GROUPS))]).astype(np.int64)
-        return Sample(np.concatenate(self._inputs)[order], narrow, reference, bounds)
+        inputs = np.concatenate([np.empty((0, self._d_in), dtype=np.float32), *(part.inputs for part in parts)])
+        return Sample(inputs, narrow, reference, bounds.astype(np.int64))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import scipy.sparse as sp
-
 from app.sparse.csr import SparseActs, concatenate
 from app.stats.checks import expect_same_tokens, expect_width
 
@@ -46,10 +44,3 @@ class PairedBuffer:
         taken = concatenate(self._narrow), concatenate(self._reference)
         self._narrow, self._reference, self._entries = [], [], 0
         return taken
-
-
-def gram(left: sp.csr_array, right: sp.csr_array) -> sp.csr_array:
-    """`left^T right`, with sorted indices: sums over tokens for every pair that meets on one."""
-    product = left.T.tocsr() @ right
-    product.sort_indices()
-    return product

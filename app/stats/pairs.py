@@ -80,6 +80,43 @@ def _walk(
     return pair[both], token[both], walked.value[entry[both]], looked_up[both]
 
 
+@dataclass(frozen=True)
+class PairTotals:
+    """Sums over all tokens.
+
+    Attributes:
+        n_both: `[n_pairs]` int64 tokens on which both fire.
+        sum_products: `[n_pairs]` Σ a_i r_j.
+    """
+
+    n_both: NDArray[np.int64]
+    sum_products: NDArray[np.float64]
+
+
+class PairSums:
+    """Accumulates, per pair, on how many tokens both fire, and the products of their activations there."""
+
+    def __init__(self, pairs: LatentPairs) -> None:
+        self.pairs = pairs
+        self._n_both = np.zeros(len(pairs), dtype=np.int64)
+        self._sum_products = np.zeros(len(pairs))
+
+    def update(self, both: JointFirings) -> None:
+        """Add the `joint_firings` of a shard and the same pairs."""
+        products = both.narrow.astype(np.float64) * both.reference
+        self._n_both += np.bincount(both.pair, minlength=len(self.pairs))
+        self._sum_products += np.bincount(both.pair, weights=products, minlength=len(self.pairs))
+
+    def merge(self, other: PairSums) -> None:
+        """Add what another accumulator of the same pairs saw."""
+        self._n_both += other._n_both
+        self._sum_products += other._sum_products
+
+    def finalize(self) -> PairTotals:
+        """The sums so far."""
+        return PairTotals(self._n_both.copy(), self._sum_products.copy())
+
+
 class JointHistogram:
     """Accumulates, per pair, on how many tokens both fire, by the bin of either activation.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.activations.language_model import LanguageModel
-from app.activations.logits import LATENTS_PER_BLOCK, logit_weights
+from app.activations.logits import LATENTS_PER_BLOCK, logit_lens, logit_weights
 from app.activations.show_tokens import TokenShower
 
 
@@ -19,8 +19,9 @@ def test_the_ends_of_the_vocabulary_are_those_of_the_dense_product(
     rng = np.random.default_rng(0)
     directions = rng.standard_normal((LATENTS_PER_BLOCK + 2, language_model.d_in)).astype(np.float32)
     done: list[int] = []
-    found = logit_weights(language_model, directions, shower, progress=done.append)
-    assert found is not None
+    lens = logit_lens(language_model, language_model.d_in, shower)
+    assert lens is not None
+    found = logit_weights(lens, directions, progress=done.append)
     assert done == [LATENTS_PER_BLOCK, 2]
     model = language_model.model
     gain = model.model.norm.weight.double().numpy()
@@ -36,5 +37,5 @@ def test_the_ends_of_the_vocabulary_are_those_of_the_dense_product(
         np.testing.assert_allclose([entry.weight for entry in bottom], logits[order[:10]], rtol=1e-4)
 
 
-def test_a_direction_of_another_width_has_no_logits(language_model: LanguageModel, shower: TokenShower) -> None:
-    assert logit_weights(language_model, np.ones((1, 8), dtype=np.float32), shower) is None
+def test_directions_of_another_width_have_no_logits(language_model: LanguageModel, shower: TokenShower) -> None:
+    assert logit_lens(language_model, 8, shower) is None

@@ -5,7 +5,7 @@ import pytest
 
 from app.activations.batch import TokenRows
 from app.sparse import inputs
-from app.sparse.inputs import pack, sampled_rows, unpack
+from app.sparse.inputs import in_sample, pack, sampled_rows, unpack
 
 
 def rows_of(n_rows: int, length: int = 8) -> TokenRows:
@@ -47,3 +47,19 @@ def test_no_rows_pack_to_nothing() -> None:
     packed, scale = pack(np.zeros((0, 4), dtype=np.float32))
     assert packed.shape == (0, 4)
     assert scale == 1.0
+
+
+def test_what_a_comparison_reads_is_kept_and_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "MAX_VALUES", 700 * 4)
+    rows = rows_of(10_000)
+    stored = sampled_rows(rows, 0, 10_000, 4)
+    for n_rows in (50, 100, 1000, 10_000):
+        read = in_sample(np.arange(n_rows), 7 * n_rows, 4)
+        assert not (read & ~stored[:n_rows]).any()
+        assert read.sum() == pytest.approx(min(n_rows, 100), abs=2)
+
+
+def test_what_a_comparison_reads_comes_from_all_of_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "MAX_VALUES", 700 * 4)
+    tenths = in_sample(np.arange(10_000), 70_000, 4).reshape(10, 1000).sum(axis=1)
+    assert tenths.tolist() == pytest.approx([10] * 10, abs=2)

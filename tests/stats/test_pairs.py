@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.errors import ScoringError
-from app.stats.pairs import JointHistogram, LatentPairs, PairContexts, PairRows, joint_firings
-from tests.stats.dense import RICH_PLAN, RICH_TEXT, DenseText, Plan, make_text, one_row_each, plans, texts
+from app.stats.pairs import JointHistogram, LatentPairs, PairContexts, PairRows, PairSums, PairTotals, joint_firings
+from tests.stats.dense import RICH_PLAN, RICH_TEXT, DenseText, Plan, assert_same, make_text, one_row_each, plans, texts
 
 NARROW_EDGES = np.array([0.25, 0.5, 1.0])
 REFERENCE_EDGES = np.array([0.1, 0.4, 0.8, 2.0])
@@ -47,6 +47,28 @@ def test_joint_firings_are_those_of_the_dense_product_sorted() -> None:
     np.testing.assert_array_equal(found.token, token)
     np.testing.assert_array_equal(found.narrow, text.narrow[token, pairs.narrow[pair]])
     np.testing.assert_array_equal(found.reference, text.reference[token, pairs.reference[pair]])
+
+
+def test_sums_hand_worked() -> None:
+    pairs = LatentPairs(np.array([0, 0]), np.array([1, 0]))
+    sums = PairSums(pairs)
+    narrow, reference = one_row_each([[1], [2], [0], [3]]), one_row_each([[0, 5], [4, 2], [6, 6], [0, 0]])
+    sums.update(joint_firings(narrow, reference, pairs))
+    found = sums.finalize()
+    assert found.n_both.tolist() == [2, 1]
+    assert found.sum_products.tolist() == [9, 8]
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(text=texts(), plan=plans, seed=st.integers(0, 99))
+@example(text=RICH_TEXT, plan=RICH_PLAN, seed=1)
+def test_sums_equal_the_dense_product_under_any_split(text: DenseText, plan: Plan, seed: int) -> None:
+    pairs = some_pairs(text, seed)
+    found = plan.run(lambda: PairSums(pairs), text, lambda sums, i, j: sums.update(joint_firings(i, j, pairs)))
+    narrow = text.narrow[:, pairs.narrow].astype(np.float64)
+    reference = text.reference[:, pairs.reference].astype(np.float64)
+    both = ((narrow > 0) & (reference > 0)).sum(axis=0)
+    assert_same(found, PairTotals(both, (narrow * reference).sum(axis=0)))
 
 
 def test_histogram_hand_worked() -> None:
