@@ -38,14 +38,12 @@ def in_sample(row: NDArray[np.int64], n_tokens: int, d_in: int) -> NDArray[np.bo
 
 
 def _share(n_tokens: NDArray[np.int64], d_in: int) -> NDArray[np.float64]:
-    share: NDArray[np.float64] = MAX_VALUES / d_in / np.maximum(n_tokens, 1).astype(np.float64)
-    return share
+    return np.asarray(MAX_VALUES / d_in / np.maximum(n_tokens, 1), dtype=np.float64)
 
 
 def _place(row: NDArray[np.int64]) -> NDArray[np.float64]:
     """Weyl's sequence: any stretch of rows has its share, without a random state to carry along."""
-    place: NDArray[np.float64] = (row * GOLDEN) % 1.0
-    return place
+    return np.asarray((row * GOLDEN) % 1.0, dtype=np.float64)
 
 
 def pack(acts: NDArray[np.float32]) -> tuple[NDArray[np.float16], float]:

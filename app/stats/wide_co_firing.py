@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -74,11 +75,10 @@ class WideCoFiring:
     def finalize(self) -> CoFiringTable:
         """The pairs that matter, and the best partners; what was put aside is given back."""
         self._put_aside()
-        best = _Best(self.n_narrow, self.n_reference, self._n_i, self._n_j)
+        best = _Best(self._n_i, self._n_j, self.own)
         kept = []
         for block in self._blocks():
-            best.see(block, self.own)
-            kept.append(self._kept(block))
+            kept.append(self._kept(block, best))
         self._spill.close()
         return CoFiringTable(self.n_tokens, sp.vstack(kept, format="csr"), best.finalize())
 
@@ -113,56 +113,61 @@ class WideCoFiring:
     def _count(self, number: int, start: int, block: NDArray[np.int32]) -> None:
         """Add one part of the tokens to a block."""
         starts, token, indptr, latent = self._spill.get(number)
-        n_tokens = len(indptr) - 1
-        ones = np.ones(max(len(token), len(latent)), dtype=np.int32)
-        reference = sp.csr_array((ones[: len(latent)], latent, indptr), shape=(n_tokens, self.n_reference))
+        reference = sp.csr_array(
+            (np.ones(len(latent), dtype=np.int8), latent, indptr), shape=(len(indptr) - 1, self.n_reference)
+        )
         for first in range(0, len(block), ROWS_AT_ONCE):
             last = min(first + ROWS_AT_ONCE, len(block))
             begin = starts[start + first : start + last + 1]
-            tokens = token[begin[0] : begin[-1]]
-            narrow = sp.csr_array((ones[: len(tokens)], tokens, begin - begin[0]), shape=(last - first, n_tokens))
-            met = narrow @ reference
-            row = np.repeat(np.arange(first, last), np.diff(met.indptr))
-            # A product has each pair once, so nothing is lost by adding at places.
-            block[row, met.indices] += met.data
+            # What fires beside narrow latents, one after the other, on each one's tokens: it is only to be counted.
+            beside = reference[token[begin[0] : begin[-1]]]
+            bounds = beside.indptr[begin - begin[0]]
+            for row, (a, b) in enumerate(pairwise(bounds.tolist()), first):
+                if b > a:
+                    block[row] += np.bincount(beside.indices[a:b], minlength=self.n_reference)
 
-    def _kept(self, block: _Block) -> sp.csr_array:
-        rows, columns = [], []
+    def _kept(self, block: _Block, best: _Best) -> sp.csr_array:
+        """The pairs of a block that matter; all of them are shown to `best`."""
+        columns, found = [], []
         for row, counts in enumerate(block.counts):
             met = np.flatnonzero(counts)
-            chosen = _largest(counts[met], KEPT_BY_COUNT)
-            possible = np.flatnonzero(met >= self.n_narrow) if self.own else np.arange(len(met))
-            correlation = _phi(
-                counts[met[possible]], self._n_i[block.start + row], self._n_j[met[possible]], self.n_tokens
-            )
-            chosen = np.union1d(chosen, possible[_largest(correlation, KEPT_BY_PHI)])
-            rows.append(np.full(len(chosen), row))
+            both = counts[met]
+            best.see(block.start + row, met, both)
+            chosen = self._chosen(block.start + row, met, both)
             columns.append(met[chosen])
-        where = np.concatenate(rows), np.concatenate(columns)
-        return sp.csr_array((block.counts[where].astype(np.int64), where), shape=block.counts.shape)
+            found.append(both[chosen].astype(np.int64))
+        indptr = np.cumsum([0, *map(len, columns)])
+        return sp.csr_array((np.concatenate(found), np.concatenate(columns), indptr), shape=block.counts.shape)
+
+    def _chosen(self, i: int, met: NDArray[np.int64], both: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Which of the reference latents that fire with narrow latent i are kept, ascending."""
+        first = int(np.searchsorted(met, self.n_narrow)) if self.own else 0
+        phi = _phi(both[first:], self._n_i[i], self._n_j[met[first:]], self.n_tokens)
+        chosen = np.zeros(len(met), dtype=np.bool_)
+        chosen[_largest(both, KEPT_BY_COUNT)] = True
+        chosen[first + _largest(phi, KEPT_BY_PHI)] = True
+        return np.flatnonzero(chosen)
 
 
 class _Best:
     """The partner with the largest Jaccard index, of each latent of both SAEs. Ties: lowest index first."""
 
-    def __init__(self, n_narrow: int, n_reference: int, n_i: NDArray[np.int64], n_j: NDArray[np.int64]) -> None:
-        self._n_i, self._n_j = n_i, n_j
-        self.index = np.full(n_narrow, -1, dtype=np.int64), np.full(n_reference, -1, dtype=np.int64)
-        self.jaccard = np.zeros(n_narrow), np.zeros(n_reference)
+    def __init__(self, n_i: NDArray[np.int64], n_j: NDArray[np.int64], own: bool) -> None:
+        self._n_i, self._n_j, self._own = n_i, n_j, own
+        self.index = np.full(len(n_i), -1, dtype=np.int64), np.full(len(n_j), -1, dtype=np.int64)
+        self.jaccard = np.zeros(len(n_i)), np.zeros(len(n_j))
 
-    def see(self, block: _Block, own: bool) -> None:
-        """All pairs of some narrow latents."""
-        for row, counts in enumerate(block.counts):
-            i = block.start + row
-            met = np.flatnonzero(counts)
-            jaccard = counts[met] / (self._n_i[i] + self._n_j[met] - counts[met])
-            better = (jaccard > self.jaccard[1][met]) & ((met != i) | (not own))
-            self.jaccard[1][met[better]], self.index[1][met[better]] = jaccard[better], i
-            if own:
-                met, jaccard = met[met >= len(self._n_i)], jaccard[met >= len(self._n_i)]
-            if len(met):
-                best = int(np.argmax(jaccard))
-                self.index[0][i], self.jaccard[0][i] = met[best], jaccard[best]
+    def see(self, i: int, met: NDArray[np.int64], both: NDArray[np.int32]) -> None:
+        """All reference latents that narrow latent i fires with, and on how many tokens; latents come in order."""
+        jaccard = both / (self._n_i[i] + self._n_j[met] - both)
+        better = jaccard > self.jaccard[1][met]
+        if self._own:
+            better &= met != i
+        self.jaccard[1][met[better]], self.index[1][met[better]] = jaccard[better], i
+        first = int(np.searchsorted(met, len(self._n_i))) if self._own else 0
+        if first < len(met):
+            best = first + int(np.argmax(jaccard[first:]))
+            self.index[0][i], self.jaccard[0][i] = met[best], jaccard[best]
 
     def finalize(self) -> tuple[BestPartners, BestPartners]:
         """Of narrow latents, and of reference latents; NaN for those that never fire."""
