@@ -15,7 +15,7 @@ from app.records import LatentScores, Partner, Side
 from app.sae.levels import levels_of
 from app.sae.load import LoadedSae
 from app.scores.decomposition import Decomposition
-from app.scores.geometry import Nearest, Null, c_dec, cosines_of_pairs, mutual_best
+from app.scores.geometry import Nearest, Null, cosines_of_pairs, mutual_best
 from app.scores.hedging import PartnerMoments
 from app.scores.latents import (
     BestOverlap,
@@ -68,6 +68,7 @@ def score_latents(
         geometry.reference,
         (geometry.null, geometry.data_null),
         overlaps[0],
+        geometry.narrow_c_dec,
     )
     reference_side = _side(
         "reference",
@@ -78,6 +79,7 @@ def score_latents(
         geometry.narrow,
         (geometry.narrow_null, geometry.narrow_data_null),
         overlaps[1],
+        geometry.reference_c_dec,
     )
     partners = partner_rows(
         decompositions,
@@ -133,6 +135,7 @@ def _side(
     back: Nearest,
     nulls: tuple[Null, Null],
     overlaps: BestOverlap,
+    c_dec: NDArray[np.float32],
 ) -> SideArrays:
     return SideArrays(
         side=side,
@@ -144,7 +147,7 @@ def _side(
         data_percentile=nulls[1].percentile(near.cosine[:, 0]),
         mutual=mutual_best(near.index[:, 0], back.index[:, 0]),
         overlap=overlaps,
-        c_dec=c_dec(sae.unit_decoder),
+        c_dec=c_dec,
     )
 
 

@@ -15,7 +15,7 @@ from app.sae.load import LoadedSae
 from app.scores.absorption import absorbed_by
 from app.scores.candidates import candidates_of
 from app.scores.decomposition import Decomposition, decompose
-from app.scores.geometry import Nearest, Null, nearest, null_of
+from app.scores.geometry import Nearest, Null, nearest, neighbours, null_of
 from app.scores.hedging import Evidence, PartnerMoments, evidence
 from app.scores.overlap import significant_z
 from app.scores.score import Scores, score_sample
@@ -33,6 +33,7 @@ class Geometry:
     Attributes:
         narrow, reference: nearest latents in the other SAE.
         narrow_own, reference_own: nearest latents in the same SAE.
+        narrow_c_dec, reference_c_dec: `[d_sae]` mean absolute cosine to the others of the same SAE.
         null: of isotropic random directions against the reference; narrow_null: against the narrow SAE.
         data_null, narrow_data_null: the same of directions with the inputs' covariance.
         narrow_alive, reference_alive: `[d_sae]` latents that can be somebody's match.
@@ -42,6 +43,8 @@ class Geometry:
     reference: Nearest
     narrow_own: Nearest
     reference_own: Nearest
+    narrow_c_dec: NDArray[np.float32]
+    reference_c_dec: NDArray[np.float32]
     null: Null
     narrow_null: Null
     data_null: Null
@@ -71,11 +74,15 @@ def geometry_of(narrow: LoadedSae, reference: LoadedSae, statistics: Statistics)
             "give more tokens or another reference"
         )
     d, e, inputs = narrow.unit_decoder, reference.unit_decoder, statistics.sample.inputs
+    narrow_own, narrow_c_dec = neighbours(d, n_alive, N_NEIGHBOURS)
+    reference_own, reference_c_dec = neighbours(e, statistics.reference.firing.n_firings > 0, N_NEIGHBOURS)
     return Geometry(
         narrow=nearest(d, e, r_alive, N_NEIGHBOURS),
         reference=nearest(e, d, n_alive, N_NEIGHBOURS, same=own),
-        narrow_own=nearest(d, d, n_alive, N_NEIGHBOURS, same=True),
-        reference_own=nearest(e, e, statistics.reference.firing.n_firings > 0, N_NEIGHBOURS, same=True),
+        narrow_own=narrow_own,
+        reference_own=reference_own,
+        narrow_c_dec=narrow_c_dec,
+        reference_c_dec=reference_c_dec,
         null=null_of(e, r_alive),
         narrow_null=null_of(d, n_alive),
         data_null=null_of(e, r_alive, inputs=inputs),

@@ -64,24 +64,67 @@ def nearest(queries: Floats, decoder: Floats, alive: Flags, k: int, *, same: boo
         alive: `[m]`, false for rows that are no match for anything (latents that never fire).
         same: whether both are one decoder, so that a row is not its own neighbour.
     """
-    index = np.full((len(queries), k), -1, dtype=np.int64)
-    cosine = np.full((len(queries), k), np.nan, dtype=np.float32)
     columns = np.flatnonzero(alive)
     rows = decoder if len(columns) == len(decoder) else decoder[columns]
+    found = _Found(len(queries), k)
     for start in range(0, len(queries), BLOCK):
-        table = queries[start : start + BLOCK] @ rows.T
+        found.put(start, queries[start : start + BLOCK] @ rows.T, columns, same)
+    return found.finalize()
+
+
+def neighbours(decoder: Floats, alive: Flags, k: int) -> tuple[Nearest, Floats]:
+    """The k nearest other rows of each row's own decoder, and `c_dec` of each row, from one table of cosines.
+
+    `c_dec`, `[n]`, is the mean absolute cosine of a row to all the other rows; NaN for a single row.
+    Source: *Sparse but Wrong*, arXiv 2508.16560.
+
+    Args:
+        decoder: `[n, d_in]` unit rows.
+        alive: `[n]`, false for rows that are nobody's neighbour.
+    """
+    columns = np.flatnonzero(alive)
+    found, total = _Found(len(decoder), k), np.zeros(len(decoder))
+    for start in range(0, len(decoder), BLOCK):
+        table = decoder[start : start + BLOCK] @ decoder.T
+        total[start : start + BLOCK] = np.abs(table).sum(axis=1, dtype=np.float64)
+        found.put(start, table if len(columns) == len(decoder) else table[:, columns], columns, True)
+    return found.finalize(), _mean_of_others(total, decoder)
+
+
+def _mean_of_others(total: NDArray[np.float64], decoder: Floats) -> Floats:
+    """`[n]` mean of the cosines in a sum over all rows, without the row itself."""
+    if len(decoder) < 2:
+        return np.full(len(decoder), np.nan, dtype=np.float32)
+    own = np.einsum("ij,ij->i", decoder, decoder, dtype=np.float64)
+    # Float32 products of orthogonal rows can come out a rounding below zero, of equal rows above one.
+    mean: Floats = np.clip((total - own) / (len(decoder) - 1), 0, 1).astype(np.float32)
+    return mean
+
+
+class _Found:
+    """The nearest rows found so far."""
+
+    def __init__(self, n: int, k: int) -> None:
+        self._index = np.full((n, k), -1, dtype=np.int64)
+        self._cosine = np.full((n, k), np.nan, dtype=np.float32)
+
+    def put(self, start: int, table: Floats, columns: NDArray[np.int64], same: bool) -> None:
+        """Choose for the queries from `start` on; `table` has their cosines to rows `columns` and is written to."""
         if same:
             own = columns[None, :] == np.arange(start, start + len(table))[:, None]
             table[own] = -np.inf
-        top = min(k, table.shape[1])
+        top = min(self._index.shape[1], table.shape[1])
         if top == 0:
-            continue
+            return
         order = _top(table, top)
         found = np.take_along_axis(table, order, axis=1)
         itself = np.isneginf(found)
-        index[start : start + len(table), :top] = np.where(itself, -1, columns[order])
-        cosine[start : start + len(table), :top] = np.where(itself, np.nan, found)
-    return Nearest(index, np.clip(cosine, -1, 1))
+        self._index[start : start + len(table), :top] = np.where(itself, -1, columns[order])
+        self._cosine[start : start + len(table), :top] = np.where(itself, np.nan, found)
+
+    def finalize(self) -> Nearest:
+        """All of them."""
+        return Nearest(self._index, np.clip(self._cosine, -1, 1))
 
 
 def _top(table: Floats, k: int) -> NDArray[np.int64]:
@@ -152,23 +195,6 @@ def mutual_best(forth: NDArray[np.int64], back: NDArray[np.int64]) -> Flags:
     """
     found = forth >= 0
     return np.where(found, back[np.where(found, forth, 0)] == np.arange(len(forth)), False)
-
-
-def c_dec(decoder: Floats) -> Floats:
-    """`[n]` mean absolute cosine of each row to the other rows of its own decoder.
-
-    Source: *Sparse but Wrong*, arXiv 2508.16560. NaN for a single row.
-    """
-    if len(decoder) < 2:
-        return np.full(len(decoder), np.nan, dtype=np.float32)
-    total = np.zeros(len(decoder), dtype=np.float64)
-    for start in range(0, len(decoder), BLOCK):
-        total[start : start + BLOCK] = np.abs(decoder[start : start + BLOCK] @ decoder.T).sum(axis=1, dtype=np.float64)
-    own = np.einsum("ij,ij->i", decoder, decoder, dtype=np.float64)
-    mean = (total - own) / (len(decoder) - 1)
-    # Float32 products of orthogonal rows can come out a rounding below zero, of equal rows above one.
-    clipped: Floats = np.clip(mean, 0, 1).astype(np.float32)
-    return clipped
 
 
 def cosines_of_pairs(

@@ -10,7 +10,7 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from app.scores import geometry
-from app.scores.geometry import Null, c_dec, cosines_of_pairs, mutual_best, nearest, null_of
+from app.scores.geometry import Null, cosines_of_pairs, mutual_best, nearest, neighbours, null_of
 
 Floats = NDArray[np.float32]
 
@@ -131,6 +131,22 @@ def test_percentile_is_the_share_below() -> None:
 def test_the_null_is_the_same_every_time() -> None:
     decoder, alive = random_rows(13, 100, 16), np.ones(100, dtype=np.bool_)
     np.testing.assert_array_equal(null_of(decoder, alive).best, null_of(decoder, alive).best)
+
+
+@pytest.mark.parametrize("alive_share", [1.0, 0.5, 0.0])
+def test_neighbours_are_the_nearest_rows_of_the_same_decoder(
+    alive_share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(geometry, "BLOCK", 8)
+    rows = random_rows(18, 30, 6)
+    alive = np.random.default_rng(0).random(30) < alive_share
+    found, expected = neighbours(rows, alive, 4)[0], nearest(rows, rows, alive, 4, same=True)
+    np.testing.assert_array_equal(found.index, expected.index)
+    np.testing.assert_allclose(found.cosine, expected.cosine, rtol=1e-5)
+
+
+def c_dec(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    return neighbours(rows, np.ones(len(rows), dtype=np.bool_), 1)[1]
 
 
 def test_c_dec_by_hand() -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from app.records import LatentScores, Partner
 from app.scores.decomposition import Decomposition, decompose
-from app.scores.geometry import c_dec, cosines_of_pairs, mutual_best, nearest, null_of
+from app.scores.geometry import cosines_of_pairs, mutual_best, nearest, neighbours, null_of
 from app.scores.hedging import MIN_FIRINGS, evidence
 from app.scores.latents import (
     Firing,
@@ -92,7 +92,7 @@ def side(name: str, acts: Floats, other: Floats, rows: Any, other_rows: Any) -> 
         ).percentile(near.cosine[:, 0]),
         mutual=mutual_best(near.index[:, 0], back.index[:, 0]),
         overlap=best_overlap(n_both, n, m),
-        c_dec=c_dec(rows),
+        c_dec=neighbours(rows, np.ones(len(rows), dtype=np.bool_), 1)[1],
     )
 
 
