@@ -222,8 +222,8 @@ def gather(
     ]
     of_narrow = (True, False, False, True, True, False)
     for shard in reader.read(progress, "activations in context"):
-        for each, is_narrow in zip(gathers, of_narrow, strict=True):
-            each.update(shard.narrow if is_narrow else shard.reference)
+        sides = [shard.narrow if is_narrow else shard.reference for is_narrow in of_narrow]
+        together(*(partial(each.update, acts) for each, acts in zip(gathers, sides, strict=True)))
     found = [each.finalize() for each in gathers]
     tables = [
         ContextTable(

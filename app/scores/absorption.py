@@ -50,7 +50,7 @@ def absorbed_by(
         match, match_cosine: `[n_narrow]` nearest reference latent by decoder cosine, -1 and NaN for none.
         counted: `[n_reference]` reference latents that can absorb.
     """
-    fires = sample.reference.tocsr()
+    fires = sample.reference_rows
     found = np.full(len(match), -1, dtype=np.int64)
     for i in np.flatnonzero((match >= 0) & (match_cosine >= MIN_MATCH)).tolist():
         found[i] = _absorbing(sample, fires, i, int(match[i]), encoder[i] @ decoder.T, counted)

@@ -51,16 +51,24 @@ def overlap(n_both: Counts, n_i: Counts, n_j: Counts, n_tokens: int) -> Overlap:
     with np.errstate(divide="ignore", invalid="ignore"):
         expected = i * j / t
         spread = expected * (1 - i / t) * (1 - j / t)
-        # Hypergeometric variance: i of t tokens drawn, j of them marked.
-        variance = spread * t / max(t - 1, 1)
         return Overlap(
             jaccard=_defined(both / (i + j - both)),
             p_j_given_i=_defined(both / i),
             p_i_given_j=_defined(both / j),
             lift=_defined(both / expected),
             phi=np.clip(_defined((both - expected) / np.sqrt(spread * t)), -1, 1),
-            z=_defined((both - expected) / np.sqrt(variance)),
+            z=standard_score(n_both, n_i, n_j, n_tokens),
         )
+
+
+def standard_score(n_both: Counts, n_i: Counts, n_j: Counts, n_tokens: int) -> Floats:
+    """`z` of `Overlap`, alone; the counts may have any shapes that fit one another."""
+    t = float(n_tokens)
+    i, j = n_i.astype(np.float64), n_j.astype(np.float64)
+    # Hypergeometric variance: i of t tokens drawn, j of them marked.
+    of_i, of_j = i * (1 - i / t), j * (1 - j / t) / max(t - 1, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _defined((n_both - i * j / t) / np.sqrt(of_i * of_j))
 
 
 def wilson(successes: Counts, trials: Counts) -> tuple[Floats, Floats]:

@@ -28,7 +28,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from app.scores.groups import PAIRS, PARTS
-from app.scores.overlap import overlap, significant_z
+from app.scores.overlap import significant_z, standard_score
 from app.stats.inputs import N_GROUPS, Sample
 
 Floats = NDArray[np.float64]
@@ -90,8 +90,8 @@ class _Choose:
     def __init__(self, sample: Sample, decoder: NDArray[np.float32], counted: NDArray[np.bool_]) -> None:
         self._decoder, self._counted = decoder, counted
         self._acts, self._n_tokens = sample.narrow, len(sample)
-        self._by_latent = sample.reference.tocsr().T
-        self._fires = _ones(sample.narrow.tocsr()).T, _ones(self._by_latent)
+        self._by_latent = sample.reference_rows.T
+        self._fires = _ones(sample.narrow_rows.T), _ones(self._by_latent)
         self._n = [np.diff(each.indptr).astype(np.int64) for each in (sample.narrow, sample.reference)]
         self._threshold = significant_z(len(decoder) * max(int(counted.sum()), 1))
         self._mean = [each.mean(axis=0) for each in (sample.narrow, sample.reference)]
@@ -116,19 +116,21 @@ class _Choose:
             [_largest(each, self._threshold, MAX_NARROW) for each in own],
         )
 
-    def _correlation(self, acts: NDArray[np.float32], block: slice) -> Floats:
+    def _correlation(self, acts: NDArray[np.float32], block: slice) -> NDArray[np.float32]:
         """`[block, n_reference]` correlation of activations; what is not counted has -inf."""
-        products = (self._by_latent @ acts).T / self._n_tokens
-        (mean_i, mean_j), (sd_i, sd_j) = self._mean, self._sd
-        found = (products - np.outer(mean_i[block], mean_j)) / np.outer(sd_i[block], sd_j)
-        return np.where(self._counted, found, -np.inf)
+        found: NDArray[np.float32] = np.ascontiguousarray((self._by_latent @ acts).T)
+        found /= self._n_tokens
+        found -= np.outer(self._mean[0][block], self._mean[1])
+        found /= np.outer(self._sd[0][block], self._sd[1])
+        found[:, ~self._counted] = -np.inf
+        return found
 
     def _z(self, fires: NDArray[np.float32], block: slice, side: int) -> Floats:
         """`[block, n]` standard scores of the co-firing with each latent of a side; 0 where undefined."""
-        counts = (self._fires[side] @ fires).T.astype(np.int64)
-        n_i = np.broadcast_to(self._n[0][block, None], counts.shape)
-        n_j = np.broadcast_to(self._n[side], counts.shape)
-        return np.nan_to_num(overlap(counts, n_i, n_j, self._n_tokens).z)
+        counts = np.ascontiguousarray((self._fires[side] @ fires).T)
+        z = standard_score(counts, self._n[0][block, None], self._n[side], self._n_tokens)
+        defined: Floats = np.nan_to_num(z, copy=False)
+        return defined
 
 
 def _ones(matrix: Any) -> Any:
@@ -161,14 +163,14 @@ class Refitter:
         self._decoder, self._used, self._n_narrow = decoder, used, len(decoder)
         self._n = np.diff(sample.bounds)
         reference = sample.reference[:, used]
-        self._acts = sample.narrow, reference
-        self._sample = sample
+        self._acts, self._sample = (sample.narrow, reference), sample
         self._sums_by_group = np.vstack([_sums_by_group(each, sample.group_of()) for each in self._acts])
-        rows = sp.hstack(self._acts, format="csr")
+        rows = sample.narrow_rows, reference.tocsr()
 
         def with_input(g: int) -> tuple[NDArray[np.float32], Floats]:
             inputs = sample.inputs[sample.group(g)]
-            return rows[sample.group(g)].T @ inputs, inputs.mean(axis=0, dtype=np.float64)
+            cross = np.vstack([acts[sample.group(g)].T @ inputs for acts in rows])
+            return cross, inputs.mean(axis=0, dtype=np.float64)
 
         found = list(map(with_input, range(N_GROUPS)) if pool is None else pool.map(with_input, range(N_GROUPS)))
         self._with_input = [cross for cross, _ in found]

@@ -73,7 +73,7 @@ class Residuals:
     """
 
     def __init__(self, sample: Sample, decoder: NDArray[np.float32], pool: Executor | None = None) -> None:
-        acts = sample.narrow.tocsr()
+        acts = sample.narrow_rows
         self._residual = np.empty_like(sample.inputs)
 
         def subtract(g: int) -> None:

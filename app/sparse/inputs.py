@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from app.activations.batch import TokenRows
 
-MAX_VALUES = 1 << 26
-"""Numbers of the sample: the first 116,508 tokens at `d_in` 576, in 268 MB."""
+MAX_TOKENS = 1 << 16
+"""Tokens of the sample: more would not tell the direction of a latent much better."""
+
+MAX_VALUES = 1 << 28
+"""Numbers of the sample, 1.1 GB: fewer tokens where `d_in` is above 4,096."""
 
 GOLDEN = 0.6180339887498949
 LARGEST_FLOAT16 = 60_000.0
@@ -22,7 +25,7 @@ def sampled_rows(rows: TokenRows, start: int, stop: int, d_in: int) -> NDArray[n
     """`[stop - start]` which rows of a text keep their inputs.
 
     A row is kept where it is in the sample of any text that begins in the same way, so that a longer
-    run finds the shards of a shorter one right: all rows until `MAX_VALUES` numbers are reached, then
+    run finds the shards of a shorter one right: all rows until there are enough tokens, then
     a share that falls with the number of tokens before. What is kept grows with the logarithm of the
     text; what a comparison reads of it (`in_sample`) does not grow.
 
@@ -38,7 +41,7 @@ def in_sample(row: NDArray[np.int64], n_tokens: int, d_in: int) -> NDArray[np.bo
 
 
 def _share(n_tokens: NDArray[np.int64], d_in: int) -> NDArray[np.float64]:
-    return np.asarray(MAX_VALUES / d_in / np.maximum(n_tokens, 1), dtype=np.float64)
+    return np.asarray(min(MAX_TOKENS, MAX_VALUES / d_in) / np.maximum(n_tokens, 1), dtype=np.float64)
 
 
 def _place(row: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -32,6 +33,16 @@ class Sample:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @cached_property
+    def narrow_rows(self) -> sp.csr_array:
+        """`narrow`, sparse by row."""
+        return self.narrow.tocsr()
+
+    @cached_property
+    def reference_rows(self) -> sp.csr_array:
+        """`reference`, sparse by row."""
+        return self.reference.tocsr()
 
     def group(self, g: int) -> slice:
         """Tokens of a group."""

@@ -20,7 +20,10 @@ TABLE_BYTES = 1 << 29
 """Counts of one block of narrow latents: 2,048 × 65,536 of them."""
 
 ROWS_AT_ONCE = 128
-"""Narrow latents in one sparse product: what comes out of it has up to 128 × 65,536 entries, 67 MB."""
+"""Narrow latents that are counted at once."""
+
+MAX_HELD = 1 << 18
+"""Latents that wait to be counted, for each of them: 134 MB in all."""
 
 KEPT_BY_COUNT = 1024
 KEPT_BY_PHI = 64
@@ -106,25 +109,25 @@ class WideCoFiring:
             stop = min(start + self._n_rows, self.n_narrow)
             block = counts[: stop - start]
             block[...] = 0
-            for number in range(len(self._spill)):
-                self._count(number, start, block)
+            for first in range(0, len(block), ROWS_AT_ONCE):
+                self._count(start + first, block[first : first + ROWS_AT_ONCE])
             yield _Block(start, block)
 
-    def _count(self, number: int, start: int, block: NDArray[np.int32]) -> None:
-        """Add one part of the tokens to a block."""
-        starts, token, indptr, latent = self._spill.get(number)
-        reference = sp.csr_array(
-            (np.ones(len(latent), dtype=np.int8), latent, indptr), shape=(len(indptr) - 1, self.n_reference)
-        )
-        for first in range(0, len(block), ROWS_AT_ONCE):
-            last = min(first + ROWS_AT_ONCE, len(block))
-            begin = starts[start + first : start + last + 1]
-            # What fires beside narrow latents, one after the other, on each one's tokens: it is only to be counted.
+    def _count(self, start: int, rows: NDArray[np.int32]) -> None:
+        """Count what fires beside the narrow latents from `start` on, over all tokens."""
+        tallies = [_Tally(row) for row in rows]
+        for number in range(len(self._spill)):
+            starts, token, indptr, latent = self._spill.get(number)
+            ones = np.ones(len(latent), dtype=np.int8)
+            reference = sp.csr_array((ones, latent, indptr), shape=(len(indptr) - 1, self.n_reference))
+            begin = starts[start : start + len(rows) + 1]
+            # The reference's active latents on each one's tokens, one after the other.
             beside = reference[token[begin[0] : begin[-1]]]
-            bounds = beside.indptr[begin - begin[0]]
-            for row, (a, b) in enumerate(pairwise(bounds.tolist()), first):
-                if b > a:
-                    block[row] += np.bincount(beside.indices[a:b], minlength=self.n_reference)
+            bounds = beside.indptr[begin - begin[0]].tolist()
+            for tally, (first, last) in zip(tallies, pairwise(bounds), strict=True):
+                tally.add(beside.indices[first:last])
+        for tally in tallies:
+            tally.settle()
 
     def _kept(self, block: _Block, best: _Best) -> sp.csr_array:
         """The pairs of a block that matter; all of them are shown to `best`."""
@@ -147,6 +150,30 @@ class WideCoFiring:
         chosen[_largest(both, KEPT_BY_COUNT)] = True
         chosen[first + _largest(phi, KEPT_BY_PHI)] = True
         return np.flatnonzero(chosen)
+
+
+class _Tally:
+    """Adds up how often each reference latent comes, in a row of counts; a full look at the row is put off until it
+    is worth its cost."""
+
+    def __init__(self, row: NDArray[np.int32]) -> None:
+        self._row = row
+        self._held: list[NDArray[np.int32]] = []
+        self._n_held = 0
+        self._full = min(len(row), MAX_HELD)
+
+    def add(self, latents: NDArray[np.int32]) -> None:
+        """Some more latents, each as often as it came."""
+        self._held.append(latents.copy())  # not a view, which would keep those of other rows
+        self._n_held += len(latents)
+        if self._n_held >= self._full:
+            self.settle()
+
+    def settle(self) -> None:
+        """Bring the row up to date."""
+        if self._n_held:
+            self._row += np.bincount(np.concatenate(self._held), minlength=len(self._row))
+        self._held, self._n_held = [], 0
 
 
 class _Best:

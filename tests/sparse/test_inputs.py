@@ -19,7 +19,7 @@ def test_a_short_text_is_kept_whole() -> None:
 
 
 def test_the_sample_of_a_long_text_thins_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "MAX_VALUES", 700 * 4)
+    monkeypatch.setattr(inputs, "MAX_TOKENS", 700)
     rows = rows_of(10_000)
     chosen = sampled_rows(rows, 0, 10_000, 4)
     assert chosen[:100].all()
@@ -27,8 +27,14 @@ def test_the_sample_of_a_long_text_thins_out(monkeypatch: pytest.MonkeyPatch) ->
     assert chosen.sum() == pytest.approx(100 * (1 + np.log(100)), rel=0.03)
 
 
+def test_wide_inputs_are_fewer() -> None:
+    rows = rows_of(20_000)
+    assert sampled_rows(rows, 0, 20_000, 4096).sum() > 1.9 * sampled_rows(rows, 0, 20_000, 16_384).sum()
+    assert in_sample(np.arange(20_000), 140_000, 16_384).sum() * 7 == pytest.approx((1 << 28) / 16_384, rel=0.01)
+
+
 def test_shards_and_longer_texts_choose_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "MAX_VALUES", 700 * 4)
+    monkeypatch.setattr(inputs, "MAX_TOKENS", 700)
     whole = sampled_rows(rows_of(1000), 0, 1000, 4)
     np.testing.assert_array_equal(sampled_rows(rows_of(1000), 300, 500, 4), whole[300:500])
     np.testing.assert_array_equal(sampled_rows(rows_of(600), 300, 500, 4), whole[300:500])
@@ -50,7 +56,7 @@ def test_no_rows_pack_to_nothing() -> None:
 
 
 def test_what_a_comparison_reads_is_kept_and_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "MAX_VALUES", 700 * 4)
+    monkeypatch.setattr(inputs, "MAX_TOKENS", 700)
     rows = rows_of(10_000)
     stored = sampled_rows(rows, 0, 10_000, 4)
     for n_rows in (50, 100, 1000, 10_000):
@@ -60,6 +66,6 @@ def test_what_a_comparison_reads_is_kept_and_does_not_grow(monkeypatch: pytest.M
 
 
 def test_what_a_comparison_reads_comes_from_all_of_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "MAX_VALUES", 700 * 4)
+    monkeypatch.setattr(inputs, "MAX_TOKENS", 700)
     tenths = in_sample(np.arange(10_000), 70_000, 4).reshape(10, 1000).sum(axis=1)
     assert tenths.tolist() == pytest.approx([10] * 10, abs=2)
