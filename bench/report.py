@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import dashboard as pages
-from bench import drift, prompt_drift, prompts, run
+from bench import database, drift, prompt_drift, prompts, run
 from bench.machine import RESULTS, say
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -108,6 +108,8 @@ TABLES: dict[str, Callable[[Any], str]] = {
     "large": large,
     "growth": growth,
     "profile": profile,
+    "database-sqlite": database.table,
+    "database-postgresql": database.table,
 }
 
 
