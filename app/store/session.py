@@ -106,10 +106,19 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
+READ_CACHE_KIB = 2048
+"""SQLite's own default, a connection."""
+
+WRITE_CACHE_KIB = 1 << 17
+"""Rows of a latent go to random places of some twenty indexes: with less, a page is written out for each of them."""
+
+
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that reads first and writes later fails at once when another wrote in between.
     options = connection.get_execution_options()
     if not options.get("outside"):
+        cache = WRITE_CACHE_KIB if options.get("writes") else READ_CACHE_KIB
+        connection.exec_driver_sql(f"PRAGMA cache_size = -{cache}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
 
 
