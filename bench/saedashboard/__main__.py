@@ -49,7 +49,10 @@ def environment(folder: Path) -> Path:
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         install = [python, "-m", "pip", "install", "--quiet", "--no-compile"]
         torch_version = torch.__version__.partition("+")[0]
-        subprocess.run([*install, f"torch=={torch_version}", f"sae-dashboard=={VERSION}"], check=True)
+        # It needs NumPy 1, which newer pyarrows refuse.
+        subprocess.run([*install, f"torch=={torch_version}", f"sae-dashboard=={VERSION}", "pyarrow<21"], check=True)
+        # A requirement of a requirement, never used here; where its build is not torch's, transformers breaks on it.
+        subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "torchvision"], check=True)
         done.touch()
     return python
 
