@@ -24,6 +24,9 @@ def model_of(folder: Path) -> tuple[HookedTransformer, torch.Tensor]:
     """The true unembedding and tokenizer in a model whose blocks never run: activations are cached."""
     tensors = load_file(folder / "model.safetensors")
     d_model, d_vocab = tensors["W_U"].shape
+    # The saved configuration names a class that this environment's older transformers lacks.
+    named = folder / "tokenizer" / "tokenizer_config.json"
+    named.write_text(json.dumps({**json.loads(named.read_text()), "tokenizer_class": "PreTrainedTokenizerFast"}))
     config = HookedTransformerConfig(
         n_layers=9, d_model=d_model, n_ctx=256, d_head=64, n_heads=9, d_mlp=64, d_vocab=d_vocab, act_fn="silu"
     )
