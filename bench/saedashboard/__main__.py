@@ -37,6 +37,9 @@ from bench.machine import RESULTS, facts
 from bench.run import Bundled, open_bundled
 
 VERSION = "0.8.0"
+ROW = 127
+"""Tokens a row."""
+
 ROWS_PER_MINIBATCH = 64
 """SAEDashboard's default."""
 
@@ -60,32 +63,29 @@ def environment(folder: Path) -> Path:
 def export(bundled: Bundled, folder: Path) -> int:
     """Write activations for both programs, and what SAEDashboard needs of the model; returns the tokens of either.
 
-    SAEDashboard sees every position of a row, also the first, which this program leaves out: its rows are
-    given without the first one, so that both see the same tokens.
+    SAEDashboard wants rows of one length, all of whose positions count. The scored tokens of all rows are put one
+    after the other and cut anew: no model runs over them again, so that nothing but the contexts' borders changes.
     """
     record, rows = bundled.saes[1].record, bundled.stream.rows
     language_model = bundled.models.get(str(record.model_name))
-    whole = np.flatnonzero(rows.keep[:, 1:].all(axis=1))
-    flat, ids = [], []
-    for number, start in enumerate(range(0, len(whole), ROWS_PER_MINIBATCH)):
-        part = rows.ids[whole[start : start + ROWS_PER_MINIBATCH]].astype(np.int64)
-        acts = [
-            activations_of(language_model, torch.from_numpy(few), str(record.hook_name))[:, 1:] for few in _few(part)
-        ]
-        save_file({"acts": torch.cat(acts).contiguous()}, folder / f"minibatch-{number}.safetensors")
-        flat.append(torch.cat(acts).flatten(0, 1))
-        ids.append(torch.from_numpy(part[:, 1:]))
-    tokens = torch.cat(ids)
-    save_file({"activations": torch.cat(flat), "tokens": tokens.flatten()}, folder / "activations.safetensors")
+    found, ids = [], []
+    for start in range(0, len(rows), 16):
+        part = rows.slice(start, start + 16)
+        keep = torch.from_numpy(part.keep)
+        few = torch.from_numpy(part.ids.astype(np.int64))
+        found.append(activations_of(language_model, few, str(record.hook_name))[keep])
+        ids.append(few[keep])
+    n_rows = sum(map(len, ids)) // ROW
+    acts, tokens = (torch.cat(each)[: n_rows * ROW] for each in (found, ids))
+    save_file({"activations": acts, "tokens": tokens}, folder / "activations.safetensors")
+    tokens = tokens.view(n_rows, ROW)
+    for number, few in enumerate(acts.view(n_rows, ROW, -1).split(ROWS_PER_MINIBATCH)):
+        save_file({"acts": few.contiguous()}, folder / f"minibatch-{number}.safetensors")
     output = unembedding(language_model)
     assert output is not None
     save_file({"tokens": tokens.contiguous(), "W_U": output.T.contiguous()}, folder / "model.safetensors")
     language_model.tokenizer.save_pretrained(folder / "tokenizer")
     return tokens.numel()
-
-
-def _few(ids: Any) -> list[Any]:
-    return [ids[start : start + 16] for start in range(0, len(ids), 16)]
 
 
 def ours(bundled: Bundled, folder: Path) -> float:
