@@ -114,7 +114,7 @@ def _shuffled(reader: ShardReader, saes: Any, seed: int) -> float:
     statistics = first_pass(reader, saes[0], saes[1], silent)
     sample = statistics.sample
     order = np.random.default_rng(seed).permutation(len(sample))
-    shuffled = Sample(sample.inputs, sample.narrow.tocsr()[order].tocsc(), sample.reference, sample.bounds)
+    shuffled = Sample(sample.inputs, sample.narrow_rows[order].tocsc(), sample.reference, sample.bounds)
     counted: NDArray[np.bool_] = geometry_of(saes[0], saes[1], statistics).reference_alive
     scores = score_sample(shuffled, saes[0].unit_decoder, counted).score
     # A latent whose score is undefined is not called hedged.

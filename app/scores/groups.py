@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 from app.stats.inputs import N_GROUPS
+
+Over = Callable[[Callable[[int], Any], Iterable[int]], Iterable[Any]]
+"""Calls something for each of some numbers, results in their order: `map`, or the `map` of a pool."""
 
 HALVES = ((0, 1), (2, 3))
 

@@ -18,7 +18,6 @@ other latents of the narrow SAE that point elsewhere (they carry what the refere
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -27,7 +26,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from app.scores.groups import PAIRS, PARTS
+from app.scores.groups import PAIRS, PARTS, Over
 from app.scores.overlap import significant_z, standard_score
 from app.stats.inputs import N_GROUPS, Sample
 
@@ -65,19 +64,17 @@ LATENTS_PER_BLOCK = 64
 """Narrow latents whose co-firing is counted at once: 64 × 65,536 pairs are 34 MB an array."""
 
 
-def beside(
-    sample: Sample, decoder: NDArray[np.float32], counted: NDArray[np.bool_], pool: Executor | None = None
-) -> Beside:
+def beside(sample: Sample, decoder: NDArray[np.float32], counted: NDArray[np.bool_], over: Over = map) -> Beside:
     """Choose what each narrow latent is refitted beside.
 
     Args:
         decoder: `[n_narrow, d_in]` unit decoder rows of the narrow SAE.
         counted: `[n_reference]` reference latents that can be a match.
-        pool: does several blocks of latents at a time.
+        over: what goes over the blocks of latents, such as the `map` of a pool.
     """
     choose = _Choose(sample, decoder, counted)
     starts = range(0, len(decoder), LATENTS_PER_BLOCK)
-    blocks = list(map(choose, starts) if pool is None else pool.map(choose, starts))
+    blocks = list(over(choose, starts))
     return Beside(*(list(chain.from_iterable(block[side] for block in blocks)) for side in (0, 1)))
 
 
@@ -150,7 +147,7 @@ class Refitter:
 
     Args:
         used: reference latents that occur in any regression, ascending.
-        pool: sums up several groups at a time.
+        over: what goes over the groups, such as the `map` of a pool.
     """
 
     def __init__(
@@ -158,7 +155,7 @@ class Refitter:
         sample: Sample,
         decoder: NDArray[np.float32],
         used: NDArray[np.int64],
-        pool: Executor | None = None,
+        over: Over = map,
     ) -> None:
         self._decoder, self._used, self._n_narrow = decoder, used, len(decoder)
         self._n = np.diff(sample.bounds)
@@ -172,14 +169,14 @@ class Refitter:
             cross = np.vstack([acts[sample.group(g)].T @ inputs for acts in rows])
             return cross, inputs.mean(axis=0, dtype=np.float64)
 
-        found = list(map(with_input, range(N_GROUPS)) if pool is None else pool.map(with_input, range(N_GROUPS)))
+        found = list(over(with_input, range(N_GROUPS)))
         self._with_input = [cross for cross, _ in found]
         self._mean_input = np.stack([mean for _, mean in found])
 
     def _sums(self, i: int, chosen: Beside) -> _Sums:
         """What the regression of latent i needs, by group."""
-        beside = self._n_narrow + np.searchsorted(self._used, chosen.reference[i])
-        latents = np.concatenate([[i], chosen.narrow[i], beside])
+        references = self._n_narrow + np.searchsorted(self._used, chosen.reference[i])
+        latents = np.concatenate([[i], chosen.narrow[i], references])
         regressors = self._dense(latents)
         parts = [regressors[:, self._sample.group(g)] for g in range(N_GROUPS)]
         return _Sums(

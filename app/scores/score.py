@@ -84,9 +84,9 @@ def score_sample(
     typical, refit, kept = (np.full((n_latents, N_GROUPS + 1), np.nan) for _ in range(3))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        chosen = beside(sample, decoder, counted, pool)
+        chosen = beside(sample, decoder, counted, pool.map)
         used = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *chosen.reference]))
-        refitter, residuals = Refitter(sample, decoder, used, pool), Residuals(sample, decoder, pool)
+        refitter, residuals = Refitter(sample, decoder, used, pool.map), Residuals(sample, decoder, pool.map)
 
         def estimate(i: int) -> None:
             if n_firings[i] >= MIN_TOKENS:

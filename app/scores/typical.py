@@ -18,7 +18,6 @@ shift of Fukunaga & Hostetler (IEEE Trans. Inf. Theory 21, 1975) from the denses
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 from scipy.spatial.distance import cdist
 
-from app.scores.groups import PAIRS, PARTS
+from app.scores.groups import PAIRS, PARTS, Over
 from app.stats.inputs import N_GROUPS, Sample
 
 Floats = NDArray[np.float64]
@@ -69,10 +68,10 @@ class Residuals:
 
     Args:
         decoder: `[n_narrow, d_in]` unit decoder rows.
-        pool: does several groups of tokens at a time.
+        over: what goes over the groups of tokens, such as the `map` of a pool.
     """
 
-    def __init__(self, sample: Sample, decoder: NDArray[np.float32], pool: Executor | None = None) -> None:
+    def __init__(self, sample: Sample, decoder: NDArray[np.float32], over: Over = map) -> None:
         acts = sample.narrow_rows
         self._residual = np.empty_like(sample.inputs)
 
@@ -80,7 +79,7 @@ class Residuals:
             tokens = sample.group(g)
             self._residual[tokens] = sample.inputs[tokens] - (acts[tokens] @ decoder).astype(np.float32)
 
-        list(map(subtract, range(N_GROUPS)) if pool is None else pool.map(subtract, range(N_GROUPS)))
+        list(over(subtract, range(N_GROUPS)))
         self._residual -= self._residual.mean(axis=0, dtype=np.float64).astype(np.float32)
         self._moment = self._residual.T @ self._residual / np.float32(max(len(self._residual), 1))
         self._sample, self._decoder = sample, decoder

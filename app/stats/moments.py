@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from app.sparse.csr import SparseActs, concatenate
 from app.stats.checks import expect_width
 
 BUFFER_ENTRIES = 1 << 20
-"""Active latents held before they are multiplied, about 35 MB: looking a product up at each shard would cost more."""
+"""Active latents held before they are multiplied, about 8 MB: looking a product up at each shard would cost more."""
 
 
 class ListGrams:
@@ -33,7 +35,8 @@ class ListGrams:
     def update(self, reference: SparseActs) -> None:
         """Add a shard."""
         expect_width(reference, self._n_reference)
-        self._held.append(reference)
+        # A copy of the head, as in `PairedBuffer`: what others sorted and keep with a shard goes with the shard.
+        self._held.append(replace(reference))
         if sum(len(acts.latent) for acts in self._held) >= BUFFER_ENTRIES:
             self._multiply()
 

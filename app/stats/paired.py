@@ -1,4 +1,4 @@
-"""Shards of two SAEs on the same tokens, gathered so that a sparse product is worth its cost."""
+"""Shards of two SAEs on the same tokens, gathered so that what is done with them is worth its cost."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from app.sparse.csr import SparseActs, concatenate
 from app.stats.checks import expect_same_tokens, expect_width
 
 BUFFER_ENTRIES = 1 << 22
-"""Active latents of both SAEs held before they are multiplied: about 35 MB. The sum of products has
-millions of entries, and adding it to the total at each shard would cost more than the products."""
+"""Active latents of both SAEs held before they are put aside: about 35 MB. Each part is read once for every
+few narrow latents, so that many small parts would cost more than what is counted in them."""
 
 
 class PairedBuffer:
-    """Collects shards of a narrow and a reference SAE until there are enough to multiply."""
+    """Collects shards of a narrow and a reference SAE until there are enough."""
 
     def __init__(self, n_narrow: int, n_reference: int) -> None:
         self.n_narrow = n_narrow

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from app.errors import ScoringError
 from app.stats import moments
+from app.stats.density import FiringCounts
 from app.stats.moments import ListGrams
+from app.stats.pairs import LatentPairs, PairSums, joint_firings
 from tests.stats.dense import RICH_PLAN, RICH_TEXT, DenseText, Plan, make_text, one_row_each, plans, texts
 
 Lists = tuple[NDArray[np.int64], NDArray[np.bool_]]
@@ -57,6 +59,27 @@ def test_multiplying_in_several_parts_changes_nothing(entries: int, monkeypatch:
     for _, reference in text.shards([1, 3, 4]):
         grams.update(reference)
     np.testing.assert_array_equal(grams.finalize(), by_looping(text, lists))
+
+
+def test_the_sums_give_the_regression_that_dense_activations_give() -> None:
+    text = make_text(seed=22, n_rows=40, n_reference=4, active=0.8)
+    shards = text.whole()
+    grams = ListGrams(np.arange(4)[None], np.ones((1, 4), dtype=np.bool_), 4)
+    pairs = LatentPairs(np.zeros(4, dtype=np.int64), np.arange(4))
+    sums, narrow, reference = PairSums(pairs), FiringCounts(text.narrow.shape[1]), FiringCounts(4)
+    grams.update(shards[1])
+    sums.update(joint_firings(*shards, pairs))
+    narrow.update(shards[0])
+    reference.update(shards[1])
+    n, mean = reference.n_tokens, reference.sum_activation / reference.n_tokens
+    centred = grams.finalize()[0] - n * np.outer(mean, mean)
+    covariance = sums.finalize().sum_products - narrow.sum_activation[0] * mean
+    fires = text.reference.any(axis=0)
+    solved = np.linalg.solve(centred[np.ix_(fires, fires)], covariance[fires])
+    design = np.column_stack([text.reference[:, fires], np.ones(n)]).astype(np.float64)
+    expected = np.linalg.lstsq(design, text.narrow[:, 0].astype(np.float64))[0][:-1]
+    assert fires.sum() >= 2
+    np.testing.assert_allclose(solved, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_without_lists_there_is_nothing_to_sum() -> None:
