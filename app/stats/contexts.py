@@ -104,7 +104,7 @@ class BandContexts:
         chosen = first_smallest(run_starts(entries.latent, row), hashed)
         chosen = chosen[~self._is_excluded(entries.latent[chosen], row[chosen])]
         latent = entries.latent[chosen]
-        group = latent * self.n_bands + band_of(entries.value[chosen], self.bands[latent])
+        group = latent * self.n_bands + band_of(entries.value[chosen], latent, self.bands)
         self._best.add(_candidates(acts, entries, chosen, group, hashed[chosen]))
 
     def merge(self, other: BandContexts) -> None:

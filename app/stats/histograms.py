@@ -32,14 +32,17 @@ def bin_of(value: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.clip(above, 0, N_BINS - 1)
 
 
-def band_of(value: NDArray[np.float32], edges: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Band of each value among its own edges: `[edge, next edge)`, the end bands open to the outside.
+def band_of(value: NDArray[np.float32], latent: NDArray[np.int64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Band of each value among its latent's edges: `[edge, next edge)`, the end bands open to the outside.
 
     Args:
-        value: `[n]`.
-        edges: `[n, n_bands + 1]` ascending, equal ones where a band is empty.
+        value, latent: `[n]`.
+        edges: `[n_latents, n_bands + 1]` ascending, equal ones where a band is empty.
     """
-    passed: NDArray[np.int64] = (edges[:, 1:-1] <= value[:, None]).sum(axis=1)
+    passed = np.zeros(len(value), dtype=np.int64)
+    # An edge at a time: a table of all edges of all values would be several times their size.
+    for inner in np.ascontiguousarray(edges[:, 1:-1].T):
+        passed += inner[latent] <= value
     return passed
 
 

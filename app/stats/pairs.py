@@ -145,8 +145,8 @@ class JointHistogram:
         expect_width(reference, len(self.reference_edges))
         if both is None:
             both = joint_firings(narrow, reference, self.pairs)
-        narrow_bin = band_of(both.narrow, self.narrow_edges[self.pairs.narrow[both.pair]])
-        reference_bin = band_of(both.reference, self.reference_edges[self.pairs.reference[both.pair]])
+        narrow_bin = band_of(both.narrow, self.pairs.narrow[both.pair], self.narrow_edges)
+        reference_bin = band_of(both.reference, self.pairs.reference[both.pair], self.reference_edges)
         cell = np.ravel_multi_index((both.pair, narrow_bin, reference_bin), self.counts.shape)
         np.add.at(self.counts.reshape(-1), cell, 1)
 
