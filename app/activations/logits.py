@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,29 +62,20 @@ def logit_lens(language_model: LanguageModel, d_in: int, shower: TokenShower) ->
 
 
 @torch.inference_mode()
-def logit_weights(
-    lens: LogitLens,
-    directions: NDArray[np.float32],
-    *,
-    progress: Callable[[int], None] = lambda n: None,
-) -> list[LogitWeights]:
+def logit_weights(lens: LogitLens, directions: NDArray[np.float32]) -> list[LogitWeights]:
     """The ten tokens each direction raises and lowers most ("logit lens" of a decoder row).
 
-    Later layers are skipped, so this is what the direction says to the output directly.
+    Later layers are skipped, so this is what the direction says to the output directly. All logits are made at once:
+    give `LATENTS_PER_BLOCK` directions at most.
 
     Args:
         directions: `[n, d_in]` unit decoder rows at a residual-stream hook.
     """
-    result: list[LogitWeights] = []
-    for start in range(0, len(directions), LATENTS_PER_BLOCK):
-        logits = torch.from_numpy(directions[start : start + LATENTS_PER_BLOCK]) @ lens.weight.T
-        top, bottom = _ends(logits, N_TOKENS)
-        result.extend(
-            LogitWeights(_weights(lens.texts, *high), _weights(lens.texts, *low))
-            for high, low in zip(top, bottom, strict=True)
-        )
-        progress(len(logits))
-    return result
+    top, bottom = _ends(torch.from_numpy(directions) @ lens.weight.T, N_TOKENS)
+    return [
+        LogitWeights(_weights(lens.texts, *high), _weights(lens.texts, *low))
+        for high, low in zip(top, bottom, strict=True)
+    ]
 
 
 def _ends(logits: torch.Tensor, k: int) -> tuple[Ends, Ends]:

@@ -6,12 +6,14 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from app.activations.language_model import LanguageModel, ModelShelf
-from app.activations.logits import logit_lens, logit_weights
+from app.activations.language_model import ModelShelf
+from app.activations.logits import LATENTS_PER_BLOCK, LogitLens, logit_lens, logit_weights
 from app.activations.show_tokens import TokenShower
 from app.catalogue import SCORING_VERSION
 from app.engine.base import Engine, Work
@@ -33,10 +35,11 @@ from app.pipeline.identity import checked_name, content_hash, default_name, slug
 from app.pipeline.latents import Scored, score_latents
 from app.pipeline.opened import Means, Opened, work_elsewhere
 from app.pipeline.passes import ShardReader, Statistics, first_pass
-from app.pipeline.progress import Progress
+from app.pipeline.progress import Advance, Progress
 from app.pipeline.score import Geometry, Padded, decompositions_of, geometry_of, padded, scores_of
 from app.pipeline.source import FindFile, Request, Source, as_given
 from app.pipeline.summary import null_summary, score_distribution, side_summary
+from app.pipeline.together import ahead
 from app.records import ComparisonBundle, ComparisonSummary, LatentDetail, LogitWeights, TextRow
 from app.sae.load import LoadedSae
 from app.sparse.memory import memory_explained
@@ -46,7 +49,7 @@ from app.store.read import get_comparison
 from app.store.write import Within, write_comparison
 
 Saes = tuple[LoadedSae, LoadedSae]
-Logits = tuple[list[LogitWeights] | None, list[LogitWeights] | None]
+Logits = tuple[Iterator[LogitWeights | None], Iterator[LogitWeights | None]]
 
 ENCODING = "model and SAEs"
 """The one slow stage: what the model and the SAEs compute, shard by shard."""
@@ -62,7 +65,7 @@ class Computed:
     shown: Shown
     scored: Scored
     gathered: Gathered
-    logits: Logits
+    lens: LogitLens | None
     tokens: dict[int, tuple[str, ...]]
 
 
@@ -215,9 +218,7 @@ def score(
     with memory_explained(f"scoring {prepared.n_tokens:,} tokens"):
         computed = compute(reader, prepared.saes, prepared.source, progress, shards_by)
     summary = summarize(prepared, computed)
-    storing = progress("storing", 1, "comparisons")
-    write_comparison(engine, bundle_of(prepared.saes, computed, summary), within=within)
-    storing(1)
+    write_comparison(engine, bundle_of(prepared.saes, computed, summary, progress), within=within)
     return summary
 
 
@@ -241,23 +242,22 @@ def compute(
     lists = padded(decompositions)
     shown = second_pass(reader, statistics, lists, *saes, progress)
     shower = TokenShower(source.tokenizer)
+    model = source.language_model
+    lens = None if model is None else logit_lens(model, saes[0].record.d_in, shower)
     tokens = shown_rows(rows, shower, shown)
     names = labels(tokens, shown.contexts[0], widths[0]), labels(tokens, shown.contexts[1], widths[1])
     scores = scores_of(saes[0], statistics, geometry, progress)
     scored = score_latents(saes, statistics, geometry, decompositions, lists, shown.moments, scores, names)
     gathered = gather(reader, rows, shown, main_partner_arrays(scored.latents), widths, progress)
-    logits = logits_of(source.language_model, saes, shower, progress)
-    return Computed(statistics, geometry, lists, shown, scored, gathered, logits, tokens)
+    return Computed(statistics, geometry, lists, shown, scored, gathered, lens, tokens)
 
 
-def logits_of(language_model: LanguageModel | None, saes: Saes, shower: TokenShower, progress: Progress) -> Logits:
-    """Logit weights of both SAEs' latents; None where there is no model."""
-    lens = None if language_model is None else logit_lens(language_model, saes[0].record.d_in, shower)
+def logits_of(lens: LogitLens | None, sae: LoadedSae) -> Iterator[LogitWeights | None]:
+    """Logit weights of each latent in turn, made while those before are stored; None where there is no model."""
     if lens is None:
-        return None, None
-    advance = progress("logit weights", saes[0].d_sae + saes[1].d_sae, "latents")
-    narrow, reference = (logit_weights(lens, sae.unit_decoder, progress=advance) for sae in saes)
-    return narrow, reference
+        return repeat(None, sae.d_sae)
+    blocks = (sae.unit_decoder[start : start + LATENTS_PER_BLOCK] for start in range(0, sae.d_sae, LATENTS_PER_BLOCK))
+    return chain.from_iterable(ahead(partial(logit_weights, lens), blocks))
 
 
 def summarize(prepared: Prepared, computed: Computed) -> ComparisonSummary:
@@ -289,35 +289,43 @@ def summarize(prepared: Prepared, computed: Computed) -> ComparisonSummary:
     )
 
 
-def bundle_of(saes: Saes, computed: Computed, summary: ComparisonSummary) -> ComparisonBundle:
+def bundle_of(saes: Saes, computed: Computed, summary: ComparisonSummary, progress: Progress) -> ComparisonBundle:
     """The records the store takes; made while they are written, so that they are never all in memory."""
     shown, gathered, scored = computed.shown, computed.gathered, computed.scored
+    logits = logits_of(computed.lens, saes[0]), logits_of(computed.lens, saes[1])
+    # Most of the storing is about latents: they tell how far it is.
+    advance = progress("storing", saes[0].d_sae + saes[1].d_sae, "latents")
     return ComparisonBundle(
         summary=summary,
         latents=(latent for side in scored.latents for latent in side),
         partners=(partner for each in scored.partners for partner in each),
-        details=_details(computed),
+        details=_details(computed, logits, advance),
         pairs=pair_details(shown, gathered),
         profiles=pair_profiles(*saes, computed.statistics, computed.geometry, computed.lists),
         text_rows=(TextRow(row, tokens) for row, tokens in computed.tokens.items()),
     )
 
 
-def _details(computed: Computed) -> Iterator[LatentDetail]:
+def _details(computed: Computed, logits: Logits, advance: Advance) -> Iterator[LatentDetail]:
     geometry, statistics, gathered = computed.geometry, computed.statistics, computed.gathered
-    yield from latent_details(
-        "narrow",
-        gathered.narrow,
-        statistics.narrow.histograms,
-        geometry.narrow_own,
-        geometry.narrow,
-        computed.logits[0],
+    details = chain(
+        latent_details(
+            "narrow",
+            gathered.narrow,
+            statistics.narrow.histograms,
+            geometry.narrow_own,
+            geometry.narrow,
+            logits[0],
+        ),
+        latent_details(
+            "reference",
+            gathered.reference,
+            statistics.reference.histograms,
+            geometry.reference_own,
+            geometry.reference,
+            logits[1],
+        ),
     )
-    yield from latent_details(
-        "reference",
-        gathered.reference,
-        statistics.reference.histograms,
-        geometry.reference_own,
-        geometry.reference,
-        computed.logits[1],
-    )
+    for detail in details:
+        yield detail
+        advance(1)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from app.activations.batch import TokenRows
 from app.activations.show_tokens import UNKNOWN_TOKEN, TokenShower
-from app.pipeline.passes import ChosenContexts, ShardPair, ShardReader, Statistics, band_contexts, chosen_contexts
+from app.pipeline.passes import ChosenContexts, ShardReader, Statistics, band_contexts, chosen_contexts
 from app.pipeline.progress import Progress
 from app.pipeline.score import Geometry, Padded, moments_of
-from app.pipeline.together import together
+from app.pipeline.together import Line, together
 from app.pipeline.windows import windows
 from app.records import (
     Context,
@@ -89,19 +89,20 @@ def second_pass(
     sums, joint = PairSums(pairs), JointHistogram(pairs, *edges)
     most = PairContexts(pairs, statistics.narrow.firing.max_activation, statistics.reference.firing.max_activation)
 
-    def add_pairs(shard: ShardPair) -> None:
-        both = joint_firings(shard.narrow, shard.reference, pairs)
-        sums.update(both)
-        joint.update(shard.narrow, shard.reference, both)
-        most.update(shard.narrow, shard.reference, both)
-
-    for shard in reader.read(progress, "partners and contexts"):
-        together(
-            partial(add_pairs, shard),
-            partial(grams.update, shard.reference),
-            partial(bands[0].update, shard.narrow),
-            partial(bands[1].update, shard.reference),
-        )
+    # The products are made of many shards at a time: they would hold up each shard in which that happens.
+    with Line() as line:
+        for shard in reader.read(progress, "partners and contexts"):
+            line.put(partial(grams.update, shard.reference))
+            both, *_ = together(
+                partial(joint_firings, shard.narrow, shard.reference, pairs),
+                partial(bands[0].update, shard.narrow),
+                partial(bands[1].update, shard.reference),
+            )
+            together(
+                partial(joint.update, shard.narrow, shard.reference, both),
+                partial(most.update, shard.narrow, shard.reference, both),
+                partial(sums.update, both),
+            )
     contexts = (
         chosen_contexts(statistics.narrow.top, bands[0].finalize()),
         chosen_contexts(statistics.reference.top, bands[1].finalize()),
@@ -280,11 +281,11 @@ def latent_details(
     histograms: HistogramTable,
     own: Nearest,
     other: Nearest,
-    logits: Sequence[LogitWeights] | None,
+    logits: Iterator[LogitWeights | None],
 ) -> Iterator[LatentDetail]:
     """What each latent's page shows, in order."""
     n_latents = len(own.index)
-    for index, contexts in enumerate(table.by_latent(n_latents)):
+    for index, (contexts, weights) in enumerate(zip(table.by_latent(n_latents), logits, strict=True)):
         yield LatentDetail(
             sae=side,
             index=index,
@@ -292,7 +293,7 @@ def latent_details(
             same_sae=_neighbours(own, index),
             other_sae=_neighbours(other, index),
             contexts=contexts,
-            logit_weights=None if logits is None else logits[index],
+            logit_weights=weights,
         )
 
 

@@ -191,7 +191,7 @@ class FirstPass:
     def finalize(self) -> Statistics:
         """The statistics so far."""
         return Statistics(
-            self.sides[0].finalize(), self.sides[1].finalize(), self.co_firing.finalize(), self.sample.finalize()
+            *together(self.sides[0].finalize, self.sides[1].finalize, self.co_firing.finalize, self.sample.finalize)
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from app.errors import ScoringError
 from app.pipeline.passes import Statistics
 from app.pipeline.progress import Progress
+from app.pipeline.together import together
 from app.sae.load import LoadedSae
 from app.scores.absorption import absorbed_by
 from app.scores.candidates import candidates_of
@@ -74,19 +76,27 @@ def geometry_of(narrow: LoadedSae, reference: LoadedSae, statistics: Statistics)
             "give more tokens or another reference"
         )
     d, e, inputs = narrow.unit_decoder, reference.unit_decoder, statistics.sample.inputs
-    narrow_own, narrow_c_dec = neighbours(d, n_alive, N_NEIGHBOURS)
-    reference_own, reference_c_dec = neighbours(e, statistics.reference.firing.n_firings > 0, N_NEIGHBOURS)
+    of_narrow, of_reference, near_narrow, near_reference, *nulls = together(
+        partial(neighbours, d, n_alive, N_NEIGHBOURS),
+        partial(neighbours, e, statistics.reference.firing.n_firings > 0, N_NEIGHBOURS),
+        partial(nearest, d, e, r_alive, N_NEIGHBOURS),
+        partial(nearest, e, d, n_alive, N_NEIGHBOURS, same=own),
+        partial(null_of, e, r_alive),
+        partial(null_of, d, n_alive),
+        partial(null_of, e, r_alive, inputs=inputs),
+        partial(null_of, d, n_alive, inputs=inputs),
+    )
     return Geometry(
-        narrow=nearest(d, e, r_alive, N_NEIGHBOURS),
-        reference=nearest(e, d, n_alive, N_NEIGHBOURS, same=own),
-        narrow_own=narrow_own,
-        reference_own=reference_own,
-        narrow_c_dec=narrow_c_dec,
-        reference_c_dec=reference_c_dec,
-        null=null_of(e, r_alive),
-        narrow_null=null_of(d, n_alive),
-        data_null=null_of(e, r_alive, inputs=inputs),
-        narrow_data_null=null_of(d, n_alive, inputs=inputs),
+        narrow=near_narrow,
+        reference=near_reference,
+        narrow_own=of_narrow[0],
+        reference_own=of_reference[0],
+        narrow_c_dec=of_narrow[1],
+        reference_c_dec=of_reference[1],
+        null=nulls[0],
+        narrow_null=nulls[1],
+        data_null=nulls[2],
+        narrow_data_null=nulls[3],
         narrow_alive=n_alive,
         reference_alive=r_alive,
     )
