@@ -217,8 +217,8 @@ def score(
     reader = ShardReader(prepared.store, prepared.shards, *prepared.saes)
     with memory_explained(f"scoring {prepared.n_tokens:,} tokens"):
         computed = compute(reader, prepared.saes, prepared.source, progress, shards_by)
-    summary = summarize(prepared, computed)
-    write_comparison(engine, bundle_of(prepared.saes, computed, summary, progress), within=within)
+        summary = summarize(prepared, computed)
+        write_comparison(engine, bundle_of(prepared.saes, computed, summary, progress), within=within)
     return summary
 
 
