@@ -12,6 +12,7 @@ import argparse
 import cProfile
 import json
 import pstats
+import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -49,15 +50,21 @@ def largest(stats: pstats.Stats) -> list[dict[str, Any]]:
     entries: dict[Any, Any] = stats.stats  # type: ignore[attr-defined]
     total = sum(entry[2] for entry in entries.values())
     rows = sorted(entries.items(), key=lambda item: -item[1][2])[:N_SHOWN]
-    root = str(Path(__file__).parents[1])
     return [
         {
-            "function": f"{file.replace(root + '/', '').rpartition('site-packages/')[2]}:{name}".lstrip("~:"),
+            "function": f"{_shown(file)}:{name}".lstrip("~:"),
             "seconds": entry[2],
             "share": entry[2] / total,
         }
         for (file, _line, name), entry in rows
     ]
+
+
+def _shown(file: str) -> str:
+    """A source file without where this machine keeps it."""
+    for folder in (Path(__file__).parents[1], Path(sysconfig.get_path("stdlib"))):
+        file = file.removeprefix(f"{folder}/")
+    return file.rpartition("site-packages/")[2]
 
 
 def main() -> None:
