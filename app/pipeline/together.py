@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from itertools import islice
 from typing import Any, Self, TypeVar
@@ -25,9 +25,7 @@ def together(*tasks: Callable[[], Any]) -> list[Any]:
         Exception: what the first task that failed raised, when all are done.
     """
     futures = [_pool().submit(task) for task in tasks]
-    for error in [future.exception() for future in futures]:
-        if error is not None:
-            raise error
+    wait(futures)
     return [future.result() for future in futures]
 
 
