@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from app.activations.language_model import ModelShelf, activations_of
+from app.activations.language_model import ModelShelf
 from app.activations.logits import unembedding
 from app.paths import resource
 from app.pipeline.compare import run
@@ -66,15 +66,11 @@ def export(bundled: Bundled, folder: Path) -> int:
     SAEDashboard wants rows of one length, all of whose positions count. The scored tokens of all rows are put one
     after the other and cut anew: no model runs over them again, so that nothing but the contexts' borders changes.
     """
-    record, rows = bundled.saes[1].record, bundled.stream.rows
-    language_model = bundled.models.get(str(record.model_name))
+    language_model = bundled.models.get(str(bundled.saes[1].record.model_name))
     found, ids = [], []
-    for start in range(0, len(rows), 16):
-        part = rows.slice(start, start + 16)
-        keep = torch.from_numpy(part.keep)
-        few = torch.from_numpy(part.ids.astype(np.int64))
-        found.append(activations_of(language_model, few, str(record.hook_name))[keep])
-        ids.append(few[keep])
+    for batch in bundled.stream.batches(0, len(bundled.stream.rows)):
+        found.append(batch.acts)
+        ids.append(torch.from_numpy(batch.rows.ids[batch.rows.keep].astype(np.int64)))
     n_rows = sum(map(len, ids)) // ROW
     acts, tokens = (torch.cat(each)[: n_rows * ROW] for each in (found, ids))
     save_file({"activations": acts, "tokens": tokens}, folder / "activations.safetensors")
