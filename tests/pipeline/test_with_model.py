@@ -13,10 +13,15 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
+from app.activations.language_model import load_language_model
+from app.activations.logits import logit_lens, logit_weights
+from app.activations.show_tokens import TokenShower
+from app.pipeline import compare
 from app.pipeline.compare import run
 from app.pipeline.progress import silent
 from app.pipeline.source import Request
 from app.records import ComparisonSummary
+from app.sae.load import load_sae
 from app.store.read import get_detail, get_latent, text_rows
 from tests.activations.tiny_model import D_MODEL, save_tiny_model
 from tests.pipeline.conftest import Workplace, open_workplace
@@ -138,3 +143,20 @@ def test_logit_weights(scored: Scored) -> None:
         ranked = [f"w{index}" for index in expected.indices.tolist() if index < 30]
         assert words == ranked[: len(words)]
         assert len(words) >= 3
+
+
+def test_logit_weights_in_blocks_are_those_of_all_latents(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, sae = load_language_model(str(scored.model), cache_dir=scored.model), load_sae(str(scored.narrow))
+    lens = logit_lens(model, D_MODEL, TokenShower(model.tokenizer))
+    assert lens is not None
+    whole = logit_weights(lens, sae.unit_decoder)
+    for size in (1, 4):  # more blocks than are made ahead, and a last one that is shorter
+        monkeypatch.setattr(compare, "LATENTS_PER_BLOCK", size)
+        found = list(compare.logits_of(lens, sae))
+        assert len(found) == len(whole) == 6
+        for one, other in zip(found, whole, strict=True):
+            assert one is not None
+            for mine, theirs in zip(one.top + one.bottom, other.top + other.bottom, strict=True):
+                assert mine.token == theirs.token
+                assert mine.weight == pytest.approx(theirs.weight, rel=1e-5, abs=1e-6)
+    assert list(compare.logits_of(None, sae)) == [None] * 6
