@@ -8,7 +8,7 @@
     ├── TextError                   a text is missing, empty or unreadable
     ├── ActivationsError            an activations file is missing or does not fit
     ├── ShardError                  a shard can't be read or written
-    ├── EngineError                 the machines that run the shards can't be used, or failed
+    ├── ExecutorError                 the machines that run the shards can't be used, or failed
     ├── ScoringError                statistics and weights do not belong together
     ├── PromptError                 a live prompt can't be answered as it is (HTTP 400)
     ├── WorkerError                 the inference worker can't answer (HTTP 503)
@@ -71,7 +71,7 @@ class ShardError(HedgescopeError):
     """A shard can't be read or written."""
 
 
-class EngineError(HedgescopeError):
+class ExecutorError(HedgescopeError):
     """The machines that run the shards can't be used, or failed."""
 
 

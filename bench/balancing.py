@@ -32,8 +32,8 @@ from app.activations.language_model import ModelShelf
 from app.lab.trained import N_SCORED, N_TRAIN, impurity_of, train_in, train_quietly
 from app.lab.validation import specs
 from app.lab.worlds import World, WorldSpec
-from app.pipeline.compare import run_several
 from app.pipeline.progress import silent
+from app.pipeline.run import run_several
 from app.pipeline.source import Request
 from app.sae.load import load_sae
 from app.sparse.encode import encode

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from app.pipeline.compare import run
 from app.pipeline.progress import silent
+from app.pipeline.run import run
 from app.pipeline.source import Request
 from app.sparse.encode import encode
 from app.store.read import get_latent

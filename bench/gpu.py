@@ -32,13 +32,13 @@ from app.activations.batch import ActivationBatch, TokenRows
 from app.activations.device import MOST_ROWS, choose_device, free_memory, rows_that_fit, size_of
 from app.activations.language_model import LanguageModel, ModelShelf, activations_of, model_batches
 from app.activations.stream import stream_key
-from app.engine.device import Device
-from app.engine.local import LocalEngine, run_shards
+from app.executor.device import Device
+from app.executor.local import LocalExecutor, run_shards
 from app.paths import resource
-from app.pipeline.compare import run
 from app.pipeline.identity import versions
-from app.pipeline.opened import Means
+from app.pipeline.open import Resources
 from app.pipeline.progress import silent
+from app.pipeline.run import run
 from app.pipeline.source import Request
 from app.records import SaeRecord
 from app.sae.load import LoadedSae
@@ -251,7 +251,7 @@ def agreement(device: torch.device, n_tokens: int) -> dict[str, Any]:
             engine = make_engine(url)
             models = ModelShelf(load_settings().data_dir / "models", device=where, rows_per_forward=16)
             encoder = Device() if where == torch.device("cpu") and not found else Device(DeviceEncoder(where))
-            means = Means(engine=LocalEngine(encoder))
+            means = Resources(engine=LocalExecutor(encoder))
             summary = run(engine, Path(folder), request, silent, models, means)
             width = summary.narrow.sae.d_sae
             found.append([get_latent(engine, summary.slug, "narrow", i) for i in range(width)])

@@ -172,7 +172,7 @@ class Work:
 
     def comparison(self) -> dict[str, Any]:
         """All of it, scores and database included."""
-        from app.pipeline.compare import Prepared, score
+        from app.pipeline.run import Prepared, score
         from app.pipeline.source import Request, Source
         from app.store.session import make_engine, upgrade
 

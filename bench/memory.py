@@ -23,10 +23,10 @@ import numpy as np
 import torch
 
 from app.activations.batch import NO_TOKEN, ActivationBatch, TokenRows
-from app.engine.local import run_shards
+from app.executor.local import run_shards
 from app.paths import resource
-from app.pipeline.compare import Prepared, score
 from app.pipeline.progress import silent
+from app.pipeline.run import Prepared, score
 from app.pipeline.source import Request, Source
 from app.sae.load import LoadedSae, load_sae
 from app.sparse.shards import ShardStore, plan_shards

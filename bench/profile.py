@@ -17,9 +17,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from app.engine.local import run_shards
-from app.pipeline.compare import prepare, score
+from app.executor.local import run_shards
 from app.pipeline.progress import silent
+from app.pipeline.run import prepare, score
 from app.pipeline.source import Request
 from app.store.session import make_engine, upgrade
 from bench.machine import RESULTS, facts, say

@@ -22,10 +22,10 @@ import numpy as np
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
+from app.inference.server.run import make_app
+from app.inference.wire import TOP_MAX, PromptAnswer, SideAnswer
 from app.settings import Settings, load_settings
 from app.store.session import make_engine
-from app.wire import TOP_MAX, PromptAnswer, SideAnswer
-from app.worker.run import make_app
 from bench.machine import RESULTS, facts
 from bench.prompts import make_comparison, make_texts
 

@@ -30,15 +30,15 @@ from pydantic import SecretStr
 from app.activations.language_model import ModelShelf
 from app.activations.text import read_text
 from app.errors import WorkerError
-from app.inference import Inference, fixed
+from app.inference.client import Inference, fixed
+from app.inference.wire import PromptRequest
 from app.paths import resource
-from app.pipeline.compare import run
 from app.pipeline.identity import versions
 from app.pipeline.progress import silent
+from app.pipeline.run import run
 from app.pipeline.source import Request
 from app.settings import load_settings
 from app.store.session import make_engine, upgrade
-from app.wire import PromptRequest
 
 RESULTS = Path(__file__).parent / "results"
 CLIENTS = (1, 16)

@@ -25,11 +25,11 @@ import torch
 from app.activations.language_model import ModelShelf, activations_of
 from app.activations.stream import ModelStream
 from app.activations.text import read_text
-from app.engine.local import run_shards
+from app.executor.local import run_shards
 from app.paths import resource
-from app.pipeline.compare import run
 from app.pipeline.passes import ShardReader
 from app.pipeline.progress import silent
+from app.pipeline.run import run
 from app.pipeline.source import Request
 from app.sae.load import LoadedSae, load_sae
 from app.settings import load_settings

@@ -14,12 +14,12 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import create_engine
 
 from app.catalogue import LATENT_SPECS, PARTNER_SPECS, ScoreSpec
+from app.inference.server.metrics import BatchMetrics, StateMetrics
+from app.inference.wire import Capabilities
 from app.serving.metrics import RequestMetrics
 from app.settings import PREFIX, Settings
 from app.store.tables import metadata
-from app.web.job_metrics import JobMetrics
-from app.wire import Capabilities
-from app.worker.metrics import BatchMetrics, StateMetrics
+from app.web.ops.job_metrics import JobMetrics
 
 DOCS = Path(__file__).parents[1] / "docs"
 

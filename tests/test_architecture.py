@@ -22,7 +22,15 @@ PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LONGEST_FUNCTION = 60
 """Lines, signature and docstring included."""
 
-WITHOUT_TORCH = ("app/jobs/", "app/serving/", "app/store/", "app/web/", "app/inference.py", "app/logs.py")
+WITHOUT_TORCH = (
+    "app/jobs/",
+    "app/serving/",
+    "app/store/",
+    "app/web/",
+    "app/inference/client.py",
+    "app/inference/wire.py",
+    "app/logs.py",
+)
 """What the dashboard is made of, beside the plain modules it stands on."""
 
 TYPES_ONLY = "_typeshed"
@@ -30,7 +38,7 @@ TYPES_ONLY = "_typeshed"
 
 ENVIRONMENT_READERS = {
     "app/settings.py",
-    "app/engine/ray.py",  # a variable of Ray's own, and its switch for reports to its makers
+    "app/executor/ray.py",  # a variable of Ray's own, and its switch for reports to its makers
     "app/sae/load.py",  # refuses to start under a switch of torch's own that makes loading unsafe
 }
 

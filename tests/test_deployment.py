@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from app.cli.main import app as cli
 from app.settings import PREFIX, Settings
-from app.web.access import can_ask
+from app.web.http.access import can_ask
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())

@@ -52,9 +52,9 @@ def compare(
     ] = False,
 ) -> None:
     """Score one or more narrow SAEs against a reference SAE and store the comparisons."""
-    from app.cli.open import open_store
-    from app.pipeline.compare import run_several
-    from app.pipeline.opened import means_of, shelf_of
+    from app.cli.store import open_store
+    from app.pipeline.open import resources_of, shelf_of
+    from app.pipeline.run import run_several
     from app.pipeline.source import Request
     from app.settings import load_settings
 
@@ -68,7 +68,7 @@ def compare(
         )
     settings = load_settings(engine=engine, device=device)
     store = open_store(settings)
-    means, models = means_of(settings), shelf_of(settings)
+    means, models = resources_of(settings), shelf_of(settings)
     requests = [Request(each, reference, model, text, tokens, activations, name, dtype.value) for each in narrow]
     with stages() as progress:
         summaries = list(run_several(store, settings.data_dir, requests, progress, models, means))
@@ -83,7 +83,7 @@ def _tell(summary: ComparisonSummary, settings: Settings, json: bool) -> None:
     if json:
         import orjson
 
-        from app.web.public import public_summary
+        from app.web.shared.redact import public_summary
 
         typer.echo(orjson.dumps({"slug": summary.slug, "url": url, "summary": public_summary(summary)}).decode())
         return

@@ -15,7 +15,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 @app.command("list")
 def list_() -> None:
     """The stored comparisons, newest first."""
-    from app.cli.open import opened_store
+    from app.cli.store import opened_store
     from app.store.read import list_comparisons
 
     with opened_store() as engine:
@@ -28,7 +28,7 @@ def list_() -> None:
 @app.command()
 def delete(comparison: Name, yes: Yes = False) -> None:
     """Remove a comparison with all that belongs to it, and give its disk space back."""
-    from app.cli.open import opened_store
+    from app.cli.store import opened_store
     from app.store import space
     from app.store.read import resolve_slug
     from app.store.write import delete_comparison

@@ -21,7 +21,7 @@ def upgrade() -> None:
 @app.command()
 def compact() -> None:
     """Write the database anew without gaps, and remove what killed writers left. Nobody else can write meanwhile."""
-    from app.cli.open import opened_store
+    from app.cli.store import opened_store
     from app.store import space
     from app.store.staging import remove_abandoned
 

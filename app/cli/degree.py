@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from app.records import DegreeRecord
     from app.sae.load import LoadedSae
     from app.scores.degree import HedgingDegree
+    from app.scores.rank_correlation import RankCorrelation
     from app.training.pair import PairRecord
-    from app.web.rank_correlation import RankCorrelation
 
 N_SHOWN = 10
 
@@ -111,11 +111,11 @@ def _keep(record: DegreeRecord, comparison: str | None) -> tuple[RankCorrelation
     Raises:
         ScoringError: the comparison's narrow SAE is not the one that the pair was made from.
     """
-    from app.cli.open import open_store
+    from app.cli.store import open_store
     from app.settings import load_settings
     from app.store.degrees import write_degree
     from app.store.read import get_comparison, resolve_slug
-    from app.web.degrees import check_belongs, score_correlation
+    from app.web.shared.degrees import check_belongs, score_correlation
 
     engine = open_store(load_settings())
     if comparison is None:

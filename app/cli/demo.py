@@ -30,8 +30,8 @@ def demo(
     port: Port = None,
 ) -> None:
     """Score the bundled narrow SAE against the bundled Matryoshka SAE of SmolLM2-135M, and serve the pages."""
-    from app.cli.open import open_store
     from app.cli.serve import bind, url_of
+    from app.cli.store import open_store
     from app.settings import load_settings
 
     settings = load_settings(port=port)
@@ -73,8 +73,8 @@ def _score(engine: sa.Engine, settings: Settings, tokens: int) -> ComparisonSumm
     """Register the bundled SAEs and compare them."""
     from app.activations.language_model import ModelShelf
     from app.paths import resource
-    from app.pipeline.compare import run
     from app.pipeline.register import add_sae
+    from app.pipeline.run import run
     from app.pipeline.source import Request
 
     models = ModelShelf(settings.data_dir / "models")

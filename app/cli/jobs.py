@@ -54,7 +54,7 @@ def jobs(child: Child = False) -> None:
     Workers that share a PostgreSQL database and a data folder share the shards of each job.
     """
     from app import logs
-    from app.cli.open import open_store
+    from app.cli.store import open_store
     from app.settings import load_settings
 
     # By a pipe, where no list of processes and no environment shows a password.
@@ -72,7 +72,7 @@ def jobs(child: Child = False) -> None:
     is_wanted = _wait_for_work(engine, stop, is_orphan)
     engine.dispose()
     if is_wanted:
-        from app.pipeline.jobs import run_jobs
+        from app.pipeline.job_steps import run_jobs
 
         run_jobs(settings, stop, is_over=is_orphan)
 

@@ -26,7 +26,7 @@ def add(
 ) -> None:
     """Check a trained SAE and register it."""
     from app.activations.language_model import ModelShelf
-    from app.cli.open import open_store
+    from app.cli.store import open_store
     from app.pipeline.register import add_sae
     from app.settings import load_settings
 
@@ -47,7 +47,7 @@ def add(
 @app.command("list")
 def list_() -> None:
     """List the registered SAEs."""
-    from app.cli.open import open_store
+    from app.cli.store import open_store
     from app.settings import load_settings
     from app.store.read import list_saes
 
@@ -69,7 +69,7 @@ def list_() -> None:
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="Its registered name.")]) -> None:
     """Show what is known of a registered SAE."""
-    from app.cli.open import open_store
+    from app.cli.store import open_store
     from app.settings import load_settings
     from app.store.read import get_sae
 
@@ -79,7 +79,7 @@ def show(name: Annotated[str, typer.Argument(help="Its registered name.")]) -> N
 @app.command()
 def remove(name: Annotated[str, typer.Argument(help="Its registered name.")]) -> None:
     """Forget a registered SAE; its files and the comparisons made with it stay."""
-    from app.cli.open import open_store
+    from app.cli.store import open_store
     from app.settings import load_settings
     from app.store.write import remove_sae
 

@@ -35,10 +35,10 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
         SettingsError: the port is taken, or the address is not this machine's.
     """
     from app import logs
+    from app.cli.child import worker_for
     from app.cli.console import errors, output
     from app.cli.jobs import job_worker
-    from app.cli.open import open_store
-    from app.cli.supervise import worker_for
+    from app.cli.store import open_store
     from app.serving.server import serve_until_stopped
     from app.web.main import create_app
 

@@ -46,8 +46,8 @@ def run_worker(settings: Settings, *, supervised: bool = False) -> None:
     """
     from app import logs
     from app.cli.console import errors
-    from app.cli.open import open_store
     from app.cli.serve import bind, url_of
+    from app.cli.store import open_store
 
     if settings.worker_secret is None:
         raise SettingsError(SECRET_HINT)
@@ -57,7 +57,7 @@ def run_worker(settings: Settings, *, supervised: bool = False) -> None:
         url = url_of(settings.worker_host, listener.getsockname()[1])
         errors.print(f"worker on [bold]{url}[/bold] (Ctrl-C stops)", highlight=False, soft_wrap=True)
     engine = open_store(settings)
-    from app.worker.run import announce, make_app, serve
+    from app.inference.server.run import announce, make_app, serve
 
     app = make_app(settings, engine, settings.worker_secret.get_secret_value())
     if supervised:

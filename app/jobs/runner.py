@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.errors import HedgescopeError, StoreError
-from app.jobs.hold import Hold, Stopped
+from app.jobs.lease_keeper import LeaseKeeper, Stopped
 from app.jobs.leases import (
     LeaseLost,
     claim_step,
@@ -25,8 +25,8 @@ from app.jobs.leases import (
     fail,
     hand_back,
 )
+from app.jobs.messages import in_one_line
 from app.jobs.records import Claim, Plan
-from app.jobs.told import in_one_line
 from app.logs import bound
 from app.store.space import make_room
 
@@ -44,18 +44,18 @@ Store = Callable[[Connection, str], None]
 """To be called in the transaction that stores what came out, with its slug or name."""
 
 
-class Work(Protocol):
+class JobSteps(Protocol):
     """What a job's steps consist of; made by the side that has torch. All may raise HedgescopeError."""
 
-    def plan(self, claim: Claim, hold: Hold) -> Plan:
+    def plan(self, claim: Claim, hold: LeaseKeeper) -> Plan:
         """Cut a comparison into shards."""
         ...
 
-    def shard(self, claim: Claim, hold: Hold) -> None:
+    def shard(self, claim: Claim, hold: LeaseKeeper) -> None:
         """Make sure that a shard is on disk."""
         ...
 
-    def finish(self, claim: Claim, hold: Hold, done: Store) -> None:
+    def finish(self, claim: Claim, hold: LeaseKeeper, done: Store) -> None:
         """Compute and store what was asked for, calling `done` in the same transaction."""
         ...
 
@@ -65,7 +65,7 @@ class Work(Protocol):
 
 
 @dataclass(frozen=True)
-class Worker:
+class JobRunner:
     """One worker's loop.
 
     Attributes:
@@ -76,7 +76,7 @@ class Worker:
     """
 
     engine: Engine
-    work: Work
+    work: JobSteps
     lease_s: float
     owner: str
     poll_s: float = POLL_S
@@ -114,7 +114,7 @@ class Worker:
 
     def _attempt(self, claim: Claim, stop: threading.Event) -> None:
         try:
-            with Hold(self.engine, claim, self.lease_s, stop) as hold:
+            with LeaseKeeper(self.engine, claim, self.lease_s, stop) as hold:
                 self._do(claim, hold, stop)
         except LeaseLost as lost:
             log.info("given up, since it is not ours any more: %s", lost)
@@ -132,7 +132,7 @@ class Worker:
             log.exception("failed unexpectedly")
             self._fail(claim, f"it failed unexpectedly ({type(error).__name__}); the worker's log says where", stop)
 
-    def _do(self, claim: Claim, hold: Hold, stop: threading.Event) -> None:
+    def _do(self, claim: Claim, hold: LeaseKeeper, stop: threading.Event) -> None:
         match claim.phase:
             case "plan":
                 plan = self.work.plan(claim, hold)

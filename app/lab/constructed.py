@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from app.activations.language_model import ModelShelf
-from app.pipeline.compare import run
 from app.pipeline.progress import silent
+from app.pipeline.run import run
 from app.pipeline.source import Request
 from app.store.read import columns, partners_of_narrow
 from app.store.session import make_engine, upgrade

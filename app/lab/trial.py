@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from app.activations.language_model import ModelShelf
-from app.engine.local import run_shards
+from app.executor.local import run_shards
 from app.lab.trained import REFERENCES, TrainedWorld, make_trained
 from app.lab.worlds import WorldSpec
-from app.pipeline.compare import prepare, score
 from app.pipeline.passes import ShardReader, first_pass
 from app.pipeline.progress import silent
+from app.pipeline.run import prepare, score
 from app.pipeline.score import geometry_of
 from app.pipeline.source import Request
 from app.scores.diagnosis import MIN_SCORE

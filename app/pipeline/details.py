@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from app.activations.batch import TokenRows
 from app.activations.show_tokens import UNKNOWN_TOKEN, TokenShower
+from app.pipeline.parallel import BoundedQueue, together
 from app.pipeline.passes import ChosenContexts, ShardReader, Statistics, band_contexts, chosen_contexts
 from app.pipeline.progress import Progress
 from app.pipeline.score import Geometry, Padded, moments_of
-from app.pipeline.together import Line, together
 from app.pipeline.windows import windows
 from app.records import (
     Context,
@@ -90,7 +90,7 @@ def second_pass(
     most = PairContexts(pairs, statistics.narrow.firing.max_activation, statistics.reference.firing.max_activation)
 
     # The products are made of many shards at a time: they would hold up each shard in which that happens.
-    with Line() as line:
+    with BoundedQueue() as line:
         for shard in reader.read(progress, "partners and contexts"):
             line.put(partial(grams.update, shard.reference))
             both, *_ = together(

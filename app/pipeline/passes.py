@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engine.base import Engine
-from app.engine.local import LocalEngine
 from app.errors import ScoringError
+from app.executor.base import Executor
+from app.executor.local import LocalExecutor
+from app.pipeline.parallel import together
 from app.pipeline.progress import Progress
-from app.pipeline.together import together
 from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
 from app.sparse.inputs import in_sample, unpack
@@ -211,12 +211,12 @@ def first_pass(
     narrow: LoadedSae,
     reference: LoadedSae,
     progress: Progress,
-    shards_by: Engine | None = None,
+    executor: Executor | None = None,
 ) -> Statistics:
     """Firings, histograms, explained variance, strongest contexts and co-firing."""
     advance = progress("statistics", reader.n_tokens, "tokens")
     empty = FirstPass(reader, narrow, reference)
-    engine = shards_by if shards_by is not None and empty.can_be_merged else LocalEngine()
+    engine = executor if executor is not None and empty.can_be_merged else LocalExecutor()
     return engine.fold(empty, AddShard(reader), reader.shards, progress=advance).finalize()
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ScoringError
+from app.pipeline.parallel import together
 from app.pipeline.passes import Statistics
 from app.pipeline.progress import Progress
-from app.pipeline.together import together
 from app.sae.load import LoadedSae
 from app.scores.absorption import absorbed_by
 from app.scores.candidates import candidates_of

@@ -50,7 +50,7 @@ class LatentQuery:
 
 
 @dataclass(frozen=True)
-class LatentPage:
+class LatentList:
     """A page of latents.
 
     Attributes:
@@ -64,7 +64,7 @@ class LatentPage:
     total: int | None
 
 
-def latents_page(engine: Engine, slug: str, query: LatentQuery) -> LatentPage:
+def latents_page(engine: Engine, slug: str, query: LatentQuery) -> LatentList:
     """One page of a comparison's latents.
 
     Undefined values come last in both directions, ties by ascending index.
@@ -89,7 +89,7 @@ def latents_page(engine: Engine, slug: str, query: LatentQuery) -> LatentPage:
         total = None if place else _total(connection, conditions, rows, query.limit)
     items = [latent_from(row) for row in rows[: query.limit]]
     has_more = len(rows) > query.limit
-    return LatentPage(items, encode_cursor(sort, scope, _place(sort, items[-1])) if has_more else None, total)
+    return LatentList(items, encode_cursor(sort, scope, _place(sort, items[-1])) if has_more else None, total)
 
 
 def iter_latents(engine: Engine, slug: str, query: LatentQuery) -> Iterator[LatentScores]:
@@ -102,7 +102,7 @@ def iter_latents(engine: Engine, slug: str, query: LatentQuery) -> Iterator[Late
     return _iterate(engine, slug, query, latents_page(engine, slug, query))
 
 
-def _iterate(engine: Engine, slug: str, query: LatentQuery, page: LatentPage) -> Iterator[LatentScores]:
+def _iterate(engine: Engine, slug: str, query: LatentQuery, page: LatentList) -> Iterator[LatentScores]:
     yield from page.items
     while page.next:
         page = latents_page(engine, slug, replace(query, cursor=page.next))

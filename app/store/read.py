@@ -22,14 +22,14 @@ from app.records import (
 )
 from app.store import tables
 from app.store.lookup import MAX_INDEX, id_of, newest, no_comparison, no_latent, require_comparison, require_side
-from app.store.page import LatentPage, LatentQuery, iter_latents, latents_page
+from app.store.page import LatentList, LatentQuery, iter_latents, latents_page
 from app.store.payloads import DETAIL, PAIR, SAE, SUMMARY, TEXT_ROW, expand, unpack_profile
 from app.store.rows import LATENT_COLUMNS, PARTNER_COLUMNS, latent_from, partner_from
 from app.store.session import reading
 from app.store.tables import comparisons, latent_column, latents, partners, saes
 
 __all__ = [
-    "LatentPage",
+    "LatentList",
     "LatentQuery",
     "columns",
     "get_comparison",

@@ -12,22 +12,24 @@ from sqlalchemy import Engine
 from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
-from app.inference import Inference, Where, fixed, nowhere
+from app.inference.client import Inference, Where, fixed, nowhere
 from app.paths import resource
 from app.serving.body import BodyLimit
 from app.serving.metrics import RequestMetrics
 from app.serving.requests import Requests
 from app.settings import Settings
 from app.store.session import check_schema, make_engine
-from app.web import api, errors, pages, system
+from app.web import api, pages
 from app.web.api.describe import model_of
 from app.web.api.models import ParameterProblem, ProblemDocument
-from app.web.following import Watch
-from app.web.job_metrics import JobMetrics
-from app.web.origins import Origins
-from app.web.readiness import Checker
-from app.web.security import SecurityHeaders
-from app.web.static import VersionedFiles
+from app.web.http import errors
+from app.web.http.headers import SecurityHeaders
+from app.web.http.origins import Origins
+from app.web.http.static import VersionedFiles
+from app.web.live.events import Watch
+from app.web.ops import routes as system
+from app.web.ops.job_metrics import JobMetrics
+from app.web.ops.readiness import Checker
 
 THREADS = 4
 """Threads that run routes. Measured with SQLite: fewer than the usual 40 cut the slowest answers' time to a third."""

@@ -28,8 +28,8 @@ from safetensors.torch import save_file
 from app.activations.language_model import ModelShelf
 from app.activations.logits import unembedding
 from app.paths import resource
-from app.pipeline.compare import run
 from app.pipeline.progress import silent
+from app.pipeline.run import run
 from app.pipeline.source import Request
 from app.settings import load_settings
 from app.store.session import make_engine, upgrade

@@ -15,7 +15,7 @@ const make = (tag, text, className = "") => {
   return element;
 };
 
-/** Colour step of an activation, as `app/web/show.py` has it. */
+/** Colour step of an activation, as `app/web/shared/formatting.py` has it. */
 function intensity(activation, largest) {
   if (activation <= 0 || !largest) return 0;
   return Math.min(STEPS, Math.max(1, Math.ceil((STEPS * activation) / largest)));

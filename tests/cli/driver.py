@@ -11,7 +11,7 @@ from pathlib import Path
 import sae_lens  # noqa: F401  (imported once, in the server that the processes are forked from)
 
 from app.cli import main
-from app.pipeline import compare
+from app.pipeline import run as compare
 from app.sparse.shards import plan_shards
 
 

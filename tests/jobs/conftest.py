@@ -16,9 +16,9 @@ from sqlalchemy import Engine
 
 from app.jobs.queue import get_job, submit
 from app.jobs.records import ComparisonRequest, Job
-from app.pipeline import compare
-from app.pipeline.compare import run
+from app.pipeline import run as compare
 from app.pipeline.progress import silent
+from app.pipeline.run import run
 from app.sae.load import load_sae
 from app.sparse.shards import plan_shards
 from app.store.session import make_engine, upgrade

@@ -12,10 +12,10 @@ import sae_lens  # noqa: F401  (imported once, in the server that the processes 
 import torch
 
 from app import logs
-from app.jobs.hold import Hold
+from app.jobs.lease_keeper import LeaseKeeper
 from app.jobs.records import Claim
-from app.pipeline import compare
-from app.pipeline.jobs import JobWork, run_jobs
+from app.pipeline import run as compare
+from app.pipeline.job_steps import JobWork, run_jobs
 from app.settings import Settings
 from app.sparse.shards import plan_shards
 
@@ -42,7 +42,7 @@ def work(url: str, folder: Path, lease_s: float = 2.0, slowly_s: float = 0.0) ->
 def _slow_down(seconds: float) -> None:
     shard = JobWork.shard
 
-    def slowly(self: JobWork, claim: Claim, hold: Hold) -> None:
+    def slowly(self: JobWork, claim: Claim, hold: LeaseKeeper) -> None:
         threading.Event().wait(seconds)
         shard(self, claim, hold)
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from app.errors import ConflictError, NotFoundError, QueryError
-from app.jobs.hold import Hold, Stopped
+from app.jobs.lease_keeper import LeaseKeeper, Stopped
 from app.jobs.leases import (
     MAX_DEATHS,
     LeaseLost,
@@ -229,7 +229,7 @@ def test_lists_are_newest_first(place: Place) -> None:
 def test_a_hold_keeps_its_lease_and_tells_the_progress(place: Place) -> None:
     job = place.ask()
     claim = take(place, lease_s=1.0)
-    with Hold(place.engine, claim, 1.0, threading.Event()) as hold:
+    with LeaseKeeper(place.engine, claim, 1.0, threading.Event()) as hold:
         advance = hold("reading", 10, "rows")
         advance(4)
         seen = place.wait(job.id, lambda found: found.done == 4)
@@ -246,7 +246,7 @@ def test_a_hold_keeps_its_lease_and_tells_the_progress(place: Place) -> None:
 def test_a_hold_says_when_to_stop(place: Place) -> None:
     place.ask()
     stop = threading.Event()
-    with Hold(place.engine, take(place), LONG_S, stop) as hold:
+    with LeaseKeeper(place.engine, take(place), LONG_S, stop) as hold:
         hold.check()
         stop.set()
         with pytest.raises(Stopped):
@@ -257,7 +257,7 @@ def test_told_to_stop_a_hold_gives_its_step_back_though_the_work_goes_on(place: 
     """Work that can't be interrupted, such as loading a model, keeps nobody waiting."""
     job = place.ask()
     claim, stop = take(place), threading.Event()
-    with Hold(place.engine, claim, LONG_S, stop):
+    with LeaseKeeper(place.engine, claim, LONG_S, stop):
         assert claim_step(place.engine, "b", LONG_S) is None
         stop.set()
         place.wait(job.id, lambda _: held_steps(place.engine, job.id)[0].owner is None)

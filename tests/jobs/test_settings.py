@@ -14,8 +14,8 @@ from app.cli.jobs import HANDED_ON, job_worker
 from app.errors import SettingsError
 from app.jobs.queue import submit
 from app.jobs.records import ComparisonRequest
-from app.pipeline.jobs import JobWork, as_given, run_jobs
-from app.pipeline.opened import shelf_of
+from app.pipeline.job_steps import JobWork, as_given, run_jobs
+from app.pipeline.open import shelf_of
 from app.settings import Settings
 from app.store.session import make_engine, upgrade
 from app.store.write import register_sae

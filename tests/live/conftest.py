@@ -15,11 +15,11 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from app.inference import fixed
+from app.inference.client import fixed
 from app.serving.connections import Connection
 from app.web.main import create_app
+from tests.inference.place import SECRET, Place, make_place
 from tests.one_thread import one_thread as one_thread
-from tests.worker.place import SECRET, Place, make_place
 
 START_S = 60
 

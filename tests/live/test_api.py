@@ -8,11 +8,11 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from app.inference import fixed
+from app.inference.client import fixed
 from app.store.read import get_latent, partners_of_narrow
 from app.web.main import create_app
+from tests.inference.place import SECRET, Place
 from tests.web.api.schema import violations
-from tests.worker.place import SECRET, Place
 
 
 def path(place: Place) -> str:

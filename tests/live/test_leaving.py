@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
-from app.inference import fixed
+from app.inference.client import fixed
+from app.inference.server.compute import Prompt, Read
+from app.inference.server.service import Service
 from app.web.main import create_app
-from app.worker.compute import Prompt, Read
-from app.worker.service import Service
+from tests.inference.place import SECRET, Place
 from tests.live.conftest import served
-from tests.worker.place import SECRET, Place
 
 
 def until(condition: Callable[[], bool], seconds: float = 30) -> None:

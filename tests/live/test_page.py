@@ -7,10 +7,10 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
-from app.inference import nowhere
+from app.inference.client import nowhere
 from app.web.main import create_app
+from tests.inference.place import Place
 from tests.web.pages.markup import Document
-from tests.worker.place import Place
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
 

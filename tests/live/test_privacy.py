@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from app import logs
-from app.inference import nowhere
+from app.inference.client import nowhere
 from app.web.main import create_app
+from tests.inference.place import Place
 from tests.live.conftest import served
-from tests.worker.place import Place
 
 MARK = "Zanzibarquartz"
 TEXT = f"w1 {MARK} w2"

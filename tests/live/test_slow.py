@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from app.worker.service import Service
+from app.inference.server.service import Service
+from tests.inference.place import AUTHORIZED, SECRET, Place
 from tests.live.conftest import served
-from tests.worker.place import AUTHORIZED, SECRET, Place
 
 TIMEOUT_S = 1.0
 READ_S = 60

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from app.pipeline.compare import run
 from app.pipeline.progress import silent
+from app.pipeline.run import run
 from app.records import ComparisonSummary, Context, LatentScores, SideSummary
 from app.scores.hedging import MIN_FIRINGS
 from app.store import read

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from app.errors import ActivationsError, HedgescopeError, PreflightError, SaeError, ScoringError
-from app.pipeline import compare as compare_module
-from app.pipeline.compare import run
+from app.pipeline import run as compare_module
 from app.pipeline.progress import Advance, silent
+from app.pipeline.run import run
 from app.pipeline.source import Request
 from app.records import ComparisonSummary
 from app.sparse.shards import TOKEN_FOLDER, plan_shards

@@ -10,9 +10,9 @@ import pytest
 from app.activations.batch import ActivationBatch
 from app.activations.cached import FileStream
 from app.errors import SaeError
-from app.pipeline.compare import run, run_several
-from app.pipeline.opened import Means
+from app.pipeline.open import Resources
 from app.pipeline.progress import silent
+from app.pipeline.run import run, run_several
 from app.store.read import list_comparisons
 from tests.pipeline.conftest import Workplace, open_workplace
 from tests.pipeline.dump import dump
@@ -73,7 +73,7 @@ def test_one_that_does_not_fit_stops_all_before_the_pass(
 
 def test_shards_elsewhere_give_the_same(world: World, workplace: Workplace, tmp_path: Path) -> None:
     here = open_workplace(tmp_path / "here")
-    elsewhere = Means(shards=f"memory://{tmp_path.name}")
+    elsewhere = Resources(shards=f"memory://{tmp_path.name}")
     first = run(here.engine, here.data_dir, world.request(), silent)
     second = run(workplace.engine, workplace.data_dir, world.request(), silent, means=elsewhere)
     assert not (workplace.data_dir / "shards").exists()

@@ -16,9 +16,9 @@ from safetensors.torch import load_file, save_file
 from app.activations.language_model import load_language_model
 from app.activations.logits import logit_lens, logit_weights
 from app.activations.show_tokens import TokenShower
-from app.pipeline import compare
-from app.pipeline.compare import run
+from app.pipeline import run as compare
 from app.pipeline.progress import silent
+from app.pipeline.run import run
 from app.pipeline.source import Request
 from app.records import ComparisonSummary
 from app.sae.load import load_sae

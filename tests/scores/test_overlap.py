@@ -11,8 +11,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.scores import pair_overlap as web
 from app.scores.overlap import overlap, wilson
-from app.web import overlap as web
 
 
 def of_one(n_both: int, n_i: int, n_j: int, n_tokens: int) -> SimpleNamespace:

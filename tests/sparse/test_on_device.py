@@ -11,9 +11,9 @@ import torch
 from safetensors.numpy import load_file
 
 from app.activations.stream import ActivationStream
-from app.engine.device import Device
-from app.engine.local import run_shards
-from app.errors import EngineError
+from app.errors import ExecutorError
+from app.executor.device import Device
+from app.executor.local import run_shards
 from app.sae.load import LoadedSae, load_sae
 from app.sparse import on_device
 from app.sparse.encode import encode
@@ -108,5 +108,7 @@ def test_out_of_memory_says_which_rows_and_what_to_do(
     def fails(*_: Any) -> Any:
         raise error("tried to allocate 40 GiB")
 
-    with pytest.raises(EngineError, match=rf"rows 0 to 1: {where} ran out of memory; set HEDGESCOPE_ROWS_PER_FORWARD"):
+    with pytest.raises(
+        ExecutorError, match=rf"rows 0 to 1: {where} ran out of memory; set HEDGESCOPE_ROWS_PER_FORWARD"
+    ):
         Device(fails).run_shard(stream, [sae], ShardStore(tmp_path, stream.key), plan_shards(stream.rows, 2)[0])

@@ -12,8 +12,8 @@ import fsspec
 import numpy as np
 import pytest
 
-from app.engine.local import run_shards
 from app.errors import ShardError
+from app.executor.local import run_shards
 from app.sae.load import load_sae
 from app.sparse.shards import ShardStore, plan_shards
 from app.sparse.storage import Folder, Remote, open_storage

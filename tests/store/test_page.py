@@ -15,7 +15,7 @@ from app.errors import QueryError
 from app.records import ComparisonBundle, LatentScores, Side
 from app.store.cursors import SORT_FIELDS, Place, parse_sort
 from app.store.filters import Filter, parse_filters
-from app.store.page import LatentPage, LatentQuery, iter_latents, latents_page, segments
+from app.store.page import LatentList, LatentQuery, iter_latents, latents_page, segments
 from app.store.session import reading
 from app.store.tables import latent_column, latents
 from tests.store.plans import assert_one_range_of_one_index
@@ -32,7 +32,7 @@ def in_order(bundle: ComparisonBundle, side: Side, sort: str) -> list[LatentScor
     return known + [x for x in of_side if getattr(x, field) is None]
 
 
-def all_pages(engine: Engine, slug: str, query: LatentQuery) -> list[LatentPage]:
+def all_pages(engine: Engine, slug: str, query: LatentQuery) -> list[LatentList]:
     pages = [latents_page(engine, slug, query)]
     while pages[-1].next:
         pages.append(latents_page(engine, slug, replace(query, cursor=pages[-1].next)))
@@ -73,7 +73,7 @@ def test_filtered_pages_and_their_total(readable: Engine, bundle: ComparisonBund
 
 def test_no_match_is_an_empty_page(readable: Engine, bundle: ComparisonBundle) -> None:
     query = LatentQuery("narrow", filters=(Filter("level", "gt", 5),))
-    assert latents_page(readable, bundle.summary.slug, query) == LatentPage([], None, 0)
+    assert latents_page(readable, bundle.summary.slug, query) == LatentList([], None, 0)
 
 
 def test_iterating_ignores_the_page_size(

@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from app.records import ComparisonBundle, LatentScores, LogHistogram, PartnerDiagnosis
-from app.web import figures
-from app.web.contexts import PartnerRow, Plot
+from app.web.pages.contexts import PartnerRow, Plot
+from app.web.shared.figures import comparison as figures
 
 
 def rows_of(bundle: ComparisonBundle, index: int) -> list[PartnerRow]:

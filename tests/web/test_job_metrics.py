@@ -12,7 +12,7 @@ from sqlalchemy import Engine, insert
 
 from app.store.session import writing
 from app.store.tables import jobs
-from app.web.job_metrics import JobMetrics
+from app.web.ops.job_metrics import JobMetrics
 
 
 def registry_of(engine: Engine) -> CollectorRegistry:

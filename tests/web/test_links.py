@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from starlette.testclient import TestClient
 
-from app.web import links
+from app.web.http import links
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from app.web.api import comparisons, jobs, latents, pairs, prompt, saes
-from app.web.links import API
+from app.web.http.links import API
 
 router = APIRouter(prefix=API)
 for part in (saes, comparisons, latents, pairs, prompt, jobs):

@@ -10,10 +10,10 @@ from app.records import ComparisonSummary
 from app.store import read
 from app.web.api.models import ComparisonList, Degrees, Levels
 from app.web.api.routes import get, json_response
-from app.web.caching import checked, immutable
-from app.web.degrees import degrees_in, score_correlation
-from app.web.deps import ComparisonDep, EngineDep
-from app.web.public import public_summary
+from app.web.http.caching import checked, immutable
+from app.web.http.deps import ComparisonDep, EngineDep
+from app.web.shared.degrees import degrees_in, score_correlation
+from app.web.shared.redact import public_summary
 
 router = APIRouter(tags=["Comparisons"])
 

@@ -18,8 +18,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel, Field, create_model
 
 from app.catalogue import LATENT_FIELDS, PARTNER_FIELDS, SUMMARY_FIELDS, ScoreSpec
-from app.records import ComparisonSummary, LatentScores, LevelSummary, NullSummary, Partner, SideSummary
-from app.web.contexts import Overlap
+from app.records import ComparisonSummary, LatentScores, LevelSummary, NullSummary, Overlap, Partner, SideSummary
 
 SPECS: Mapping[type, Mapping[str, ScoreSpec]] = {
     LatentScores: LATENT_FIELDS,

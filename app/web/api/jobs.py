@@ -13,15 +13,15 @@ from starlette.responses import Response, StreamingResponse
 from app.jobs import queue
 from app.jobs.records import Job
 from app.store.lookup import MAX_INDEX
-from app.web import links
-from app.web.access import check_access
-from app.web.apart import writing_apart
 from app.web.api.models import JobList
 from app.web.api.routes import get, json_response, post
-from app.web.asking import ComparisonBody, SaeBody, read_json
-from app.web.caching import checked
-from app.web.deps import EngineDep, refuse_unknown
-from app.web.following import Watch, event_id
+from app.web.http import links
+from app.web.http.access import check_access
+from app.web.http.caching import checked
+from app.web.http.deps import EngineDep, refuse_unknown
+from app.web.http.writer_thread import writing_apart
+from app.web.live.events import Watch, event_id
+from app.web.shared.job_forms import ComparisonBody, SaeBody, read_json
 
 router = APIRouter(tags=["Jobs"])
 

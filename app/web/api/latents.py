@@ -11,20 +11,20 @@ from starlette.responses import Response
 
 from app.records import Context, Side, TextRow
 from app.store import read
-from app.store.page import LatentPage, LatentQuery
-from app.web import links
+from app.store.page import LatentList, LatentQuery
 from app.web.api.models import Latent, LatentContext, Neighbours
 from app.web.api.query import LatentQueryDep, filter_parameters
 from app.web.api.routes import get, json_response
-from app.web.caching import immutable
-from app.web.deps import ComparisonDep, EngineDep, Index
+from app.web.http import links
+from app.web.http.caching import immutable
+from app.web.http.deps import ComparisonDep, EngineDep, Index
 
 router = APIRouter(prefix="/comparisons/{slug}", tags=["Latents"])
 
 ONE_LATENT = (400, 404, 422)
 
 
-@get(router, "/latents", LatentPage, problems=(400, 404), checks=(), extra=filter_parameters())
+@get(router, "/latents", LatentList, problems=(400, 404), checks=(), extra=filter_parameters())
 def list_latents(request: Request, engine: EngineDep, comparison: ComparisonDep, query: LatentQueryDep) -> Response:
     """A page of one SAE's latents; the header `Link` leads to the next one."""
     return immutable(request, lambda: _page(request, engine, comparison.slug, query), comparison.content_hash)

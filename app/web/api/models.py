@@ -10,17 +10,18 @@ from app.records import (
     ComparisonSummary,
     Context,
     DegreeRecord,
+    FiringTable,
     LatentScores,
     LevelSummary,
     LogHistogram,
     LogitWeights,
     Neighbour,
+    Overlap,
     PairContext,
     Partner,
     SaeRecord,
 )
-from app.web.contexts import FiringTable, Overlap
-from app.web.rank_correlation import RankCorrelation
+from app.scores.rank_correlation import RankCorrelation
 
 
 @dataclass(frozen=True)

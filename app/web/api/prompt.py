@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import WorkerError
+from app.inference.wire import TOP_MAX, LatentRef, Message
 from app.web.api.describe import model_of
 from app.web.api.models import WorkerStatus
 from app.web.api.routes import documented_problems, get, json_response
-from app.web.bodies import read_json
-from app.web.deps import ComparisonDep, EngineDep, InferenceDep, no_parameters
-from app.web.prompt_records import PromptResult
-from app.web.prompting import read_prompt
-from app.wire import TOP_MAX, LatentRef, Message
+from app.web.http.bodies import read_json
+from app.web.http.deps import ComparisonDep, EngineDep, InferenceDep, no_parameters
+from app.web.live.prompt import read_prompt
+from app.web.live.prompt_records import PromptResult
 
 router = APIRouter(tags=["Live prompts"])
 

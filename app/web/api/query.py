@@ -13,7 +13,7 @@ from app.records import Side
 from app.store.cursors import SORT_FIELDS
 from app.store.filters import CHOICES, FILTER_FIELDS, MAX_SEARCH_CHARACTERS, OPS, Filter, parse_filters
 from app.store.page import LatentQuery
-from app.web.deps import SettingsDep, refuse_unknown
+from app.web.http.deps import SettingsDep, refuse_unknown
 
 OWN = ("sae", "sort", "q", "limit", "cursor")
 """Parameters that are not filters."""

@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from app.web.api.describe import model_of
 from app.web.api.models import ParameterProblem, ProblemDocument
-from app.web.deps import no_parameters
-from app.web.errors import PROBLEM_JSON
+from app.web.http.deps import no_parameters
+from app.web.http.errors import PROBLEM_JSON
 
 Handler = TypeVar("Handler", bound=Callable[..., Response | Awaitable[Response]])
 

@@ -12,9 +12,9 @@ from app.records import SaeRecord
 from app.store import read
 from app.web.api.models import SaeList
 from app.web.api.routes import get, json_response
-from app.web.caching import checked
-from app.web.deps import WITHOUT_NUL, EngineDep
-from app.web.public import public_sae
+from app.web.http.caching import checked
+from app.web.http.deps import WITHOUT_NUL, EngineDep
+from app.web.shared.redact import public_sae
 
 router = APIRouter(tags=["SAEs"])
 

@@ -4,22 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.pages import (
-    about,
-    asking,
-    degree,
-    home,
-    jobs,
-    lab,
-    latent,
-    latents,
-    levels,
-    overview,
-    pair,
-    points,
-    prompt,
-    saes,
-)
+from app.web.pages import about, degree, home, jobs, lab, latent, latents, levels, overview, pair, points, prompt, saes
+from app.web.pages import job_forms as asking
 
 router = APIRouter()
 # Fixed endings such as `points.json` come before patterns that would take them for something else.

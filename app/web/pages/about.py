@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.catalogue import LATENT_SPECS, PARTNER_SPECS, SCORING_VERSION, SUMMARY_SPECS
-from app.web import links
-from app.web.contexts import AboutContext, Crumb, SpecGroup
-from app.web.pages.answers import changing_page, make_frame, page
+from app.web.http import links
+from app.web.pages.contexts import AboutPage, Crumb, SpecGroup
 from app.web.pages.params import no_params
+from app.web.pages.respond import changing_page, make_frame, page
 
 router = APIRouter()
 
@@ -31,4 +31,4 @@ def about(request: Request) -> Response:
         "Definitions, ranges, sources and limits of the hedging scores and of every number beside them.",
         (Crumb("Comparisons", links.home()),),
     )
-    return changing_page(request, "about.html", AboutContext(frame, SCORING_VERSION, GROUPS))
+    return changing_page(request, "about.html", AboutPage(frame, SCORING_VERSION, GROUPS))

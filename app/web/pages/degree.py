@@ -8,15 +8,15 @@ from starlette.responses import Response
 
 from app.catalogue import LATENT_FIELDS
 from app.records import LatentDegree, Side
+from app.scores.rank_correlation import spearman
 from app.store import read
 from app.store.degrees import degrees_tag
-from app.web.contexts import DegreeContext
-from app.web.degree_figures import AXES, degree_plot
-from app.web.degrees import degrees_in
-from app.web.deps import EngineDep
-from app.web.pages.answers import Visit, comparison_frame, comparison_page, page
+from app.web.http.deps import EngineDep
+from app.web.pages.contexts import DegreePage
 from app.web.pages.params import no_params
-from app.web.rank_correlation import spearman
+from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
+from app.web.shared.degrees import degrees_in
+from app.web.shared.figures.degree import AXES, degree_plot
 
 router = APIRouter()
 
@@ -29,7 +29,7 @@ def degree(request: Request, engine: EngineDep, slug: str) -> Response:
     return comparison_page(request, engine, slug, "degree.html", build, _state)
 
 
-def build(visit: Visit) -> DegreeContext:
+def build(visit: Visit) -> DegreePage:
     """What the page shows."""
     params = no_params(visit.request, ("x",))
     axis = params.choice("x", AXES[0], AXES)
@@ -41,11 +41,11 @@ def build(visit: Visit) -> DegreeContext:
         api="/degree",
     )
     if not found:
-        return DegreeContext(frame, visit.summary, (), None, None, axis, CHOICES)
+        return DegreePage(frame, visit.summary, (), None, None, axis, CHOICES)
     columns = read.columns(visit.engine, visit.slug, "narrow", AXES)
     correlation = spearman(columns["hedging_score"], [latent.degree for latent in found[0].latents])
     scatter = degree_plot(found[0], columns, axis)
-    return DegreeContext(frame, visit.summary, tuple(found), correlation, scatter, axis, CHOICES)
+    return DegreePage(frame, visit.summary, tuple(found), correlation, scatter, axis, CHOICES)
 
 
 def degree_state(visit: Visit) -> str:

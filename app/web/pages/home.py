@@ -7,12 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.store import read
-from app.web import links
-from app.web.contexts import ComparisonRow, HomeContext
-from app.web.deps import EngineDep
-from app.web.pages.answers import changing_page, make_frame, page
+from app.web.http import links
+from app.web.http.deps import EngineDep
+from app.web.pages.contexts import ComparisonRow, HomePage
 from app.web.pages.params import no_params
-from app.web.public import public_summary
+from app.web.pages.respond import changing_page, make_frame, page
+from app.web.shared.redact import public_summary
 
 router = APIRouter()
 
@@ -31,4 +31,4 @@ def home(request: Request, engine: EngineDep) -> Response:
         "Where sparse autoencoders hedge, latent by latent: narrow SAEs beside wider and Matryoshka SAEs.",
         api_url=f"{links.API}/comparisons",
     )
-    return changing_page(request, "home.html", HomeContext(frame, rows))
+    return changing_page(request, "home.html", HomePage(frame, rows))

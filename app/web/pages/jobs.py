@@ -12,14 +12,14 @@ from starlette.responses import RedirectResponse, Response
 from app.jobs import queue
 from app.jobs.records import ComparisonRequest, Job
 from app.store.lookup import MAX_INDEX
-from app.web import links
-from app.web.access import FIELD, check_access, needs_token
-from app.web.apart import writing_apart
-from app.web.asking import read_form
-from app.web.contexts import Crumb, JobContext, JobRow, JobsContext
-from app.web.deps import EngineDep, SettingsDep
-from app.web.pages.answers import changing_page, make_frame, page
+from app.web.http import links
+from app.web.http.access import FIELD, check_access, needs_token
+from app.web.http.deps import EngineDep, SettingsDep
+from app.web.http.writer_thread import writing_apart
+from app.web.pages.contexts import Crumb, JobPage, JobRow, JobsPage
 from app.web.pages.params import no_params
+from app.web.pages.respond import changing_page, make_frame, page
+from app.web.shared.job_forms import read_form
 
 router = APIRouter()
 
@@ -54,7 +54,7 @@ def jobs(request: Request, engine: EngineDep) -> Response:
     description = "Comparisons and registrations of SAEs that were asked for, and how far they are."
     frame = make_frame(request, "Jobs", description, (Crumb("Comparisons", links.home()),), f"{links.API}/jobs")
     rows = tuple(JobRow(job, title_of(job), result_url(job)) for job in found)
-    return changing_page(request, "jobs.html", JobsContext(frame, rows, older))
+    return changing_page(request, "jobs.html", JobsPage(frame, rows, older))
 
 
 @page(router, "/jobs/{job_id}")
@@ -66,7 +66,7 @@ def job(request: Request, engine: EngineDep, settings: SettingsDep, job_id: JobI
     crumbs = (Crumb("Comparisons", links.home()), Crumb("Jobs", links.jobs()))
     description = f"{title}: {found.state}."
     frame = make_frame(request, f"Job {job_id}", description, crumbs, links.api_job(job_id))
-    context = JobContext(
+    context = JobPage(
         frame=frame,
         job=found,
         title=title,

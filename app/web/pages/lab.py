@@ -12,11 +12,12 @@ from starlette.responses import Response
 
 from app.paths import resource
 from app.records import ToyLab, ToyResult
-from app.web import links, show
-from app.web.contexts import Crumb, LabContext, ShownToy
-from app.web.lab_figures import toy_plot
-from app.web.pages.answers import changing_page, make_frame, page
+from app.web.http import links
+from app.web.pages.contexts import Crumb, LabPage, ShownToy
 from app.web.pages.params import no_params
+from app.web.pages.respond import changing_page, make_frame, page
+from app.web.shared import formatting as show
+from app.web.shared.figures.lab import toy_plot
 
 router = APIRouter()
 
@@ -36,7 +37,7 @@ def lab(request: Request) -> Response:
         (Crumb("Comparisons", links.home()), Crumb("About the scores", links.about())),
     )
     toys = tuple(ShownToy(_world(toy), _sae(toy), toy_plot(toy)) for toy in results.toys)
-    return changing_page(request, "lab.html", LabContext(frame, results, toys))
+    return changing_page(request, "lab.html", LabPage(frame, results, toys))
 
 
 @cache

@@ -13,16 +13,18 @@ from app.records import LatentDetail, LatentScores, Partner, Side
 from app.store import read
 from app.store.cursors import parse_sort
 from app.store.page import LatentQuery
-from app.web import figures, links, show
-from app.web.contexts import ContextGroup, Crumb, Frame, LatentContext, NearLatent, PartnerRow, Plot, Steps
-from app.web.deps import EngineDep
-from app.web.pages.answers import Visit, comparison_frame, comparison_page, page
+from app.web.http import links
+from app.web.http.deps import EngineDep
+from app.web.pages.contexts import ContextGroup, Crumb, Frame, LatentPage, NearLatent, PartnerRow, Plot, Steps
 from app.web.pages.degree import degree_state, latent_degree
 from app.web.pages.filterform import in_words
-from app.web.pages.near import Latents, before_and_after, latents_by_index, near_latents
+from app.web.pages.neighbours import Latents, before_and_after, latents_by_index, near_latents
 from app.web.pages.params import HIGHLIGHTS, Params, read_params
+from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
 from app.web.pages.templating import other_side
 from app.web.pages.tokens import context_groups, rows_of
+from app.web.shared import formatting as show
+from app.web.shared.figures import comparison as figures
 
 router = APIRouter()
 
@@ -87,7 +89,7 @@ def reference(request: Request, engine: EngineDep, slug: str, index: int) -> Res
     return comparison_page(request, engine, slug, "latent.html", lambda visit: build(visit, "reference", index))
 
 
-def build(visit: Visit, side: Side, index: int) -> LatentContext:
+def build(visit: Visit, side: Side, index: int) -> LatentPage:
     """What the page shows."""
     params = read_params(visit.request, OWN)
     latent = read.get_latent(visit.engine, visit.slug, side, index)
@@ -98,7 +100,7 @@ def build(visit: Visit, side: Side, index: int) -> LatentContext:
     rows = tuple(PartnerRow(p, k, others[k].label) for p, k in ((p, _other_index(p, side)) for p in shown))
     groups, has_tokens = _groups(visit, latent, detail, others)
     own = latents_by_index(visit.engine, visit.slug, side, (n.index for n in detail.same_sae))
-    return LatentContext(
+    return LatentPage(
         frame=_frame(visit, latent),
         summary=visit.summary,
         latent=latent,

@@ -18,12 +18,12 @@ from app.records import LatentScores, Side
 from app.store import read
 from app.store.cursors import Sort, parse_sort
 from app.store.page import LatentQuery
-from app.web import links
-from app.web.contexts import Column, FilterForm, LatentsContext
-from app.web.deps import EngineDep, SettingsDep
-from app.web.pages.answers import Visit, comparison_answer, comparison_frame, comparison_page, page, serve
+from app.web.http import links
+from app.web.http.deps import EngineDep, SettingsDep
+from app.web.pages.contexts import Column, FilterForm, LatentsPage
 from app.web.pages.filterform import chips, filter_fields, other_filters
 from app.web.pages.params import SIDES, Pairs, Params, read_params
+from app.web.pages.respond import Visit, comparison_answer, comparison_frame, comparison_page, page, serve
 
 router = APIRouter()
 
@@ -122,7 +122,7 @@ def latents_ndjson(request: Request, engine: EngineDep, slug: str) -> Response:
     )
 
 
-def build(visit: Visit, most: int) -> LatentsContext:
+def build(visit: Visit, most: int) -> LatentsPage:
     """What the page shows; `most` is the largest page allowed."""
     state = table_state(visit)
     params, side, summary = state.params, state.side, visit.summary
@@ -131,7 +131,7 @@ def build(visit: Visit, most: int) -> LatentsContext:
     found = read.latents_page(visit.engine, visit.slug, query)
     all_columns = params.choice("columns", "usual", ("usual", "all")) == "all"
     kept = (("sae", side), *params.kept("sort", "limit", "columns"), *other_filters(side, params.filters))
-    return LatentsContext(
+    return LatentsPage(
         frame=comparison_frame(visit, "Latents", f"The latents of {summary.name}, with every score.", api="/latents"),
         summary=summary,
         sae=side,

@@ -6,11 +6,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.web.contexts import LevelsContext
-from app.web.deps import EngineDep
-from app.web.figures import level_plots
-from app.web.pages.answers import Visit, comparison_frame, comparison_page, page
+from app.web.http.deps import EngineDep
+from app.web.pages.contexts import LevelsPage
 from app.web.pages.params import no_params
+from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
+from app.web.shared.figures.comparison import level_plots
 
 router = APIRouter()
 
@@ -21,9 +21,9 @@ def levels(request: Request, engine: EngineDep, slug: str) -> Response:
     return comparison_page(request, engine, slug, "levels.html", build)
 
 
-def build(visit: Visit) -> LevelsContext:
+def build(visit: Visit) -> LevelsPage:
     """What the page shows."""
     no_params(visit.request)
     description = "Explained variance, L0, dead latents and hedging by Matryoshka level."
     frame = comparison_frame(visit, "Levels", description, api="/levels")
-    return LevelsContext(frame, visit.summary, level_plots(visit.summary))
+    return LevelsPage(frame, visit.summary, level_plots(visit.summary))

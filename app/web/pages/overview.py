@@ -14,25 +14,27 @@ from app.errors import QueryError
 from app.records import ComparisonSummary, Context, LatentScores, Partner, Side
 from app.store import read
 from app.store.page import LatentQuery
-from app.web import figures, links, show
-from app.web.contexts import (
+from app.web.http import links
+from app.web.http.deps import EngineDep
+from app.web.pages.contexts import (
     AxisChoice,
     FilterForm,
-    OverviewContext,
+    OverviewPage,
     PartnerRow,
     ScatterData,
     ScatterView,
     ShownContext,
     TopLatent,
 )
-from app.web.degrees import degrees_in
-from app.web.deps import EngineDep
-from app.web.pages.answers import Visit, comparison_frame, comparison_page, page
 from app.web.pages.degree import degree_state
 from app.web.pages.filterform import filter_fields, other_filters
-from app.web.pages.near import latents_by_index
+from app.web.pages.neighbours import latents_by_index
 from app.web.pages.params import Params, read_params
+from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
 from app.web.pages.tokens import shown_context
+from app.web.shared import formatting as show
+from app.web.shared.degrees import degrees_in
+from app.web.shared.figures import comparison as figures
 
 router = APIRouter()
 
@@ -58,13 +60,13 @@ def overview(request: Request, engine: EngineDep, slug: str) -> Response:
     return comparison_page(request, engine, slug, "overview.html", build, degree_state)
 
 
-def build(visit: Visit) -> OverviewContext:
+def build(visit: Visit) -> OverviewPage:
     """What the page shows."""
     summary = visit.summary
     params = read_params(visit.request, OWN)
     scatter = scatter_data(summary, params)
     view = scatter.view
-    return OverviewContext(
+    return OverviewPage(
         frame=comparison_frame(visit, summary.name, _description(summary)),
         summary=summary,
         scatter=scatter,

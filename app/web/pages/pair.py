@@ -9,15 +9,17 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.records import LatentScores, PairDetail, PairProfile, Partner
+from app.records import FiringTable, LatentScores, Overlap, PairDetail, PairProfile, Partner
+from app.scores.pair_overlap import firing_table, overlap
 from app.store import read
-from app.web import figures, links, show
-from app.web.contexts import Crumb, FiringTable, Overlap, PairContext, ShownContext
-from app.web.deps import EngineDep
-from app.web.overlap import firing_table, overlap
-from app.web.pages.answers import Visit, comparison_frame, comparison_page, page
+from app.web.http import links
+from app.web.http.deps import EngineDep
+from app.web.pages.contexts import Crumb, PairPage, ShownContext
 from app.web.pages.params import HIGHLIGHTS, no_params
+from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
 from app.web.pages.tokens import rows_of, shown_pair_context
+from app.web.shared import formatting as show
+from app.web.shared.figures import comparison as figures
 
 router = APIRouter()
 
@@ -38,7 +40,7 @@ def pair(request: Request, engine: EngineDep, slug: str, i: int, j: int) -> Resp
     return comparison_page(request, engine, slug, "pair.html", lambda visit: build(visit, i, j))
 
 
-def build(visit: Visit, i: int, j: int) -> PairContext:
+def build(visit: Visit, i: int, j: int) -> PairPage:
     """What the page shows."""
     engine, slug = visit.engine, visit.slug
     params = no_params(visit.request, ("highlight",))
@@ -47,7 +49,7 @@ def build(visit: Visit, i: int, j: int) -> PairContext:
     partner = read.get_partner(engine, slug, i, j)
     detail = read.get_pair_detail(engine, slug, i, j)
     evidence = pair_evidence(visit, narrow, reference, partner)
-    return PairContext(
+    return PairPage(
         frame=comparison_frame(
             visit,
             f"Narrow {i} beside reference {j}",

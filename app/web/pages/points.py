@@ -10,10 +10,10 @@ from starlette.responses import Response
 from app.catalogue import LATENT_FIELDS
 from app.errors import QueryError
 from app.store import read
-from app.web import show
-from app.web.deps import EngineDep
-from app.web.pages.answers import Visit, comparison_answer, serve
+from app.web.http.deps import EngineDep
 from app.web.pages.params import no_params
+from app.web.pages.respond import Visit, comparison_answer, serve
+from app.web.shared import formatting as show
 
 router = APIRouter()
 

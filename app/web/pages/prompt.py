@@ -11,20 +11,21 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.errors import PromptError, QueryError, WorkerError
-from app.inference import Inference
+from app.inference.client import Inference
+from app.inference.wire import LatentRef
 from app.records import ComparisonSummary, Side
 from app.store import read
-from app.web import links, show
-from app.web.bodies import read_form
-from app.web.contexts import PromptChoice, PromptContext, PromptNotice, PromptRow
-from app.web.deps import EngineDep, InferenceDep
-from app.web.pages.answers import Visit, answer, comparison_frame, serve
+from app.web.http import links
+from app.web.http.bodies import read_form
+from app.web.http.deps import EngineDep, InferenceDep
+from app.web.live.prompt import SIDES, check_latent, read_prompt
+from app.web.live.prompt_records import ActiveLatent, PromptLatent, PromptResult, PromptToken
+from app.web.live.worker_errors import retry_headers, unanswered
+from app.web.pages.contexts import PromptChoice, PromptNotice, PromptPage, PromptRow
 from app.web.pages.params import no_params
+from app.web.pages.respond import Visit, answer, comparison_frame, serve
 from app.web.pages.templating import other_side
-from app.web.prompt_records import ActiveLatent, PromptLatent, PromptResult, PromptToken
-from app.web.prompting import SIDES, check_latent, read_prompt
-from app.web.unanswered import retry_headers, unanswered
-from app.wire import LatentRef
+from app.web.shared import formatting as show
 
 router = APIRouter()
 
@@ -112,7 +113,7 @@ async def _no_worker(inference: Inference) -> PromptNotice | None:
     return None
 
 
-def _empty(visit: Visit, chosen: LatentRef | None, text: str, notice: PromptNotice | None) -> PromptContext:
+def _empty(visit: Visit, chosen: LatentRef | None, text: str, notice: PromptNotice | None) -> PromptPage:
     """The page without an answer."""
     latent = None if chosen is None else read.get_latent(visit.engine, visit.slug, chosen.sae, chosen.index)
     if visit.summary.model_name is None:
@@ -133,7 +134,7 @@ def _empty(visit: Visit, chosen: LatentRef | None, text: str, notice: PromptNoti
     return _page(visit, text=text, chosen=shown, notice=notice)
 
 
-def _context(visit: Visit, asked: LatentRef | None, text: str, result: PromptResult) -> PromptContext:
+def _context(visit: Visit, asked: LatentRef | None, text: str, result: PromptResult) -> PromptPage:
     latents = {(latent.sae, latent.index): latent for latent in result.latents}
     chosen = _chosen(asked, latents)
     partner = _main_partner(chosen, latents)
@@ -152,9 +153,9 @@ def _page(
     latents: tuple[PromptLatent, ...] = (),
     notice: PromptNotice | None = None,
     read_by: str | None = None,
-) -> PromptContext:
+) -> PromptPage:
     description = f"Which latents of both SAEs of {visit.summary.name} fire on a text of your own."
-    return PromptContext(
+    return PromptPage(
         frame=comparison_frame(visit, "Try a text", description, api=None),
         summary=visit.summary,
         text=text,

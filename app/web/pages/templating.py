@@ -14,7 +14,8 @@ from markupsafe import Markup
 from app.catalogue import LATENT_FIELDS, PARTNER_FIELDS, SUMMARY_FIELDS, ScoreSpec
 from app.paths import resource
 from app.records import Side, TokenWeight
-from app.web import links, show
+from app.web.http import links
+from app.web.shared import formatting as show
 
 SCRIPT_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 """What could end a script element, or a line in it, as JSON escapes."""

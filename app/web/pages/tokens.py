@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from app.records import Context, PairContext, TextRow
-from app.web.contexts import ContextGroup, ShownContext, ShownToken
-from app.web.show import intensity
+from app.web.pages.contexts import ContextGroup, ShownContext, ShownToken
+from app.web.shared.formatting import intensity
 
 GROUP_TITLES: Mapping[str, str] = {
     "top": "Strongest firings",

@@ -16,7 +16,7 @@ from app.errors import ConflictError, HedgescopeError, SchemaError, StoreError
 from app.records import ComparisonBundle
 from app.settings import Settings
 from app.store.session import make_engine, upgrade
-from app.web.errors import LONGEST_DETAIL, of_store_error
+from app.web.http.errors import LONGEST_DETAIL, of_store_error
 from app.web.main import create_app
 
 HTML = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
@@ -227,7 +227,7 @@ def test_a_database_that_does_not_answer(
 ) -> None:
     """Another process holds it exclusively: whoever asks gets an answer all the same, and soon."""
     client, file = lost
-    monkeypatch.setattr("app.web.readiness.PATIENCE_S", 0.2)
+    monkeypatch.setattr("app.web.ops.readiness.PATIENCE_S", 0.2)
     engine: Engine = client.app.state.engine  # type: ignore[attr-defined]
     engine.dispose()
     other = sqlite3.connect(file)

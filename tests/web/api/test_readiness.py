@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from app.inference import Inference, fixed
+from app.inference.client import Inference, fixed
 from app.settings import Settings
 from app.web.main import create_app
 
@@ -47,7 +47,7 @@ async def slow(_request: httpx.Request) -> httpx.Response:
 
 
 def ready(site: tuple[Settings, Engine], monkeypatch: pytest.MonkeyPatch, answer: Any) -> Any:
-    monkeypatch.setattr("app.web.readiness.PATIENCE_S", 1.0)
+    monkeypatch.setattr("app.web.ops.readiness.PATIENCE_S", 1.0)
     settings, engine = site
     app = create_app(settings, engine)
     inference = Inference(fixed("http://worker", SecretStr("s")), transport=httpx.MockTransport(answer))

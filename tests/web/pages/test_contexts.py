@@ -8,25 +8,26 @@ from dataclasses import fields
 import pytest
 from jinja2 import UndefinedError, meta, nodes
 
-from app.web import contexts
+from app.records import FiringTable
+from app.web.pages import contexts
 from app.web.pages.templating import environment, render
 
 TEMPLATES = {
-    "home.html": contexts.HomeContext,
-    "overview.html": contexts.OverviewContext,
-    "latents.html": contexts.LatentsContext,
-    "latent.html": contexts.LatentContext,
-    "pair.html": contexts.PairContext,
-    "levels.html": contexts.LevelsContext,
-    "degree.html": contexts.DegreeContext,
-    "prompt.html": contexts.PromptContext,
-    "saes.html": contexts.SaesContext,
-    "jobs.html": contexts.JobsContext,
-    "job.html": contexts.JobContext,
-    "compare_new.html": contexts.CompareNewContext,
-    "sae_new.html": contexts.SaeNewContext,
-    "about.html": contexts.AboutContext,
-    "lab.html": contexts.LabContext,
+    "home.html": contexts.HomePage,
+    "overview.html": contexts.OverviewPage,
+    "latents.html": contexts.LatentsPage,
+    "latent.html": contexts.LatentPage,
+    "pair.html": contexts.PairPage,
+    "levels.html": contexts.LevelsPage,
+    "degree.html": contexts.DegreePage,
+    "prompt.html": contexts.PromptPage,
+    "saes.html": contexts.SaesPage,
+    "jobs.html": contexts.JobsPage,
+    "job.html": contexts.JobPage,
+    "compare_new.html": contexts.CompareNewPage,
+    "sae_new.html": contexts.SaeNewPage,
+    "about.html": contexts.AboutPage,
+    "lab.html": contexts.LabPage,
 }
 PARTS = (
     contexts.Frame,
@@ -45,7 +46,7 @@ PARTS = (
     contexts.NearLatent,
     contexts.Steps,
     contexts.PartnerRow,
-    contexts.FiringTable,
+    FiringTable,
     contexts.PromptChoice,
     contexts.PromptNotice,
     contexts.PromptRow,

@@ -17,7 +17,7 @@ from app.store.page import LatentQuery, latents_page
 from app.store.session import make_engine, upgrade
 from app.store.write import write_comparison
 from app.web.main import create_app
-from app.web.pages.near import before_and_after
+from app.web.pages.neighbours import before_and_after
 from tests.builders import make_bundle
 from tests.web.pages.markup import Document
 

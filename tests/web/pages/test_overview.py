@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.records import ComparisonBundle
-from app.web import show
+from app.web.shared import formatting as show
 from tests.web.pages.markup import Document
 
 

@@ -1,1 +1,0 @@
-"""Runs the shards of a stream."""

@@ -1,0 +1,1 @@
+"""Runs shards, here or on other machines."""

@@ -1,0 +1,83 @@
+"""All shards in this process."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from app.activations.stream import ActivationStream
+from app.executor.base import Advance, ShardWork, Sum, nobody
+from app.executor.device import Device
+from app.sae.load import LoadedSae
+from app.sparse.shards import Shard, ShardStore
+
+
+def run_shards(
+    stream: ActivationStream,
+    saes: Sequence[LoadedSae],
+    store: ShardStore,
+    shards: Sequence[Shard],
+    *,
+    progress: Callable[[int], None] = lambda n: None,
+    device: Device | None = None,
+) -> None:
+    """Make sure that every shard is in the store for every SAE.
+
+    Shards that are there are not computed again, so an interrupted run goes on where it stopped.
+
+    Args:
+        progress: called with the number of tokens of each shard when it is done.
+        device: what SAEs are encoded on; the processor, one shard after the other, if None.
+
+    Raises:
+        ExecutorError: the GPU ran out of memory.
+    """
+    store.describe(stream.description)
+    device = device or Device()
+
+    def run_one(shard: Shard) -> Shard:
+        device.run_shard(stream, saes, store, shard)
+        return shard
+
+    if device.at_once == 1:
+        for shard in shards:
+            progress(run_one(shard).n_tokens)
+        return
+    with ThreadPoolExecutor(device.at_once) as pool:
+        waiting = deque[Future[Shard]]()
+        try:
+            for shard in shards:
+                waiting.append(pool.submit(run_one, shard))
+                if len(waiting) > device.at_once:
+                    progress(waiting.popleft().result().n_tokens)
+            for future in waiting:
+                progress(future.result().n_tokens)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+class LocalExecutor:
+    """This process.
+
+    Args:
+        device: what SAEs are encoded on.
+    """
+
+    def __init__(self, device: Device | None = None) -> None:
+        self._device = device
+
+    def run_shards(
+        self, work: ShardWork, store: ShardStore, shards: Sequence[Shard], *, progress: Advance = nobody
+    ) -> None:
+        """See `Executor`."""
+        run_shards(work.stream, work.saes, store, shards, progress=progress, device=self._device)
+
+    def fold(
+        self, empty: Sum, add: Callable[[Sum, Shard], None], shards: Sequence[Shard], *, progress: Advance = nobody
+    ) -> Sum:
+        """See `Executor`."""
+        for shard in shards:
+            add(empty, shard)
+            progress(shard.n_tokens)
+        return empty

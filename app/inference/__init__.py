@@ -1,0 +1,1 @@
+"""The inference worker: its server, its client, and the messages between them."""

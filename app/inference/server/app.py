@@ -1,0 +1,265 @@
+"""The worker's HTTP application: live prompts, a look at an SAE, health and capabilities."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, Depends, FastAPI
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from app import __version__
+from app.errors import (
+    HedgescopeError,
+    ModelError,
+    NotFoundError,
+    PromptError,
+    SaeError,
+    StoreError,
+    TextError,
+    WorkerBusyError,
+    WorkerError,
+)
+from app.inference.server.service import Service
+from app.inference.wire import (
+    BODY_BYTES_MAX,
+    Capabilities,
+    Failure,
+    Health,
+    PreflightAnswer,
+    PreflightRequest,
+    PromptAnswer,
+    PromptRequest,
+)
+from app.serving.body import CLOSE, READ_TIMEOUT_S, BodyRefused, read_body
+from app.serving.metrics import exposition
+from app.serving.requests import Requests
+
+CLIENT_LEFT = 499
+"""Nobody reads it; the log of a proxy would."""
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+Asked = TypeVar("Asked", bound=BaseModel)
+
+Preflight = Callable[[PreflightRequest], PreflightAnswer]
+
+
+class Refused(Exception):
+    """A request that gets no further.
+
+    Args:
+        status: of HTTP.
+        failure: what is said.
+        close: whether the connection ends with the answer.
+    """
+
+    def __init__(self, status: int, failure: Failure, *, close: bool = False) -> None:
+        super().__init__(failure.detail)
+        self.status = status
+        self.failure = failure
+        self.close = close
+
+
+def create_worker_app(
+    service: Service, secret: str, preflight: Preflight, body_timeout_s: float = READ_TIMEOUT_S
+) -> FastAPI:
+    """The application, ready to be served.
+
+    Args:
+        service: answers prompts; runs while the application does.
+        secret: what callers have to show.
+        preflight: looks at an SAE, in the thread that may use models.
+        body_timeout_s: for reading a request's body.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with service.running():
+            yield
+
+    app = FastAPI(
+        title="Hedgescope worker",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.service = service
+    app.state.secret = secret
+    app.state.preflight = preflight
+    app.state.body_timeout_s = body_timeout_s
+    app.include_router(open_router)
+    app.include_router(router)
+    app.add_exception_handler(Refused, _on_refused)
+    app.add_exception_handler(ClientDisconnect, _on_left)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(HedgescopeError, _on_explained)
+    app.add_middleware(Requests, metrics=service.metrics, on_failure=_on_unexpected)
+    return app
+
+
+async def check_secret(request: Request) -> None:
+    """Let in who knows the secret; compared in constant time. Raises Refused."""
+    given = request.headers.get("authorization", "").encode("latin-1")
+    expected = f"Bearer {request.app.state.secret}".encode()
+    if not hmac.compare_digest(given, expected):
+        detail = "the secret is missing or wrong; HEDGESCOPE_WORKER_SECRET must be the same on both sides"
+        raise Refused(401, Failure(kind="secret", detail=detail))
+
+
+open_router = APIRouter()
+router = APIRouter(dependencies=[Depends(check_secret)])
+
+
+@open_router.get("/healthz")
+async def healthz() -> Response:
+    """Whether the process answers; needs no secret."""
+    return _json(Health(status="ok", version=__version__))
+
+
+@open_router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """What Prometheus collects: numbers, no names; needs no secret."""
+    return exposition(_service(request).metrics.registry, request.headers.get("accept", ""))
+
+
+@router.get("/capabilities")
+async def capabilities(request: Request) -> Response:
+    """What this worker can do, and what it is doing."""
+    found: Capabilities = _service(request).capabilities()
+    return _json(found)
+
+
+@router.post("/prompt")
+async def prompt(request: Request) -> Response:
+    """Read a text with a comparison's model and SAEs."""
+    asked = await read_message(request, PromptRequest)
+    answer: PromptAnswer = await unless_left(request, _service(request).prompt(asked))
+    return _json(answer)
+
+
+@router.post("/preflight")
+async def preflight(request: Request) -> Response:
+    """Look at an SAE, and try it on a sample of text."""
+    asked = await read_message(request, PreflightRequest)
+    look: Preflight = request.app.state.preflight
+    return _json(await _service(request).compute(lambda: look(asked)))
+
+
+async def read_message(request: Request, model: type[Asked]) -> Asked:
+    """The request's body.
+
+    Raises:
+        Refused: it is too long or too slow, or not what was expected. What was found is not repeated.
+        ClientDisconnect: the client has left.
+    """
+    try:
+        message = await read_body(request.scope, request.receive, BODY_BYTES_MAX, request.app.state.body_timeout_s)
+    except BodyRefused as error:
+        raise Refused(error.status, Failure(kind="request", detail=error.detail), close=not error.is_read) from None
+    if message["type"] != "http.request":
+        raise ClientDisconnect
+    try:
+        return model.model_validate_json(message["body"])
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the request"
+        raise Refused(422, Failure(kind="request", detail=f"{where}: {first['msg']}", parameter=where)) from None
+
+
+async def unless_left(request: Request, work: Coroutine[Any, Any, Answer]) -> Answer:
+    """What `work` gives; it is cancelled when the client leaves.
+
+    Raises:
+        ClientDisconnect: the client has left.
+    """
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_left(request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        # Let both end before the request does.
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _json(message: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(message.model_dump_json(), status, headers, "application/json")
+
+
+def _failed(status: int, failure: Failure) -> Response:
+    headers = {} if failure.retry_after_s is None else {"Retry-After": str(failure.retry_after_s)}
+    return _json(failure, status, headers)
+
+
+async def _on_refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    answer = _failed(error.status, error.failure)
+    answer.headers.update(CLOSE if error.close else {})
+    return answer
+
+
+async def _on_left(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=CLIENT_LEFT)
+
+
+async def _on_http_exception(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _failed(error.status_code, Failure(kind="request", detail=str(error.detail)))
+
+
+async def _on_explained(_request: Request, error: Exception) -> Response:
+    """What is wrong with a prompt is told; what names files of this machine goes to the log."""
+    match error:
+        case PromptError():
+            return _failed(400, Failure(kind="prompt", detail=str(error), parameter=error.parameter))
+        case TextError():
+            return _failed(400, Failure(kind="prompt", detail=str(error), parameter="slug"))
+        case WorkerBusyError():
+            return _failed(503, Failure(kind="busy", detail=str(error), retry_after_s=error.retry_after_s))
+        case NotFoundError():
+            return _failed(404, Failure(kind="not-found", detail=str(error)))
+    log.error("%s", error)
+    match error:
+        case WorkerError():
+            return _failed(503, Failure(kind="model", detail=str(error)))
+        case ModelError():
+            detail = "the comparison's language model can't be loaded or read; the worker's log says why"
+            return _failed(503, Failure(kind="model", detail=detail))
+        case SaeError():
+            detail = "an SAE of the comparison can't be loaded, or has changed since; the worker's log says why"
+            return _failed(503, Failure(kind="sae", detail=detail))
+        case StoreError():
+            detail = "the worker can't use its database; its log says why"
+            return _failed(503, Failure(kind="store", detail=detail))
+    return _failed(500, Failure(kind="internal", detail="the worker failed; its log says why"))
+
+
+def _on_unexpected(_request: Request, _request_id: str) -> Response:
+    """The log has where it failed, not the message: that could hold a piece of the text."""
+    return _failed(500, Failure(kind="internal", detail="the worker failed; its log says where"))

@@ -1,0 +1,115 @@
+"""The models and SAEs that the worker holds, by name and by record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from app.activations.language_model import LanguageModel, load_language_model
+from app.inference.server.memory import Key, Memory
+from app.records import SaeRecord
+from app.sae.load import LoadedSae
+
+OpenSae = Callable[[SaeRecord], LoadedSae]
+
+
+def model_key(name: str) -> Key:
+    """Of a language model."""
+    return Key("model", name, name)
+
+
+def sae_key(record: SaeRecord) -> Key:
+    """Of an SAE: of all of it, also where the record is of a prefix."""
+    name = record.name.partition("@")[0]
+    return Key("sae", f"{record.checksum}-{record.config_checksum}", name)
+
+
+class LoadedModels:
+    """Loads models and SAEs when they are first used, within a budget of memory. For one thread.
+
+    Args:
+        memory: where they are held.
+        open_sae: loads the whole SAE of a record, on the processor.
+        cache_dir: where converted models are kept.
+        device: where they are put.
+        dtype: of language models; SAEs stay float32.
+    """
+
+    def __init__(
+        self,
+        memory: Memory[Any],
+        open_sae: OpenSae,
+        *,
+        cache_dir: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self.memory = memory
+        self.cache_dir = cache_dir
+        self.device = device
+        self.dtype = dtype
+        self._open_sae = open_sae
+
+    def model(self, name: str) -> LanguageModel:
+        """The model of this name.
+
+        Raises:
+            ModelError: it can't be found or read.
+            WorkerError: it does not fit the budget.
+        """
+        found: LanguageModel = self.memory.get(model_key(name), lambda: self._load_model(name), _model_bytes)
+        return found
+
+    def sae(self, record: SaeRecord, *, beside: str) -> LoadedSae:
+        """The whole SAE of a record, without the copy of its decoder that only scoring needs.
+
+        Args:
+            beside: the model in use, which stays.
+
+        Raises:
+            SaeError: it can't be loaded, or changed since.
+            WorkerError: it does not fit the budget.
+        """
+        found: LoadedSae = self.memory.get(
+            sae_key(record),
+            lambda: self._load_sae(record),
+            lambda loaded: _tensor_bytes(loaded.module) + loaded.decoder_norms.nbytes,
+            expected=4 * record.d_in * record.d_sae * 2,
+            needed=(model_key(beside),),
+        )
+        return found
+
+    def _load_model(self, name: str) -> LanguageModel:
+        loaded = load_language_model(name, cache_dir=self.cache_dir, dtype=self.dtype)
+        return replace(loaded, model=loaded.model.to(self.device))
+
+    def _load_sae(self, record: SaeRecord) -> LoadedSae:
+        loaded = self._open_sae(record)
+        return replace(loaded, module=loaded.module.to(self.device), unit_decoder=loaded.unit_decoder[:0].copy())
+
+
+def _model_bytes(loaded: LanguageModel) -> int:
+    return _tensor_bytes(loaded.model)
+
+
+def _tensor_bytes(module: Any) -> int:
+    tensors = [*module.parameters(), *module.buffers()]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def choose_device(asked: str) -> torch.device:
+    """The device of a setting; `auto` is CUDA where there is one."""
+    if asked == "auto":
+        asked = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(asked)
+
+
+def choose_dtype(asked: str, device: torch.device) -> torch.dtype:
+    """The model's dtype of a setting; `auto` is bfloat16 on CUDA, where it halves memory and time."""
+    if asked == "auto":
+        asked = "bfloat16" if device.type == "cuda" else "float32"
+    return torch.bfloat16 if asked == "bfloat16" else torch.float32

@@ -1,0 +1,191 @@
+"""What the worker does for a live prompt, from text to answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from app import __version__
+from app.activations.batch import TokenRows
+from app.activations.show_tokens import TokenShower
+from app.activations.text import tokenize_prompt
+from app.errors import PromptError
+from app.inference.server.answers import side_answer
+from app.inference.server.batcher import Batcher, Limits
+from app.inference.server.compute import Prompt, Read, read_batch
+from app.inference.server.loaded import LoadedModels
+from app.inference.server.metrics import BatchMetrics, StateMetrics
+from app.inference.wire import Capabilities, Held, PromptAnswer, PromptRequest, too_long
+from app.records import ComparisonSummary
+from app.serving.metrics import RequestMetrics
+from app.settings import Settings
+
+KNOWN_COMPARISONS = 64
+"""Comparisons whose summary is kept; they never change."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What a model's texts are cut into tokens with, kept when the model itself has made room for another."""
+
+    tokenizer: Any
+    shower: TokenShower
+    longest: int
+
+
+class Service:
+    """Answers prompts. Everything that touches the model or an SAE runs in one thread, tokenizing in another.
+
+    Args:
+        settings: limits of prompts and batches.
+        holding: models and SAEs.
+        find: the comparison of a slug; raises NotFoundError.
+
+    Attributes:
+        metrics: what `/metrics` shows.
+    """
+
+    def __init__(self, settings: Settings, holding: LoadedModels, find: Callable[[str], ComparisonSummary]) -> None:
+        self.settings = settings
+        self.holding = holding
+        self._find = find
+        self._known: OrderedDict[str, ComparisonSummary] = OrderedDict()
+        self._readers: dict[str, Reader] = {}
+        self._computing = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        self._preparing = ThreadPoolExecutor(1, thread_name_prefix="prepare")
+        limits = Limits(
+            tokens=settings.batch_tokens,
+            jobs=settings.batch_prompts,
+            wait_s=settings.batch_wait_ms / 1000,
+            waiting_tokens=settings.prompt_queue_tokens,
+        )
+        self.metrics = RequestMetrics("worker")
+        self.metrics.registry.register(StateMetrics(self.capabilities))
+        on_batch = BatchMetrics(self.metrics.registry).observe
+        self.batcher: Batcher[Prompt, Read] = Batcher(partial(read_batch, holding), self._computing, limits, on_batch)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Batches are run while inside."""
+        serving = asyncio.create_task(self.batcher.serve())
+        try:
+            yield
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+            self._computing.shutdown(wait=True, cancel_futures=True)
+            self._preparing.shutdown(wait=True, cancel_futures=True)
+
+    async def prompt(self, request: PromptRequest) -> PromptAnswer:
+        """Read a text.
+
+        Raises:
+            PromptError: the text is empty or too long, or the comparison has no model.
+            NotFoundError: no such comparison.
+            WorkerBusyError: too much is waiting.
+            ModelError, SaeError, WorkerError: the model or an SAE can't be used.
+        """
+        check_text(request.text)
+        summary = await self._comparison(request.slug)
+        model_name, hook_name = _model_of(summary)
+        reader = await self._reader(model_name)
+        row = await self._prepare(partial(tokenize_prompt, request.text, reader.tokenizer))
+        n_tokens = int(row.ids.shape[1])
+        most = min(self.settings.prompt_tokens_max, reader.longest)
+        if n_tokens > most:
+            raise PromptError(
+                f"the text has {n_tokens} tokens, the one that starts it included; at most {most} are read"
+            )
+        saes = (summary.narrow.sae, summary.reference.sae)
+        prompt = Prompt(row, model_name, hook_name, saes)
+        read = await self.batcher.submit(prompt, n_tokens)
+        return await self._prepare(partial(self._answer, request, row, reader, read))
+
+    def capabilities(self) -> Capabilities:
+        """What this worker can do, and what it is doing."""
+        waiting_prompts, waiting_tokens = self.batcher.waiting
+        return Capabilities(
+            version=__version__,
+            device=self._device,
+            dtype=self._dtype,
+            prompt_tokens_max=self.settings.prompt_tokens_max,
+            batch_tokens=self.settings.batch_tokens,
+            batch_prompts=self.settings.batch_prompts,
+            memory_budget_bytes=self.holding.memory.budget,
+            held=tuple(
+                Held(kind=key.kind, name=key.name, n_bytes=n_bytes, last_used_s=age)
+                for key, n_bytes, age in self.holding.memory.held()
+            ),
+            waiting_prompts=waiting_prompts,
+            waiting_tokens=waiting_tokens,
+        )
+
+    async def compute(self, work: Callable[[], Result]) -> Result:
+        """Do something with models and SAEs in the thread that may."""
+        return await asyncio.get_running_loop().run_in_executor(self._computing, work)
+
+    @property
+    def _device(self) -> str:
+        return str(self.holding.device)
+
+    @property
+    def _dtype(self) -> str:
+        return str(self.holding.dtype).removeprefix("torch.")
+
+    async def _prepare(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._preparing, work)
+
+    async def _comparison(self, slug: str) -> ComparisonSummary:
+        if slug not in self._known:
+            self._known[slug] = await self._prepare(partial(self._find, slug))
+            while len(self._known) > KNOWN_COMPARISONS:
+                self._known.popitem(last=False)
+        return self._known[slug]
+
+    async def _reader(self, model_name: str) -> Reader:
+        if model_name not in self._readers:
+            loaded = await self.compute(partial(self.holding.model, model_name))
+            longest = getattr(loaded.model.config, "max_position_embeddings", self.settings.prompt_tokens_max)
+            self._readers[model_name] = Reader(loaded.tokenizer, TokenShower(loaded.tokenizer), int(longest))
+        return self._readers[model_name]
+
+    def _answer(self, request: PromptRequest, row: TokenRows, reader: Reader, read: Read) -> PromptAnswer:
+        n_tokens = int(row.ids.shape[1])
+        narrow, reference = (
+            side_answer(active, n_tokens, request.top, {ref.index for ref in request.latents if ref.sae == side})
+            for active, side in zip(read.sides, ("narrow", "reference"), strict=True)
+        )
+        return PromptAnswer.model_construct(
+            tokens=reader.shower.row(row.ids[0]),
+            scored=tuple(row.keep[0].tolist()),
+            narrow=narrow,
+            reference=reference,
+            device=self._device,
+            dtype=self._dtype,
+        )
+
+
+def check_text(text: str) -> None:
+    """Refuse a text that is not worth cutting into tokens. Raises PromptError."""
+    if not text:
+        raise PromptError("the text is empty; expected at least one character")
+    if reason := too_long(text):
+        raise PromptError(reason)
+
+
+def _model_of(summary: ComparisonSummary) -> tuple[str, str]:
+    """(model, hook) of a comparison. Raises PromptError where it has none."""
+    if summary.model_name is None or summary.hook_name is None:
+        raise PromptError(
+            "this comparison was made from stored activations, so there is no model to read a text with",
+            parameter="slug",
+        )
+    return summary.model_name, summary.hook_name

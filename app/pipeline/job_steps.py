@@ -1,0 +1,235 @@
+"""The work of jobs: the steps of a comparison or a registration, with torch."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from app.activations.batch import ActivationBatch
+from app.activations.device import choose_device
+from app.activations.language_model import BUNDLED_MODELS, ModelShelf
+from app.activations.stream import ActivationStream
+from app.errors import HedgescopeError, ShardError
+from app.executor.device import Device
+from app.jobs.lease_keeper import LeaseKeeper
+from app.jobs.messages import Places
+from app.jobs.records import Claim, ComparisonRequest, Plan, SaeRequest, ShardPlan
+from app.jobs.runner import JobRunner, Store, new_owner
+from app.pipeline.open import resources_of, shelf_of
+from app.pipeline.register import add_sae
+from app.pipeline.run import ENCODING, Prepared, find, prepare, score
+from app.pipeline.source import Request
+from app.settings import Settings
+from app.sparse.files import remove_leftovers
+from app.sparse.memory import memory_explained
+from app.sparse.shards import Shard
+from app.sparse.work import missing_saes
+from app.store.session import make_engine, writing
+
+TIDY_S = 60
+"""Seconds between looks for what killed writers left behind."""
+
+HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+log = logging.getLogger(__name__)
+
+
+def run_jobs(
+    settings: Settings,
+    stop: threading.Event,
+    models: ModelShelf | None = None,
+    is_over: Callable[[], bool] = lambda: False,
+) -> None:
+    """Work on jobs until told to stop; the one function that a worker process has to call.
+
+    Args:
+        settings: of this process: database, data and input folder, device, length of a lease.
+        stop: set from another thread or a signal handler.
+        models: language models of this process, where some are loaded already.
+        is_over: asked when there is nothing to do; True ends the work.
+
+    Raises:
+        SettingsError: the device is not there.
+    """
+    engine = make_engine(settings.resolved_database_url)
+    try:
+        work, told = JobWork(engine, settings, models), Places.of(settings).in_one_line
+        JobRunner(engine, work, settings.job_lease_s, new_owner(), told=told).run(stop, is_over)
+    finally:
+        engine.dispose()
+
+
+class JobWork:
+    """The steps of jobs; what the last job needed stays loaded for its next step.
+
+    Args:
+        settings: the data folder, of shards and converted models, is the same for all workers of a database; from the
+            input folder jobs may read, from nowhere else; the device is what models and SAEs compute on. What runs a
+            job's shards are the workers, never a cluster.
+        models: language models of this process, where some are loaded already.
+
+    Raises:
+        SettingsError: the device is not there.
+    """
+
+    def __init__(self, engine: Engine, settings: Settings, models: ModelShelf | None = None) -> None:
+        # By its whole path, so that errors can name it by what it is for.
+        here = settings.model_copy(update={"engine": "local", "data_dir": settings.data_dir.resolve()})
+        self._engine, self._data_dir, self._input_dir = engine, here.data_dir, here.resolved_input_dir
+        self._means = resources_of(here)
+        self._device = Device.of(choose_device(settings.device))
+        self.models = models or shelf_of(here)
+        self._ready: tuple[int, Prepared] | None = None
+        self._tidied = 0.0
+
+    def plan(self, claim: Claim, hold: LeaseKeeper) -> Plan:
+        """Read what the comparison names, and see which of its shards are on disk."""
+        self._ready = None
+        prepared = self._prepared(claim, hold)
+        self._tidy()
+        prepared.store.describe(prepared.source.stream.description)
+        return Plan(
+            content_hash=prepared.content_hash,
+            stage=ENCODING,
+            shards=tuple(
+                ShardPlan(
+                    shard.start, shard.stop, shard.n_tokens, not missing_saes(prepared.store, shard, prepared.saes)
+                )
+                for shard in prepared.shards
+            ),
+            is_stored=find(self._engine, prepared.slug) is not None,
+        )
+
+    def shard(self, claim: Claim, hold: LeaseKeeper) -> None:
+        """Compute a shard, or nothing where it is on disk."""
+        prepared = self._prepared(claim, hold)
+        shard = Shard(claim.start, claim.stop, claim.n_tokens)
+        with memory_explained(f"encoding rows {shard.start} to {shard.stop - 1}"):
+            self._device.run_shard(Checked(prepared.source.stream, hold), prepared.saes, prepared.store, shard)
+
+    def finish(self, claim: Claim, hold: LeaseKeeper, done: Store) -> None:
+        """Score and store a comparison from its shards, or check and register an SAE."""
+        if isinstance(claim.job.request, SaeRequest):
+            self._register(claim.job.request, claim, hold, done)
+            return
+        prepared = self._prepared(claim, hold)
+        if find(self._engine, prepared.slug) is None:
+            score(self._engine, prepared, hold, within=lambda connection: done(connection, prepared.slug))
+        else:
+            with writing(self._engine) as connection:
+                done(connection, prepared.slug)
+        self._ready = None
+
+    def idle(self) -> None:
+        """Tidy up, and let go of what the last job needed."""
+        self._ready = None
+        if time.monotonic() - self._tidied > TIDY_S:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        self._tidied = time.monotonic()
+        for path in remove_leftovers(self._data_dir / "shards"):
+            log.info("removed %s, which a killed writer had left", path.name)
+
+    def _prepared(self, claim: Claim, hold: LeaseKeeper) -> Prepared:
+        """What the comparison needs, loaded once for all its steps."""
+        if self._ready is not None and self._ready[0] == claim.job.id:
+            ready = self._ready[1]
+            if ready.content_hash == claim.content_hash:
+                return ready
+        request = claim.job.request
+        assert isinstance(request, ComparisonRequest)
+        if claim.phase == "plan":
+            hold("loading model and SAEs", 1, "comparisons")
+        prepared = prepare(self._engine, self._data_dir, as_given(request), self.models, self._find, means=self._means)
+        hold.check()
+        if claim.content_hash is not None and prepared.content_hash != claim.content_hash:
+            raise ShardError(
+                f"this worker finds another text, model or SAE than the one that planned the job "
+                f"({prepared.content_hash[:12]}, not {claim.content_hash[:12]}): all workers need the same data "
+                "folder, input folder and versions; then resume the job"
+            )
+        self._ready = claim.job.id, prepared
+        return prepared
+
+    def _register(self, request: SaeRequest, claim: Claim, hold: LeaseKeeper, done: Store) -> None:
+        advance = hold("checking the SAE", 1, "SAEs")
+        record = add_sae(
+            self._engine,
+            self._find(request.source),
+            models=self.models,
+            name=request.name,
+            widths=request.matryoshka_widths,
+            model_name=None if request.model is None else self._find(request.model),
+        )
+        advance(1)
+        with writing(self._engine) as connection:
+            done(connection, record.name)
+
+    def _find(self, name: str) -> str:
+        return allowed(name, self._input_dir)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A stream that, before each batch, looks whether the work is still wanted."""
+
+    inner: ActivationStream
+    hold: LeaseKeeper
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def batches(self, start: int, stop: int) -> Iterator[ActivationBatch]:
+        """As the inner stream; raises as `Hold.check` in between."""
+        for batch in self.inner.batches(start, stop):
+            self.hold.check()
+            yield batch
+
+
+def as_given(request: ComparisonRequest) -> Request:
+    """The same request as the command line makes it."""
+    return Request(
+        request.narrow,
+        request.reference,
+        request.model,
+        request.text,
+        request.tokens,
+        request.activations,
+        request.name,
+        request.dtype,
+    )
+
+
+def allowed(name: str, folder: Path) -> str:
+    """Where something that a job names is: in the input folder, or on the hub under that name.
+
+    Args:
+        folder: the only one that jobs may read.
+
+    Raises:
+        HedgescopeError: it is outside of the folder, or neither there nor a name that the hub could have.
+    """
+    if name in BUNDLED_MODELS:
+        return name
+    root = folder.resolve()
+    try:
+        path = (root / name).resolve()
+        if path.is_relative_to(root) and path != root and path.exists():
+            return str(path)
+    except (OSError, ValueError):
+        pass
+    source, colon, inner = name.partition(":")
+    is_hub_name = HUB_NAME.fullmatch(source) and ".." not in name and not inner.startswith(("/", "~"))
+    # The libraries look for a file of this name first, wherever the program was started.
+    if not is_hub_name or (not colon and Path(name).exists()):
+        raise HedgescopeError(f"{name}: there is no such file or folder in the input folder (HEDGESCOPE_INPUT_DIR)")
+    return name

@@ -1,0 +1,56 @@
+"""What crosses layers: plain frozen dataclasses, no torch, no SQLAlchemy.
+
+A number that can be undefined is `float | None`; why it is None stands in the latent's `reasons`,
+under the field's name. Never NaN, never -1 for "no value".
+"""
+
+from app.records.bundle import ComparisonBundle, TextRow
+from app.records.comparison import ComparisonSummary, LevelSummary, NullSummary, SideSummary
+from app.records.degree import DegreeRecord, LatentDegree
+from app.records.lab import ToyLab, ToyResult
+from app.records.latent import (
+    Context,
+    LatentDetail,
+    LatentDiagnosis,
+    LatentScores,
+    LogHistogram,
+    LogitWeights,
+    Neighbour,
+    TokenWeight,
+)
+from app.records.pair import FiringTable, Overlap, PairContext, PairDetail, PairProfile, Partner, PartnerDiagnosis
+from app.records.sae import SaeRecord, WidthsSource
+from app.records.sides import SIDES, BySide, Side
+
+__all__ = [
+    "SIDES",
+    "BySide",
+    "ComparisonBundle",
+    "ComparisonSummary",
+    "Context",
+    "DegreeRecord",
+    "FiringTable",
+    "LatentDegree",
+    "LatentDetail",
+    "LatentDiagnosis",
+    "LatentScores",
+    "LevelSummary",
+    "LogHistogram",
+    "LogitWeights",
+    "Neighbour",
+    "NullSummary",
+    "Overlap",
+    "PairContext",
+    "PairDetail",
+    "PairProfile",
+    "Partner",
+    "PartnerDiagnosis",
+    "SaeRecord",
+    "Side",
+    "SideSummary",
+    "TextRow",
+    "TokenWeight",
+    "ToyLab",
+    "ToyResult",
+    "WidthsSource",
+]

@@ -1,0 +1,47 @@
+"""A registered SAE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+WidthsSource = Literal["metadata", "group_sizes", "declared"]
+
+
+@dataclass(frozen=True)
+class SaeRecord:
+    """A registered SAE.
+
+    Attributes:
+        name: unique name, or `name@width` for a prefix of a Matryoshka SAE.
+        checksum: SHA-256 of the weights (of the whole SAE, for a prefix too), hexadecimal.
+        source: the folder or hub name it is loaded from.
+        architecture: SAELens' name of the architecture it runs as, e.g. `jumprelu`.
+        training_architecture: what it was trained as, where the metadata say so.
+        matryoshka_widths: ascending prefix widths; None where it is no Matryoshka SAE.
+        widths_source: where the widths come from; None where there are none.
+        explained_variance: share in [.., 1] on the preflight sample; None where no sample was run.
+        l0: active latents a token on the preflight sample; None where no sample was run.
+        notes: what the preflight found worth saying, one line each.
+        config_checksum: SHA-256 of what the configuration says about encoding; the same weights
+            read as another architecture are another SAE.
+    """
+
+    name: str
+    checksum: str
+    source: str
+    architecture: str
+    training_architecture: str | None
+    d_in: int
+    d_sae: int
+    dtype: str
+    model_name: str | None
+    hook_name: str | None
+    matryoshka_widths: tuple[int, ...] | None
+    widths_source: WidthsSource | None
+    explained_variance: float | None
+    l0: float | None
+    notes: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    config_checksum: str = ""

@@ -1,0 +1,234 @@
+"""Errors as HTTP answers: one problem document (RFC 9457), or the same as a page for browsers."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response
+
+from app.errors import (
+    ConflictError,
+    NotFoundError,
+    PromptError,
+    QueryError,
+    SchemaError,
+    StoreError,
+    WorkerAnswerError,
+    WorkerError,
+)
+from app.web.live.worker_errors import retry_headers, unanswered
+from app.web.pages.templating import render
+
+PROBLEM_JSON = "application/problem+json"
+TYPE_PREFIX = "urn:hedgescope:problem:"
+LONGEST_DETAIL = 2000
+"""Characters; what a client sent is not sent back at any length."""
+
+CLIENT_LEFT = 499
+"""Nobody reads it; the log of a proxy would."""
+
+DATA_ENDINGS = (".json", ".csv", ".ndjson")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What went wrong with a request.
+
+    Attributes:
+        status: of HTTP.
+        kind: last part of the document's `type`, the same for all problems of a kind.
+        title: of the kind.
+        detail: of this one: what was found, what was expected, what to do.
+        parameter: the wrong parameter's name, where it is about one.
+        valid: values (or names of parameters) that would be accepted, where they can be listed.
+        request_id: where the log has more.
+    """
+
+    status: int
+    kind: str
+    title: str
+    detail: str
+    parameter: str | None = None
+    valid: Sequence[str] = ()
+    request_id: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The members of RFC 9457 and those of ours that apply."""
+        members = {
+            "type": TYPE_PREFIX + self.kind,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.parameter is not None:
+            members |= {"parameter": self.parameter, "valid": list(self.valid)}
+        if self.request_id is not None:
+            members["request_id"] = self.request_id
+        return members
+
+
+def install(app: FastAPI) -> None:
+    """Make the application answer its errors with problems."""
+    app.add_exception_handler(StoreError, _on_store_error)
+    app.add_exception_handler(PromptError, _on_worker_error)
+    app.add_exception_handler(WorkerError, _on_worker_error)
+    app.add_exception_handler(ClientDisconnect, _on_client_left)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+
+
+def problem_response(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """The problem as JSON, or as a page where a browser asked for a page."""
+    sent = {"Cache-Control": "no-store", "Vary": "Accept", **(headers or {})}
+    if _wants_page(request):
+        page = render(
+            "error.html", status=problem.status, title=problem.title, detail=problem.detail, valid=problem.valid
+        )
+        return HTMLResponse(page, problem.status, sent)
+    return Response(orjson.dumps(problem.document()), problem.status, sent, PROBLEM_JSON)
+
+
+def unexpected(request_id: str) -> Problem:
+    """The problem of a request that failed for no reason that is its own."""
+    detail = f"the server failed to answer; its log says why under the request id {request_id}"
+    return Problem(500, "internal", "Internal error", detail, request_id=request_id)
+
+
+def failed(request: Request, request_id: str) -> Response:
+    """The answer to a request that failed for no reason that is its own."""
+    return problem_response(request, unexpected(request_id))
+
+
+def refused(request: Request, status: int, kind: str, detail: str) -> Response:
+    """The answer to a request that no route gets to see."""
+    return problem_response(request, Problem(status, kind, HTTPStatus(status).phrase.capitalize(), detail))
+
+
+def of_store_error(error: StoreError) -> Problem:
+    """The problem that stands for an error of the store.
+
+    What is wrong with the database is for the log: the message may name paths and hosts.
+    """
+    detail = _shortened(str(error))
+    match error:
+        case NotFoundError():
+            return Problem(404, "not-found", "Not found", detail)
+        case QueryError():
+            return Problem(400, "wrong-parameter", "Wrong parameter", detail, error.parameter, error.valid)
+        case ConflictError():
+            return Problem(409, "conflict", "Conflict", detail)
+        case SchemaError():
+            detail = "the database's schema is not this program's; stop the server and run `hedgescope db upgrade`"
+            return Problem(503, "schema", "Database needs an upgrade", detail)
+        case _:
+            return Problem(
+                503, "database", "Database unavailable", "the database can't be used now; the server's log says why"
+            )
+
+
+def of_worker_error(error: PromptError | WorkerError) -> Problem:
+    """The problem of a live prompt that has no answer."""
+    told = unanswered(error)
+    parameter = error.parameter if isinstance(error, PromptError) else None
+    return Problem(told.status, told.kind, told.title, _shortened(str(error)), parameter)
+
+
+def of_http_exception(request: Request, error: HTTPException) -> Problem:
+    """The problem of an unknown path, a wrong method and the like."""
+    path = _shortened(request.url.path)
+    if error.status_code == 404:
+        return Problem(404, "not-found", "Not found", f"there is nothing at {path!r}")
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "GET")
+        detail = f"{_shortened(request.method)} is not allowed at {path!r}; use {_methods(allowed)}"
+        return Problem(405, "method-not-allowed", "Method not allowed", detail)
+    if error.status_code in (401, 403):
+        return Problem(error.status_code, "not-allowed", "Not allowed", _shortened(error.detail))
+    return Problem(error.status_code, "http", _title(error.detail), _shortened(error.detail))
+
+
+def _methods(allowed: str) -> str:
+    return "GET or HEAD" if allowed == "GET" else allowed
+
+
+def of_validation_error(error: RequestValidationError) -> Problem:
+    """The problem of parameters that FastAPI refused: 400 in the query, 422 in the path."""
+    complaints = error.errors()
+    first = complaints[0]
+    status = 400 if first["loc"][0] == "query" else 422
+    detail = _shortened("; ".join(_complaint(item) for item in complaints))
+    return Problem(status, "wrong-parameter", "Wrong parameter", detail, str(first["loc"][-1]), _valid(first))
+
+
+async def _on_store_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StoreError)
+    problem = of_store_error(error)
+    if problem.status >= 500:
+        log.error("request %s: %s", request.state.request_id, error)
+    return problem_response(request, problem)
+
+
+async def _on_worker_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PromptError | WorkerError)
+    problem = of_worker_error(error)
+    if isinstance(error, WorkerAnswerError):
+        log.error("request %s: %s", request.state.request_id, error)
+    return problem_response(request, problem, retry_headers(error))
+
+
+async def _on_client_left(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=CLIENT_LEFT)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code < 400:
+        return Response(status_code=error.status_code, headers=error.headers)
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"
+    return problem_response(request, of_http_exception(request, error), headers)
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return problem_response(request, of_validation_error(error))
+
+
+def _wants_page(request: Request) -> bool:
+    path = request.url.path
+    if path.startswith("/api/") or path.endswith(DATA_ENDINGS):
+        return False
+    return "text/html" in request.headers.get("accept", "")
+
+
+def _complaint(item: Mapping[str, Any]) -> str:
+    found = f" is {_shortened(str(item['input']), 80)!r}" if isinstance(item.get("input"), str) else ""
+    message = str(item["msg"])
+    return f"{item['loc'][-1]}{found}: {message[:1].lower()}{message[1:]}"
+
+
+def _valid(item: Mapping[str, Any]) -> Sequence[str]:
+    """The values that Pydantic lists for a choice, e.g. from `'narrow' or 'reference'`."""
+    context = item.get("ctx") or {}
+    return re.findall(r"'([^']*)'", str(context.get("expected", "")))
+
+
+def _title(phrase: str) -> str:
+    return phrase[:1].upper() + phrase[1:]
+
+
+def _shortened(text: str, length: int = LONGEST_DETAIL) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,126 @@
+"""Every URL of the site is made here: pages, their twins, the API and static files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import quote, urlencode
+
+from app.records import Side
+from app.web.http.caching import build_tag
+
+API = "/api/v1"
+
+Pairs = Iterable[tuple[str, str]]
+"""Query parameters in order; a name may occur more than once."""
+
+
+def home() -> str:
+    """All comparisons."""
+    return "/"
+
+
+def saes(name: str | None = None) -> str:
+    """The registered SAEs, or one of them on that page."""
+    return "/saes" if name is None else f"/saes#{quote(name, safe='')}"
+
+
+def sae_new() -> str:
+    """The form to register an SAE."""
+    return "/saes/new"
+
+
+def compare_new(query: Pairs = ()) -> str:
+    """The form to ask for a comparison."""
+    return with_query("/compare/new", query)
+
+
+def jobs(before: int | None = None) -> str:
+    """The jobs, newest first; those before one of them."""
+    return with_query("/jobs", () if before is None else (("before", str(before)),))
+
+
+def job(job_id: int) -> str:
+    """One job."""
+    return f"/jobs/{job_id}"
+
+
+def about(field: str | None = None) -> str:
+    """What the scores mean, or the definition of one of them."""
+    return "/about" if field is None else f"/about#{quote(field, safe='')}"
+
+
+def lab() -> str:
+    """Tiny SAEs on worlds with known features."""
+    return "/lab"
+
+
+def comparison(slug: str, query: Pairs = ()) -> str:
+    """A comparison's overview."""
+    return with_query(f"/c/{quote(slug, safe='')}", query)
+
+
+def latents(slug: str, query: Pairs = ()) -> str:
+    """The table of a comparison's latents."""
+    return with_query(f"{comparison(slug)}/latents", query)
+
+
+def latents_file(slug: str, ending: str, query: Pairs = ()) -> str:
+    """The same latents as a file; `ending` is `csv`, `ndjson` or `json`."""
+    return with_query(f"{comparison(slug)}/latents.{ending}", query)
+
+
+def latent(slug: str, side: Side, index: int, query: Pairs = ()) -> str:
+    """One latent's page."""
+    return with_query(f"{comparison(slug)}/{side}/{index}", query)
+
+
+def pair(slug: str, narrow: int, reference: int) -> str:
+    """A narrow latent beside a reference latent."""
+    return f"{comparison(slug)}/pairs/{narrow}/{reference}"
+
+
+def levels(slug: str) -> str:
+    """A comparison's Matryoshka levels."""
+    return f"{comparison(slug)}/levels"
+
+
+def degree(slug: str, x: str | None = None) -> str:
+    """The paper's hedging degree of a comparison's narrow SAE, drawn against a field of its latents."""
+    return with_query(f"{comparison(slug)}/degree", () if x is None else (("x", x),))
+
+
+def prompt(slug: str, side: Side | None = None, index: int | None = None) -> str:
+    """The page that reads one's own text, with a latent chosen."""
+    query = () if side is None else (("latent", f"{side}:{index}"),)
+    return with_query(f"{comparison(slug)}/prompt", query)
+
+
+def points(slug: str) -> str:
+    """The columns that the overview's plot draws."""
+    return f"{comparison(slug)}/points.json"
+
+
+def api_comparison(slug: str) -> str:
+    """A comparison in the API."""
+    return f"{API}/comparisons/{quote(slug, safe='')}"
+
+
+def api_job(job_id: int) -> str:
+    """A job in the API."""
+    return f"{API}/jobs/{job_id}"
+
+
+def static(path: str) -> str:
+    """A file below `static/`; the query changes with the program, so that browsers fetch it anew."""
+    return f"/static/{quote(path)}?v={build_tag()}"
+
+
+def twin(path: str, query: Pairs = ()) -> str:
+    """The `.json` twin of a page."""
+    return with_query("/index.json" if path == "/" else f"{path}.json", query)
+
+
+def with_query(path: str, query: Pairs = ()) -> str:
+    """A path with parameters, in the order given; commas and colons stay readable."""
+    text = urlencode(list(query), safe=",:")
+    return f"{path}?{text}" if text else path

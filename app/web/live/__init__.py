@@ -1,0 +1,1 @@
+"""What changes while it is shown: live prompts and the events of jobs."""

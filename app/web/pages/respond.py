@@ -1,0 +1,146 @@
+"""How a page answers: one handler for the page and its `.json` twin, redirects to the tidy URL, ETags."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import orjson
+from fastapi import APIRouter
+from sqlalchemy import Engine
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+import app
+from app.records import ComparisonSummary
+from app.store import read
+from app.web.http import links
+from app.web.http.caching import checked, immutable, tagged
+from app.web.pages.contexts import Crumb, Frame
+from app.web.pages.params import FRAME
+from app.web.pages.templating import render
+from app.web.shared.redact import public_summary
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Handler = Callable[..., Response | Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request for something of one comparison."""
+
+    request: Request
+    engine: Engine
+    summary: ComparisonSummary
+
+    @property
+    def slug(self) -> str:
+        """The comparison's whole slug."""
+        return self.summary.slug
+
+
+def serve(router: APIRouter, *paths: str) -> Callable[[Handler], Handler]:
+    """Registers a handler for GET and HEAD of these paths, outside the API's description."""
+
+    def register(handler: Handler) -> Handler:
+        for path in paths:
+            router.add_api_route(path, handler, methods=["GET", "HEAD"], include_in_schema=False)
+        return handler
+
+    return register
+
+
+def page(router: APIRouter, path: str, twin: str | None = None) -> Callable[[Handler], Handler]:
+    """Registers a handler for a page and for its twin, `path.json` unless named otherwise."""
+    return serve(router, twin or f"{path}.json", path)
+
+
+def answer(request: Request, template: str, context: DataclassInstance) -> Response:
+    """The page, or its context as JSON where the twin was asked for."""
+    if _path(request).endswith(".json"):
+        return Response(orjson.dumps(context), media_type="application/json")
+    return HTMLResponse(render(template, **{f.name: getattr(context, f.name) for f in fields(context)}))
+
+
+def changing_page(request: Request, template: str, context: DataclassInstance) -> Response:
+    """A page that may change at any time: the browser keeps it, but asks each time."""
+    return checked(request, answer(request, template, context))
+
+
+def comparison_page(
+    request: Request,
+    engine: Engine,
+    slug: str,
+    template: str,
+    build: Callable[[Visit], DataclassInstance],
+    state: Callable[[Visit], str] | None = None,
+) -> Response:
+    """A page of one comparison, which never changes; see `comparison_answer`."""
+    return comparison_answer(request, engine, slug, lambda visit: answer(request, template, build(visit)), state)
+
+
+def comparison_answer(
+    request: Request,
+    engine: Engine,
+    slug: str,
+    build: Callable[[Visit], Response],
+    state: Callable[[Visit], str] | None = None,
+) -> Response:
+    """An answer about one comparison, cached for good under its content hash.
+
+    A slug given by its name part leads to the whole one; parameters that a form left empty are dropped.
+
+    Args:
+        state: names what else the answer shows, such as a hedging degree that may be measured later.
+            Such an answer is asked for again each time.
+
+    Raises:
+        NotFoundError: no such comparison.
+        QueryError: several comparisons have that name.
+    """
+    full = read.resolve_slug(engine, slug)
+    given = request.query_params.multi_items()
+    query = [pair for pair in given if pair[1] != ""]
+    if full != slug or query != given:
+        rest = _path(request).removeprefix(f"/c/{slug}")
+        return RedirectResponse(links.with_query(links.comparison(full) + rest, query), status_code=307)
+    visit = Visit(request, engine, public_summary(read.get_comparison(engine, full)))
+    if state is not None and (found := state(visit)):
+        return tagged(request, lambda: build(visit), visit.summary.content_hash, found)
+    return immutable(request, lambda: build(visit), visit.summary.content_hash)
+
+
+def make_frame(
+    request: Request, title: str, description: str, crumbs: tuple[Crumb, ...] = (), api_url: str | None = None
+) -> Frame:
+    """What every page has, for the page and its twin alike."""
+    path = quote(_path(request).removesuffix(".json"))
+    query = [pair for pair in request.query_params.multi_items() if pair[0] not in FRAME]
+    return Frame(
+        title=title,
+        description=description,
+        crumbs=crumbs,
+        json_url=links.twin("/" if path == "/index" else path, query),
+        api_url=api_url,
+        embed=request.query_params.get("embed") == "1",
+        version=app.__version__,
+    )
+
+
+def comparison_frame(visit: Visit, title: str, description: str, *crumbs: Crumb, api: str | None = "") -> Frame:
+    """The frame of a comparison's page; `api` is its path below the comparison in the API, None for none."""
+    above: tuple[Crumb, ...] = (Crumb("Comparisons", links.home()),)
+    if title != visit.summary.name:
+        above = (*above, Crumb(visit.summary.name, links.comparison(visit.slug)), *crumbs)
+        title = f"{title} · {visit.summary.name}"
+    api_url = None if api is None else links.api_comparison(visit.slug) + api
+    return make_frame(visit.request, title, description, above, api_url)
+
+
+def _path(request: Request) -> str:
+    """The path that was asked for, decoded."""
+    return str(request.scope["path"])

@@ -1,0 +1,1 @@
+"""What API and pages share: finding and redacting records, formatting, figures."""

@@ -1,0 +1,47 @@
+"""A stored hedging degree beside a comparison of the same SAE."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from app.errors import ScoringError
+from app.records import ComparisonSummary, DegreeRecord, LatentScores, SaeRecord
+from app.scores.rank_correlation import RankCorrelation, partial_spearman, spearman
+from app.store.degrees import degrees_of
+from app.store.page import LatentQuery, iter_latents
+
+
+def degrees_in(engine: Engine, summary: ComparisonSummary) -> list[DegreeRecord]:
+    """The degrees measured on a comparison's narrow SAE, the one stored last first."""
+    return degrees_of(engine, summary.narrow.sae.checksum, summary.narrow.sae.d_sae)
+
+
+def check_belongs(record: DegreeRecord, sae: SaeRecord, slug: str) -> None:
+    """Refuse a degree that was measured on another SAE.
+
+    Raises:
+        ScoringError: the weights, or the number of latents, are not the SAE's.
+    """
+    if record.parent_checksum != sae.checksum or record.n_latents != sae.d_sae:
+        raise ScoringError(
+            f"{slug}: its narrow SAE {sae.name} ({sae.d_sae:,} latents, weights {sae.checksum[:12]}) is not the one "
+            f"that the pair was made from ({record.n_latents:,} latents, weights {record.parent_checksum[:12]}); "
+            "give a comparison of that one, or only --store"
+        )
+
+
+def scores_of(engine: Engine, slug: str) -> list[float | None]:
+    """The hedging scores of a comparison's narrow latents, by index."""
+    return [latent.hedging_score for latent in _narrow(engine, slug)]
+
+
+def score_correlation(engine: Engine, slug: str, record: DegreeRecord) -> tuple[RankCorrelation, RankCorrelation]:
+    """Rank correlation over latents of the hedging score and the degree, then of latents of like mean activation."""
+    latents = _narrow(engine, slug)
+    scores, degrees = [latent.hedging_score for latent in latents], [latent.degree for latent in record.latents]
+    activations = [latent.mean_activation for latent in latents]
+    return spearman(scores, degrees), partial_spearman(scores, degrees, activations)
+
+
+def _narrow(engine: Engine, slug: str) -> list[LatentScores]:
+    return list(iter_latents(engine, slug, LatentQuery("narrow", sort="index")))

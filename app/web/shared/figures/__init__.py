@@ -1,0 +1,1 @@
+"""Records as Plotly figures: plain dictionaries."""

@@ -1,1 +1,0 @@
-"""The inference worker: a process of its own that holds a language model and SAEs and answers live prompts."""
