@@ -353,3 +353,6 @@ SUMMARY_SPECS: tuple[ScoreSpec, ...] = (
 LATENT_FIELDS: dict[str, ScoreSpec] = {spec.name: spec for spec in LATENT_SPECS}
 PARTNER_FIELDS: dict[str, ScoreSpec] = {spec.name: spec for spec in PARTNER_SPECS}
 SUMMARY_FIELDS: dict[str, ScoreSpec] = {spec.name: spec for spec in SUMMARY_SPECS}
+
+HEDGING_SCORE_PARTS: tuple[ScoreSpec, ...] = (LATENT_FIELDS["typical_hedging"], LATENT_FIELDS["refit_hedging"])
+"""The numbers that the hedging score combines; its definition says how."""

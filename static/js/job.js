@@ -17,9 +17,9 @@ function duration(seconds) {
 }
 
 function stageOf(job) {
-  if (job.state === "queued") return "Waiting for a worker";
+  if (job.state === "queued") return "Waiting for a job runner";
   const stage = job.stage ?? "Starting";
-  return job.workers ? stage : `${stage} (waiting for a worker)`;
+  return job.workers ? stage : `${stage} (waiting for a job runner)`;
 }
 
 function put(name, text) {
@@ -40,8 +40,8 @@ function show(job) {
 }
 
 const events = new EventSource(box.dataset.events);
-events.addEventListener("open", () => { note.textContent = "This page follows the job."; });
-events.addEventListener("error", () => { note.textContent = "The connection broke; trying again."; });
+events.addEventListener("open", () => { note.textContent = "Live."; });
+events.addEventListener("error", () => { note.textContent = "Connection lost; retrying…"; });
 events.addEventListener("job", (event) => {
   const job = JSON.parse(event.data);
   show(job);

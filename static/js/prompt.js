@@ -100,7 +100,7 @@ if (shown) choose(shown, { push: false });
 if (form && status && !data) {
   const answer = await fetch("/api/v1/worker").then((response) => response.json()).catch(() => null);
   if (answer && !answer.available && !document.querySelector(".notice[role=alert]")) {
-    status.textContent = `Texts can't be read now: ${answer.reason}`;
+    status.textContent = `Inference worker unavailable: ${answer.reason}`;
     status.hidden = false;
   }
 }

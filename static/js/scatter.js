@@ -28,7 +28,7 @@ async function fetchColumns(names) {
 function say(rows, drawn) {
   const total = columns.index.length;
   const unplaced = rows.length - drawn.length;
-  const left = unplaced ? `; ${unplaced} have no value on these axes` : "";
+  const left = unplaced ? `; ${unplaced} not shown (no value on these axes)` : "";
   document.getElementById("scatter-count").textContent = `${drawn.length} of ${total} latents shown${left}`;
 }
 
@@ -47,7 +47,7 @@ async function drawNow() {
 function draw() {
   // One after the other: a later call must not be overtaken by an earlier one that waits for its columns.
   drawing = drawing.then(drawNow).catch((error) => {
-    document.getElementById("scatter-count").textContent = `The points can't be loaded: ${error.message}`;
+    document.getElementById("scatter-count").textContent = `Points could not be loaded: ${error.message}`;
   });
   return drawing;
 }

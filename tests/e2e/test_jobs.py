@@ -55,7 +55,7 @@ def ask(page: Page, name: str, file: str) -> None:
     page.locator("select[name=reference]").select_option("reference")
     page.fill("input[name=activations]", file)
     page.fill("input[name=name]", name)
-    page.get_by_role("button", name="Compare").click()
+    page.get_by_role("button", name="Start comparison").click()
 
 
 def badge(page: Page) -> str:
@@ -66,7 +66,7 @@ def test_asked_for_followed_and_read(open_tab: OpenTab) -> None:
     page = open_tab("/compare/new")
     ask(page, "browser", "acts-1.safetensors")
     page.wait_for_url("**/jobs/*")
-    expect(page.locator("#follow")).to_have_text("This page follows the job.", timeout=PATIENCE_MS)
+    expect(page.locator("#follow")).to_have_text("Live.", timeout=PATIENCE_MS)
     page.evaluate("window.isTheSamePage = true")
     page.wait_for_function(BAR_IS_BEYOND, arg=0.1, timeout=PATIENCE_MS)
     assert badge(page) == "running"
@@ -75,7 +75,7 @@ def test_asked_for_followed_and_read(open_tab: OpenTab) -> None:
     page.wait_for_function(BAR_IS_BEYOND, arg=0.3, timeout=PATIENCE_MS)
     assert page.locator("[data-field=rate]").inner_text().endswith(" tokens/s")
     assert page.evaluate("window.isTheSamePage"), "it is followed, not loaded again"
-    result = page.get_by_role("link", name="See the comparison")
+    result = page.get_by_role("link", name="Open the comparison")
     result.wait_for(timeout=PATIENCE_MS)
     assert badge(page) == "done"
     assert page.get_by_role("button").filter(has_text="Cancel").count() == 0
@@ -94,8 +94,8 @@ def test_cancelled_and_resumed(open_tab: OpenTab) -> None:
     resume.wait_for(timeout=PATIENCE_MS)
     assert badge(page) == "cancelled"
     resume.click()
-    expect(page.locator("#follow")).to_have_text("This page follows the job.", timeout=PATIENCE_MS)
-    page.get_by_role("link", name="See the comparison").wait_for(timeout=PATIENCE_MS)
+    expect(page.locator("#follow")).to_have_text("Live.", timeout=PATIENCE_MS)
+    page.get_by_role("link", name="Open the comparison").wait_for(timeout=PATIENCE_MS)
     assert badge(page) == "done"
 
 

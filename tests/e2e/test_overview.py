@@ -86,7 +86,8 @@ def test_coloured_points_are_drawn_by_webgl(open_tab: OpenTab, overview: str, ch
     # 144 points of 9 pixels across, some upon one another; the hedging score gives them many colours.
     assert coloured > 1500
     assert colours > 8
-    assert page.locator("#scatter-count").inner_text() == "144 of 160 latents shown; 16 have no value on these axes"
+    count = page.locator("#scatter-count").inner_text()
+    assert count == "144 of 160 latents shown; 16 not shown (no value on these axes)"
 
 
 def test_a_click_opens_the_latent(open_tab: OpenTab, overview: str) -> None:

@@ -120,7 +120,7 @@ def test_beyond_this_computer_nothing_starts_without_a_token(
     refused = client.post("/api/v1/jobs", json=ASKED)
     assert refused.status_code == 403
     assert "HEDGESCOPE_JOBS_TOKEN" in refused.json()["detail"]
-    assert "can't be started" in client.get("/compare/new").text
+    assert "Starting jobs is disabled" in client.get("/compare/new").text
 
 
 def test_with_a_token(site: tuple[Settings, Engine]) -> None:

@@ -91,7 +91,7 @@ def test_pages_follow_one_another(client: TestClient, slug: str, narrow: list[La
 
 def test_a_search_finds_an_index_or_a_label(client: TestClient, slug: str) -> None:
     assert indices(table(client, f"/c/{slug}/latents?q=7")) == [7]
-    assert "No latent passes" in table(client, f"/c/{slug}/latents?q=nowhere-in-it").one("main").text
+    assert "No latents match these filters" in table(client, f"/c/{slug}/latents?q=nowhere-in-it").one("main").text
 
 
 def test_all_columns_are_the_catalogue(client: TestClient, slug: str) -> None:

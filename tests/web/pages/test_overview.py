@@ -94,5 +94,5 @@ def test_without_scripts_there_are_tables_and_a_note(client: TestClient, slug: s
     page = Document(client.get(f"/c/{slug}").text)
     assert any("needs JavaScript" in note.text for note in page.all("noscript"))
     assert any("Apply" in note.text for note in page.all("noscript"))
-    details = [e for e in page.all("details") if "Table of this plot" in e.text]
+    details = [e for e in page.all("details") if "Show as table" in e.text]
     assert len(details) == len([e for e in page.elements if "data-figure" in e.attributes]) == 2

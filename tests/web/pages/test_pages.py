@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.testclient import TestClient
 
+from app.catalogue import HEDGING_SCORE_PARTS, LATENT_FIELDS
 from app.records import ComparisonBundle
 from tests.web.pages.markup import Document
 
@@ -111,6 +112,14 @@ def test_every_link_on_a_page_is_answered(client: TestClient, pages: dict[str, D
     assert len(shapes) > 50
     wrong = {href: status for href in shapes.values() if (status := client.head(href).status_code) != 200}
     assert wrong == {}
+
+
+def test_about_defines_the_score_in_the_catalogues_words(pages: dict[str, Document]) -> None:
+    page = pages["/about"]
+    named = [e.text for e in page.all("dt")]
+    specs = (LATENT_FIELDS["hedging_score"], *HEDGING_SCORE_PARTS)
+    assert named == [spec.title for spec in specs]
+    assert [e.text for e in page.all("dd")] == [spec.definition for spec in specs]
 
 
 def test_anchors_of_definitions_exist(pages: dict[str, Document]) -> None:

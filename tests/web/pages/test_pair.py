@@ -66,4 +66,4 @@ def test_dead_latents_have_a_pair_page(client: TestClient, slug: str) -> None:
     for path in ("pairs/5/7", "pairs/16/7"):
         page = Document(client.get(f"/c/{slug}/{path}").text)
         reasons = {e.attributes.get("title") for e in page.all("span", "none")}
-        assert "a latent of the pair never fired" in reasons or page.all("p", "notice"), path
+        assert "one of the two latents never fired" in reasons or page.all("p", "notice"), path
