@@ -27,7 +27,7 @@ from app.web.main import create_app
 from tests.builders import make_bundle
 from tests.cli.conftest import Terminal
 from tests.pipeline.world import World
-from tests.saes import save_matryoshka
+from tests.saved_saes import save_matryoshka
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,7 +15,7 @@ from app.errors import SaeError
 from app.store.read import list_comparisons, list_saes
 from tests.cli.conftest import Terminal
 from tests.pipeline.world import World, save_activations
-from tests.saes import edit_weights, save_matryoshka, save_sae
+from tests.saved_saes import edit_weights, save_matryoshka, save_sae
 
 Arguments = Callable[[World, Path], list[str]]
 

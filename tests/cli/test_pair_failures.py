@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from app.training.train import save, train
 from tests.cli.conftest import Terminal
-from tests.saes import edit_config, edit_weights
+from tests.saved_saes import edit_config, edit_weights
 from tests.training.worlds import BATCH_SIZE, D_IN, plan, stream, write_world
 
 Tensors = dict[str, torch.Tensor]

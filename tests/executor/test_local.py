@@ -16,7 +16,7 @@ from app.executor.local import run_shards
 from app.sae.load import LoadedSae, load_sae
 from app.sparse.csr import SparseActs, concatenate
 from app.sparse.shards import TOKEN_FOLDER, Shard, ShardStore, plan_shards
-from tests.saes import save_matryoshka, save_sae
+from tests.saved_saes import save_matryoshka, save_sae
 from tests.sparse.streams import CountingStream, random_acts, save_acts
 
 N_TOKENS = 2100

@@ -23,7 +23,7 @@ from app.store.session import make_engine, upgrade
 from tests.activations.tiny_model import D_MODEL
 from tests.pipeline.test_with_model import HOOK, START, save_model
 from tests.pipeline.world import N_WORDS, make_tokenizer
-from tests.saes import save_matryoshka, save_sae
+from tests.saved_saes import save_matryoshka, save_sae
 
 SECRET = "a secret for tests"
 AUTHORIZED = {"Authorization": f"Bearer {SECRET}"}

@@ -23,7 +23,7 @@ from tests.jobs.conftest import LEASE_S, N_ROWS, REQUEST, Place
 from tests.jobs.kills import kill_at, moments, on_disk
 from tests.pipeline.dump import Dump, dump
 from tests.postgres import PostgresServer
-from tests.saes import save_sae
+from tests.saved_saes import save_sae
 
 N_KILLS = 4
 """The benchmark `bench.kill` does twenty."""

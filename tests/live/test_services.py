@@ -17,7 +17,7 @@ from tests.live.services import Services
 from tests.pipeline.test_with_model import HOOK, START, save_model
 from tests.pipeline.world import N_WORDS, make_tokenizer
 from tests.postgres import PostgresServer, free_port
-from tests.saes import save_matryoshka, save_sae
+from tests.saved_saes import save_matryoshka, save_sae
 
 Found = TypeVar("Found")
 

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from app.pipeline.source import Request
-from tests.pipeline.dense import ROW, DensePair, compare
+from tests.pipeline.dense_comparison import ROW, DensePair, compare
 from tests.pipeline.world import make_activations, make_exact, save_activations
-from tests.saes import D_IN, WIDTHS, edit_weights, save_matryoshka, save_sae
+from tests.saved_saes import D_IN, WIDTHS, edit_weights, save_matryoshka, save_sae
 
 
 @dataclass(frozen=True)

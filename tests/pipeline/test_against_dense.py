@@ -16,7 +16,7 @@ from app.records import ComparisonSummary, Context, LatentScores, SideSummary
 from app.scores.hedging import MIN_FIRINGS
 from app.store import read
 from tests.pipeline.conftest import Workplace, open_workplace
-from tests.pipeline.dense import EDGES, Dense, DensePair, Spot, compare
+from tests.pipeline.dense_comparison import EDGES, Dense, DensePair, Spot, compare
 from tests.pipeline.odd_sizes import ODD_SIZES, Odd
 from tests.pipeline.world import DEAD_NARROW, DEAD_REFERENCE, N_NARROW, RARE_NARROW, World
 

@@ -10,10 +10,10 @@ from app.pipeline.progress import silent
 from app.pipeline.run import run
 from app.sparse.shards import ROWS_PER_SHARD
 from tests.pipeline.conftest import Workplace
-from tests.pipeline.dense import ROW, DensePair
+from tests.pipeline.dense_comparison import ROW, DensePair
 from tests.pipeline.odd_sizes import ODD_SIZES, save_rows
 from tests.pipeline.world import World
-from tests.saes import D_IN
+from tests.saved_saes import D_IN
 
 
 def oracle(name: str, folder: Path) -> DensePair:

@@ -16,7 +16,7 @@ from app.pipeline.open import OpenFiles, files_of, remote_opener, resources_of, 
 from app.settings import Settings
 from tests.pipeline.conftest import Workplace
 from tests.pipeline.world import World
-from tests.saes import edit_weights, save_sae
+from tests.saved_saes import edit_weights, save_sae
 
 
 def test_another_process_opens_the_same(

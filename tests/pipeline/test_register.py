@@ -14,7 +14,7 @@ from app.store.read import get_sae, list_saes
 from tests.activations.tiny_model import D_MODEL, save_tiny_model
 from tests.pipeline.conftest import Workplace
 from tests.pipeline.world import World, make_tokenizer
-from tests.saes import edit_config, edit_weights, save_matryoshka, save_sae
+from tests.saved_saes import edit_config, edit_weights, save_matryoshka, save_sae
 
 HOOK = "model.layers.0"
 

@@ -17,7 +17,7 @@ from app.store.read import list_comparisons
 from tests.pipeline.conftest import Workplace, open_workplace
 from tests.pipeline.dump import dump
 from tests.pipeline.world import World
-from tests.saes import save_sae
+from tests.saved_saes import save_sae
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from app.pipeline.source import Request
-from tests.saes import D_IN, WEIGHTS_FILE, edit_weights, save_matryoshka, save_sae
+from tests.saved_saes import D_IN, WEIGHTS_FILE, edit_weights, save_matryoshka, save_sae
 
 N_NARROW = 8
 ROW_LENGTH = 128

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from app.errors import PreflightError, SaeError
 from app.sae.load import LoadedSae, load_sae, prefix
-from tests.saes import (
+from tests.saved_saes import (
     CONFIG_FILE,
     D_IN,
     D_SAE,

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.scores.hedging import MIN_FIRINGS, Evidence, activation_shares, evidence
-from tests.scores.dense import Dense, random_dense, regression_shares, sparse_acts
+from tests.scores.dense_moments import Dense, random_dense, regression_shares, sparse_acts
 
 Floats = NDArray[np.float64]
 

@@ -29,7 +29,7 @@ from app.scores.latents import (
 )
 from app.scores.score import score_sample
 from app.stats.inputs import N_GROUPS, Sample
-from tests.scores.dense import Dense, Floats, sparse_acts
+from tests.scores.dense_moments import Dense, Floats, sparse_acts
 
 N_TOKENS = 1200
 SILENT, RARE, ORTHOGONAL, SILENT_ORTHOGONAL, JUST_ENOUGH = range(5)

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from app.activations.batch import ActivationBatch
 from app.activations.cached import FileStream
-from tests.saes import D_IN
+from tests.saved_saes import D_IN
 
 ROW_LENGTH = 128
 

@@ -7,7 +7,7 @@ import pytest
 
 from app.errors import ShardError
 from app.sparse.csr import concatenate
-from tests.stats.dense import assert_same, make_text, one_row_each
+from tests.stats.dense_text import assert_same, make_text, one_row_each
 
 
 def test_token_of_entry_and_matrices_are_the_dense_ones() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.sae.load import load_sae, prefix
 from app.sparse.encode import EncodedBatch, encode
-from tests.saes import D_IN, D_SAE, WIDTHS, edit_weights, save_matryoshka, save_sae
+from tests.saved_saes import D_IN, D_SAE, WIDTHS, edit_weights, save_matryoshka, save_sae
 
 SAES: dict[str, Callable[[Path], Path]] = {
     "standard": lambda folder: save_sae(folder, "standard"),

@@ -19,7 +19,7 @@ from app.sparse import on_device
 from app.sparse.encode import encode
 from app.sparse.on_device import DeviceEncoder, product_in_float32
 from app.sparse.shards import ShardStore, plan_shards
-from tests.saes import save_matryoshka, save_sae
+from tests.saved_saes import save_matryoshka, save_sae
 from tests.sparse.streams import CountingStream, random_acts, save_acts
 
 CPU = torch.device("cpu")

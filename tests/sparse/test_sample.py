@@ -11,7 +11,7 @@ from app.activations.stream import ActivationStream
 from app.errors import SaeError
 from app.sae.load import load_sae
 from app.sparse.sample import reconstruct_sample
-from tests.saes import D_IN, save_sae
+from tests.saved_saes import D_IN, save_sae
 
 
 def stream_of(folder: Path, acts: torch.Tensor) -> ActivationStream:

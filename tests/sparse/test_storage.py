@@ -17,7 +17,7 @@ from app.executor.local import run_shards
 from app.sae.load import load_sae
 from app.sparse.shards import ShardStore, plan_shards
 from app.sparse.storage import Folder, Remote, open_storage
-from tests.saes import save_sae
+from tests.saved_saes import save_sae
 from tests.sparse.streams import CountingStream, random_acts, save_acts
 
 S3 = os.environ.get("HEDGESCOPE_TEST_S3")

@@ -10,7 +10,7 @@ from app.sae.load import load_sae, prefix
 from app.sparse.inputs import unpack
 from app.sparse.shards import TOKEN_FOLDER, Shard, ShardStore, plan_shards
 from app.sparse.work import encode_shard, missing_saes
-from tests.saes import D_SAE, WIDTHS, save_matryoshka, save_sae
+from tests.saved_saes import D_SAE, WIDTHS, save_matryoshka, save_sae
 from tests.sparse.streams import CountingStream, random_acts, save_acts
 
 N_TOKENS = 700

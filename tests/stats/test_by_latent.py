@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from app.stats.by_latent import by_latent, expand
-from tests.stats.dense import make_text
+from tests.stats.dense_text import make_text
 
 
 def test_entries_are_sorted_by_latent_then_token() -> None:

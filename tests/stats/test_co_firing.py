@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from app.errors import ScoringError
 from app.stats import co_firing
 from app.stats.co_firing import CoFiring, CoFiringTable
-from tests.stats.dense import RICH_PLAN, RICH_TEXT, DenseText, Plan, make_text, one_row_each, plans, texts
+from tests.stats.dense_text import RICH_PLAN, RICH_TEXT, DenseText, Plan, make_text, one_row_each, plans, texts
 
 
 def assert_is_dense(table: CoFiringTable, left: np.ndarray, right: np.ndarray) -> None:

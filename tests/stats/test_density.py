@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 
 from app.errors import ScoringError
 from app.stats.density import FiringCounts, FiringTotals
-from tests.stats.dense import RICH_PLAN, RICH_TEXT, DenseText, Plan, assert_same, one_row_each, plans, texts
+from tests.stats.dense_text import RICH_PLAN, RICH_TEXT, DenseText, Plan, assert_same, one_row_each, plans, texts
 
 
 def test_hand_worked() -> None:

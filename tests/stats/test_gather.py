@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 
 from app.errors import ScoringError
 from app.stats.gather import ActivationGather, Stretches
-from tests.stats.dense import RICH_PLAN, RICH_TEXT, DenseText, Plan, make_text, one_row_each, plans, texts, to_shard
+from tests.stats.dense_text import (
+    RICH_PLAN,
+    RICH_TEXT,
+    DenseText,
+    Plan,
+    make_text,
+    one_row_each,
+    plans,
+    texts,
+    to_shard,
+)
 
 
 def stretches(latent: list[int], row: list[int], start: list[int], stop: list[int]) -> Stretches:

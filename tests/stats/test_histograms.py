@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.stats.histograms import EDGES, N_BINS, ActivationHistograms, band_of, bin_of, quantile_edges
-from tests.stats.dense import RICH_PLAN, RICH_TEXT, DenseText, Plan, assert_same, one_row_each, plans, texts
+from tests.stats.dense_text import RICH_PLAN, RICH_TEXT, DenseText, Plan, assert_same, one_row_each, plans, texts
 
 
 def test_edges_are_eight_an_octave_and_exact_at_powers_of_two() -> None:

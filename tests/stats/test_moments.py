@@ -11,7 +11,7 @@ from app.stats import moments
 from app.stats.density import FiringCounts
 from app.stats.moments import ListGrams
 from app.stats.pairs import LatentPairs, PairSums, joint_firings
-from tests.stats.dense import RICH_PLAN, RICH_TEXT, DenseText, Plan, make_text, one_row_each, plans, texts
+from tests.stats.dense_text import RICH_PLAN, RICH_TEXT, DenseText, Plan, make_text, one_row_each, plans, texts
 
 Lists = tuple[NDArray[np.int64], NDArray[np.bool_]]
 

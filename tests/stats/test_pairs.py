@@ -8,7 +8,17 @@ from numpy.typing import NDArray
 
 from app.errors import ScoringError
 from app.stats.pairs import JointHistogram, LatentPairs, PairContexts, PairRows, PairSums, PairTotals, joint_firings
-from tests.stats.dense import RICH_PLAN, RICH_TEXT, DenseText, Plan, assert_same, make_text, one_row_each, plans, texts
+from tests.stats.dense_text import (
+    RICH_PLAN,
+    RICH_TEXT,
+    DenseText,
+    Plan,
+    assert_same,
+    make_text,
+    one_row_each,
+    plans,
+    texts,
+)
 
 NARROW_EDGES = np.array([0.25, 0.5, 1.0])
 REFERENCE_EDGES = np.array([0.1, 0.4, 0.8, 2.0])

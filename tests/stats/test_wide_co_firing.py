@@ -11,7 +11,7 @@ import pytest
 from app.errors import ShardError
 from app.stats import paired, wide_co_firing
 from app.stats.wide_co_firing import WideCoFiring
-from tests.stats.dense import DenseText, make_text, one_row_each
+from tests.stats.dense_text import DenseText, make_text, one_row_each
 
 
 def run(text: DenseText, cuts: list[int], *, own: bool = False, bytes_: int = 1 << 20) -> WideCoFiring:

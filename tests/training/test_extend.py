@@ -20,7 +20,7 @@ from app.training.extend import ExtensionPlan, extend, save_pair
 from app.training.pair import METADATA_KEY, check_pair
 from app.training.start import load_start, training_sae
 from app.training.train import save, train
-from tests.saes import edit_config, edit_weights, save_matryoshka, save_sae
+from tests.saved_saes import edit_config, edit_weights, save_matryoshka, save_sae
 from tests.training.worlds import BATCH_SIZE, D_IN, N_PARENTS, plan, stream, write_world
 
 WIDTHS = (2, N_PARENTS)

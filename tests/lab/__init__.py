@@ -1,1 +1,0 @@
-"""Worlds whose features are known."""

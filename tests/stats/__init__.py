@@ -1,1 +1,0 @@
-"""Statistics against dense computations, under any split."""

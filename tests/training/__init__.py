@@ -1,1 +1,0 @@
-"""Training, on worlds small enough to train on within seconds."""
