@@ -10,8 +10,6 @@ and scores each prefix against the whole SAE on the bundled text. Each writes `b
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -20,7 +18,7 @@ from functools import partial
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +27,7 @@ from safetensors.torch import save_file
 
 from app.activations.cache import CachedActivations
 from app.activations.language_model import ModelShelf
+from app.lab.scratch import scratch_database
 from app.lab.trained import N_SCORED, N_TRAIN, impurity_of, train_in, train_quietly
 from app.lab.validation import specs
 from app.lab.worlds import World, WorldSpec
@@ -38,9 +37,10 @@ from app.pipeline.source import Request
 from app.sae.load import load_sae
 from app.sparse.encode import encode
 from app.store.read import columns
-from app.store.session import make_engine, upgrade
 from app.training.train import TrainingPlan
-from bench.machine import RESULTS, facts
+from bench.bundled import open_bundled
+from bench.machine import facts
+from bench.output import command_line, page, table, write_results
 
 MULTIPLIERS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 FAMILIES = ("correlated", "hierarchical", "mixed")
@@ -114,19 +114,14 @@ def _scores(sae: Path, widths: Sequence[int], held_out: torch.Tensor, folder: Pa
     """Of each prefix as a narrow SAE, as `hedgescope compare --narrow sae@width --reference sae` gives them."""
     file = folder / "held-out.safetensors"
     save_file({"activations": held_out.contiguous()}, file)
-    url = f"sqlite:///{folder / 'scores.db'}"
-    upgrade(url)
-    engine = make_engine(url)
-    try:
-        asked = [Request(f"{sae}@{width}", str(sae), activations=str(file)) for width in widths]
-        found = []
-        for summary in run_several(engine, folder, asked, silent, ModelShelf(folder / "models")):
+    requests = [Request(f"{sae}@{width}", str(sae), activations=str(file)) for width in widths]
+    found = []
+    with scratch_database(folder) as engine:
+        for summary in run_several(engine, folder, requests, silent, ModelShelf(folder / "models")):
             scores = columns(engine, summary.slug, "narrow", ["hedging_score"])["hedging_score"]
             known = np.array([each for each in scores if each is not None])
             found.append({"median": float(np.median(known)), "mean": float(known.mean()), "n": len(known)})
-        return found
-    finally:
-        engine.dispose()
+    return found
 
 
 def _by_level(values: NDArray[np.float64], alive: NDArray[np.bool_], widths: Sequence[int]) -> list[float]:
@@ -159,10 +154,8 @@ def _mean(group: list[dict[str, Any]]) -> dict[str, Any]:
 
 def model(folder: Path, n_tokens: int, n_scored: int) -> dict[str, Any]:
     """The demo's model at all multipliers."""
-    from bench.run import open_bundled
-
     bundled = open_bundled(n_scored, "float32")
-    held_out = torch.cat([batch.acts for batch in bundled.stream.batches(0, len(bundled.stream.rows))])
+    held_out = bundled.acts()
     cached = partial(CachedActivations, folder, batch_size=1024, seed=0)
     rows = [of_model(cached(), held_out, n_tokens, each) for each in MULTIPLIERS]
     record = bundled.saes[0].record
@@ -178,55 +171,47 @@ def model(folder: Path, n_tokens: int, n_scored: int) -> dict[str, Any]:
     }
 
 
-def worlds_table(figures: dict[str, Any]) -> str:
-    """Markdown: impurity of each level, innermost first, and explained variance of the innermost and of all."""
-    lines = [
-        "| worlds | multiplier | impurity of level 1 | 2 | 3 | 4 | score of level 1 | explained by level 1 | by all |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+def worlds_markdown(figures: dict[str, Any]) -> str:
+    """Impurity of each level, innermost first, and explained variance of the innermost and of all."""
+    head = ("worlds", "multiplier", "impurity of level 1", "2", "3", "4", "score of level 1", "explained by level 1")
+    rows = []
     for row in figures["rows"]:
-        impurity = " | ".join(f"{each:.3f}" for each in row["impurity"])
         explained = row["explained_variance"]
-        lines.append(
-            f"| {row['family']} | {row['multiplier']:g} | {impurity} | {row['score'][0]:.3f} "
-            f"| {explained[0]:.3f} | {explained[-1]:.3f} |"
-        )
-    return "\n".join(lines)
+        values = *row["impurity"], row["score"][0], explained[0], explained[-1]
+        rows.append((row["family"], f"{row['multiplier']:g}", *(f"{value:.3f}" for value in values)))
+    return page(table((*head, "by all"), rows))
 
 
-def model_table(figures: dict[str, Any]) -> str:
-    """Markdown: median score of each prefix, explained variance."""
+def model_markdown(figures: dict[str, Any]) -> str:
+    """Median score of each prefix, explained variance."""
     widths = figures["widths"]
-    lines = [
-        "| multiplier | " + " | ".join(f"median score of the first {width}" for width in widths[:-1]) + " | "
-        f"explained by {widths[0]} | by {widths[-1]} | latents that fire |",
-        "|" + "---|" * (len(widths) + 3),
-    ]
+    medians = (f"median score of the first {width}" for width in widths[:-1])
+    head = ("multiplier", *medians, f"explained by {widths[0]}", f"by {widths[-1]}", "latents that fire")
+    rows = []
     for row in figures["rows"]:
-        scores = " | ".join(f"{each['median']:.3f}" for each in row["score"])
         explained = row["explained_variance"]
-        lines.append(
-            f"| {row['multiplier']:g} | {scores} | {explained[0]:.3f} | {explained[-1]:.3f} | {row['n_alive'][-1]} |"
-        )
-    return "\n".join(lines)
+        values = *(each["median"] for each in row["score"]), explained[0], explained[-1]
+        rows.append((f"{row['multiplier']:g}", *(f"{value:.3f}" for value in values), str(row["n_alive"][-1])))
+    return page(table(head, rows))
 
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("what", choices=("worlds", "model"))
     parser.add_argument("--activations", type=Path, default=Path("data/activations/train"))
     parser.add_argument("--tokens", type=int, default=600_000, help="Training tokens of each SAE of the model.")
     parser.add_argument("--scored", type=int, default=32_768)
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
-    arguments = parser.parse_args()
-    if arguments.what == "worlds":
-        figures, table = worlds(cast(int, arguments.workers)), worlds_table
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    given = parser.parse_args()
+    if given.what == "worlds":
+        figures = worlds(given.workers)
+        markdown = worlds_markdown(figures)
     else:
-        figures, table = model(arguments.activations, arguments.tokens, arguments.scored), model_table
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"balancing-{arguments.what}.json").write_text(json.dumps(figures, indent=1) + "\n")
-    print(table(figures))
+        figures = model(given.activations, given.tokens, given.scored)
+        markdown = model_markdown(figures)
+    write_results(f"balancing-{given.what}", figures)
+    print(markdown)
 
 
 if __name__ == "__main__":

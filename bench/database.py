@@ -10,35 +10,33 @@ sort indexes, which are built at the end. Writes `bench/results/database.json` a
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import platform
 import random
+import sqlite3
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import fields, replace
+from contextlib import nullcontext
+from dataclasses import fields
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from app.records import LatentScores, Partner
+from app.records import ComparisonBundle, LatentScores, Partner
 from app.store import read
 from app.store.page import LatentQuery
 from app.store.session import make_engine, upgrade, writing
 from app.store.space import compact, size_in_bytes
 from app.store.tables import latents
 from app.store.write import delete_comparison, write_comparison
-from bench.machine import say
+from bench.databases import BACKENDS, empty_databases
+from bench.machine import facts, say, seconds
+from bench.output import RESULTS, command_line, page, table, write_results
 from tests.builders import make_bundle
-from tests.postgres import PostgresServer
 
-RESULTS = Path(__file__).parent / "results"
 COLD_PAGE = """
 import sys, time
 from app.store.session import make_engine
@@ -48,10 +46,12 @@ started = time.perf_counter()
 latents_page(engine, sys.argv[2], LatentQuery("narrow", limit=100))
 print(time.perf_counter() - started)
 """
+ORDERS = {"first": (False,), "last": (True,), "both": (False, True)}
+"""Whether the sort indexes are built last."""
 
 
 def made_up(kind: type[Any], template: Any) -> Any:
-    """A function that makes records like `template`, with random floats for its floats."""
+    """A function that makes records as `template` is, with random floats for its floats."""
     names = [field.name for field in fields(kind)]
     floats = {name for name in names if type(getattr(template, name)) is float}
     rng = random.Random(0)
@@ -78,153 +78,118 @@ def many_partners(n: int, n_partners: int, template: Partner) -> Iterator[Partne
             yield make(narrow_index=i, index=(i * 31 + rank * 7919) % max(n, n_partners * 7919), rank=rank)
 
 
+def large_bundle(n: int, n_partners: int) -> ComparisonBundle:
+    """A comparison with so many latents and partners, and nothing else; its rows are made as they are read."""
+    small = make_bundle()
+    scored = next(latent for latent in small.latents if latent.hedging_score is not None)
+    partners = many_partners(n, n_partners, next(iter(small.partners)))
+    return ComparisonBundle(small.summary, many_latents(n, scored), partners, (), (), (), ())
+
+
 def measure(url: str, n: int, n_partners: int, *, indexes_last: bool) -> dict[str, float]:
     """Seconds, rows a second and MiB of one database."""
     upgrade(url)
     engine = make_engine(url)
     try:
-        return _measure(engine, url, n, n_partners, indexes_last=indexes_last)
+        empty = size_in_bytes(engine)
+        loading = load(engine, large_bundle(n, n_partners), n * (1 + n_partners), indexes_last=indexes_last)
+        slug = make_bundle().summary.slug
+        loaded = {**loading, "size_mib": mib(engine, empty)}
+        return {**loaded, **page_times(engine, url, slug), **delete(engine, slug, empty)}
     finally:
         engine.dispose()
 
 
-def _measure(engine: sa.Engine, url: str, n: int, n_partners: int, *, indexes_last: bool) -> dict[str, float]:
-    small = make_bundle()
-    scored = next(x for x in small.latents if x.hedging_score is not None)
-    empty = size_in_bytes(engine)
+def load(engine: sa.Engine, bundle: ComparisonBundle, n_rows: int, *, indexes_last: bool) -> dict[str, float]:
+    """Store a comparison; its sort indexes are built last, if so wanted."""
     if indexes_last:
         with writing(engine) as connection:
             for index in latents.indexes:
                 index.drop(connection)
-    partner = next(iter(small.partners))
-    bundle = replace(
-        small,
-        latents=many_latents(n, scored),
-        partners=many_partners(n, n_partners, partner),
-        **dict.fromkeys(("details", "pairs", "profiles", "text_rows"), ()),
-    )
-    started = time.perf_counter()
-    write_comparison(engine, bundle)
-    loaded = time.perf_counter()
-    if indexes_last:
-        for index in latents.indexes:
-            with writing(engine) as connection:
-                index.create(connection)
-    indexed = time.perf_counter()
-    size = size_in_bytes(engine)
-    slug = small.summary.slug
-    command = [sys.executable, "-c", COLD_PAGE, url, slug]
-    cold = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    warm_started = time.perf_counter()
-    read.latents_page(engine, slug, LatentQuery("narrow", limit=100))
-    warm = time.perf_counter() - warm_started
-    deleting = time.perf_counter()
-    delete_comparison(engine, slug)
-    deleted = time.perf_counter()
-    left = size_in_bytes(engine)
+    load_s = seconds(lambda: write_comparison(engine, bundle), 1)
+    index_s = seconds(lambda: build_indexes(engine), 1) if indexes_last else 0.0
+    return {"load_s": load_s, "rows_per_s": n_rows / load_s, "index_build_s": index_s}
+
+
+def build_indexes(engine: sa.Engine) -> None:
+    """The latents' sort indexes."""
+    for index in latents.indexes:
+        with writing(engine) as connection:
+            index.create(connection)
+
+
+def page_times(engine: sa.Engine, url: str, slug: str) -> dict[str, float]:
+    """Seconds of the first page of latents, in a new process and once more here."""
+    found = subprocess.run([sys.executable, "-c", COLD_PAGE, url, slug], capture_output=True, text=True, check=True)
+    warm = seconds(lambda: read.latents_page(engine, slug, LatentQuery("narrow", limit=100)), 1)
+    return {"cold_page_s": float(found.stdout), "warm_page_s": warm}
+
+
+def delete(engine: sa.Engine, slug: str, empty: int) -> dict[str, float]:
+    """Delete the comparison; what of its space is left before and after the database is compacted."""
+    delete_s = seconds(lambda: delete_comparison(engine, slug), 1)
+    left = mib(engine, empty)
     compact(engine)
-    return {
-        "load_s": loaded - started,
-        "rows_per_s": n * (1 + n_partners) / (loaded - started),
-        "index_build_s": indexed - loaded,
-        "size_mib": (size - empty) / 2**20,
-        "cold_page_s": cold,
-        "warm_page_s": warm,
-        "delete_s": deleted - deleting,
-        "left_after_delete_mib": (left - empty) / 2**20,
-        "left_after_compact_mib": (size_in_bytes(engine) - empty) / 2**20,
-    }
+    return {"delete_s": delete_s, "left_after_delete_mib": left, "left_after_compact_mib": mib(engine, empty)}
+
+
+def mib(engine: sa.Engine, empty: int) -> float:
+    """The database's size beyond that of an empty one, in MiB."""
+    return (size_in_bytes(engine) - empty) / 2**20
 
 
 def making_alone(n: int, n_partners: int) -> float:
     """Seconds for making the records, which every load includes."""
-    small = make_bundle()
-    started = time.perf_counter()
-    for _ in many_latents(n, next(x for x in small.latents if x.hedging_score is not None)):
-        pass
-    for _ in many_partners(n, n_partners, next(iter(small.partners))):
-        pass
-    return time.perf_counter() - started
+    bundle = large_bundle(n, n_partners)
+    return seconds(lambda: [sum(1 for _ in rows) for rows in (bundle.latents, bundle.partners)], 1)
 
 
-def cpu_model() -> str:
-    """What /proc/cpuinfo calls the processor."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
-def table(figures: dict[str, Any]) -> str:
+def markdown(figures: dict[str, Any]) -> str:
     """The figures as Markdown."""
     runs = figures["runs"]
-    lines = [
+    keys = next(iter(runs.values()))
+    return page(
         f"{figures['latents']:,} latents, {figures['partners']} partners each; {figures['machine']}; "
         f"commit {figures['commit']}; {', '.join(f'{name} {v}' for name, v in figures['versions'].items())}. "
         f"Making the records takes {figures['making_s']:.1f} s of each load.",
-        "",
-        f"| | {' | '.join(runs)} |",
-        "|---" * (len(runs) + 1) + "|",
-    ]
-    for key in next(iter(runs.values())):
-        values = (run[key] for run in runs.values())
-        lines.append(f"| {key} | {' | '.join(f'{v:,.3g}' if v < 100 else f'{v:,.0f}' for v in values)} |")
-    return "\n".join(lines) + "\n"
+        table(("", *runs), [(key, *(number(run[key]) for run in runs.values())) for key in keys]),
+    )
+
+
+def number(value: float) -> str:
+    """Three digits below 100, whole above."""
+    return f"{value:,.3g}" if value < 100 else f"{value:,.0f}"
 
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--latents", type=int, default=1_000_000)
     parser.add_argument("--partners", type=int, default=10)
-    parser.add_argument("--only", choices=("sqlite", "postgresql"))
-    parser.add_argument("--index-order", choices=("first", "last", "both"), default="both")
+    parser.add_argument("--only", choices=BACKENDS)
+    parser.add_argument("--index-order", choices=tuple(ORDERS), default="both")
     parser.add_argument("--url", help="an empty PostgreSQL database of yours; its comparison is removed afterwards")
     parser.add_argument("--out", type=Path, default=RESULTS / "database")
-    options = parser.parse_args()
-    orders = {"first": (False,), "last": (True,), "both": (False, True)}[options.index_order]
+    given = parser.parse_args()
     runs: dict[str, dict[str, float]] = {}
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server: PostgresServer | None = None
-        for backend in ("sqlite", "postgresql"):
-            for last in orders:
-                if options.only not in (None, backend):
-                    continue
-                if backend == "sqlite":
-                    url = f"sqlite:///{folder / f'{last}.db'}"
-                elif options.url:
-                    url = options.url
-                else:
-                    if server is None:
-                        server = PostgresServer()
-                        stack.callback(server.close)
-                    url = server.create()
+    for backend in (given.only,) if given.only else BACKENDS:
+        is_given = backend == "postgresql" and given.url
+        with nullcontext(repeat(given.url)) if is_given else empty_databases(backend) as urls:
+            for last in ORDERS[given.index_order]:
                 name = f"{backend}, indexes {'last' if last else 'first'}"
                 say(name)
-                runs[name] = measure(url, options.latents, options.partners, indexes_last=last)
+                runs[name] = measure(next(urls), given.latents, given.partners, indexes_last=last)
                 print(name, json.dumps(runs[name]), flush=True)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    versions = {"python": platform.python_version(), "sqlalchemy": sa.__version__, "sqlite": sqlite3.sqlite_version}
     figures = {
-        "latents": options.latents,
-        "partners": options.partners,
+        "latents": given.latents,
+        "partners": given.partners,
         "runs": runs,
-        "making_s": making_alone(options.latents, options.partners),
-        "machine": f"{cpu_model()}, {os.cpu_count()} cores",
-        "versions": {"python": platform.python_version(), "sqlalchemy": sa.__version__, "sqlite": sqlite_version()},
-        "commit": commit.stdout.strip(),
+        "making_s": making_alone(given.latents, given.partners),
+        **facts(),
+        "versions": versions,
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n")
-    options.out.with_suffix(".md").write_text(table(figures))
-    print(table(figures))
-
-
-def sqlite_version() -> str:
-    """Of the library that Python uses."""
-    import sqlite3
-
-    return sqlite3.sqlite_version
+    write_results(given.out.resolve(), figures, markdown(figures))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The hedging degree against known truth: does a latent's degree tell how impure the latent is?
+"""The hedging degree against known truth: does a latent's degree show how impure the latent is?
 
     python -m bench.degree_truth
 
@@ -9,12 +9,9 @@ share of that, and ranks its latents by their degree. The hedging score's figure
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stderr
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -28,13 +25,14 @@ from scipy.stats import spearmanr
 
 from app.activations.cache import CachedActivations
 from app.lab.metrics import auroc
-from app.lab.trained import BATCH_SIZE, N_TRAIN, impurity_of, train_narrow
+from app.lab.trained import BATCH_SIZE, N_TRAIN, impurity_of, quietly, train_narrow
 from app.lab.validation import IMPURE, specs
 from app.lab.worlds import FAMILIES, World, WorldSpec
 from app.scores.degree import hedging_degree
 from app.training.extend import ExtensionPlan, extend
 from app.training.start import load_start
-from bench.machine import RESULTS, facts
+from bench.machine import facts
+from bench.output import command_line, page, table, write_results
 
 N_STEPS = 1000
 N_MEAN = 20_000
@@ -47,23 +45,13 @@ def of_world(spec: WorldSpec, share: float) -> dict[str, Any]:
     world = World(spec)
     acts = world.sample(N_TRAIN, seed=spec.seed)
     inputs = (acts @ torch.from_numpy(world.features)).contiguous()
-    with tempfile.TemporaryDirectory() as name, Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+    with tempfile.TemporaryDirectory() as name, quietly():
         folder = Path(name)
         train_narrow(spec, acts, inputs, folder / "narrow")
         save_file({"activations": inputs}, folder / "inputs.safetensors")
         start = load_start(str(folder / "narrow"))
-        plan = ExtensionPlan(
-            n_tokens=N_STEPS * BATCH_SIZE,
-            batch_size=BATCH_SIZE,
-            lr=3e-3,
-            warm_up=0.05,
-            decay=0.33,
-            dead_after_tokens=N_STEPS * BATCH_SIZE // 20,
-            seed=spec.seed,
-            n_new=max(1, round(share * spec.narrow)),
-        )
         cached = CachedActivations(folder / "inputs.safetensors", batch_size=BATCH_SIZE, seed=spec.seed)
-        pair = extend(start, plan, cached)
+        pair = extend(start, plan_of(spec, share), cached)
         rows = [trained.sae.W_dec.detach().numpy() for trained in (pair.control, pair.extended)]
         degree = hedging_degree(*rows)
         impurity = impurity_of(folder / "narrow", world.features).tolist()
@@ -75,6 +63,20 @@ def of_world(spec: WorldSpec, share: float) -> dict[str, Any]:
         "degree": [latent.degree for latent in degree.latents],
         "mean_activation": mean.tolist(),
     }
+
+
+def plan_of(spec: WorldSpec, share: float) -> ExtensionPlan:
+    """How the pair of a world is trained, with new latents as a share of those that are there."""
+    return ExtensionPlan(
+        n_tokens=N_STEPS * BATCH_SIZE,
+        batch_size=BATCH_SIZE,
+        lr=3e-3,
+        warm_up=0.05,
+        decay=0.33,
+        dead_after_tokens=N_STEPS * BATCH_SIZE // 20,
+        seed=spec.seed,
+        n_new=max(1, round(share * spec.narrow)),
+    )
 
 
 def _mean_activations(module: Any, inputs: torch.Tensor) -> NDArray[np.float64]:
@@ -109,33 +111,29 @@ def _figures(group: list[dict[str, Any]]) -> dict[str, float | int | None]:
     }
 
 
-def table(figures: dict[str, Any]) -> str:
+def markdown(figures: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    lines = [
-        "| worlds | latents (impure) | AUROC of the degree | Spearman with impurity | with mean activation |",
-        "|---|---|---|---|---|",
-    ]
-    for name, row in figures["families"].items():
-        area = "–" if row["auroc"] is None else f"{row['auroc']:.3f}"
-        lines.append(
-            f"| {name} | {row['n']} ({row['n_impure']}) | {area} | {row['spearman_impurity']:+.2f} "
-            f"| {row['spearman_mean_activation']:+.2f} |"
-        )
-    return "\n".join(lines)
+    head = ("worlds", "latents (impure)", "AUROC of the degree", "Spearman with impurity", "with mean activation")
+    return page(table(head, [_row(name, found) for name, found in figures["families"].items()]))
+
+
+def _row(name: str, found: dict[str, Any]) -> tuple[str, ...]:
+    area = "–" if found["auroc"] is None else f"{found['auroc']:.3f}"
+    correlations = (f"{found[key]:+.2f}" for key in ("spearman_impurity", "spearman_mean_activation"))
+    return name, f"{found['n']} ({found['n_impure']})", area, *correlations
 
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--share", type=float, default=1.0, help="New latents, as a share of those that are there.")
-    arguments = parser.parse_args()
-    with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
-        worlds = list(pool.map(partial(of_world, share=arguments.share), specs("test")))
-    figures = {"share": arguments.share, "families": summarise(worlds), "worlds": worlds, **facts()}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"degree-truth-{arguments.share:g}.json").write_text(json.dumps(figures, indent=1) + "\n")
-    print(table(figures))
+    given = parser.parse_args()
+    with ProcessPoolExecutor(given.workers, mp_context=get_context("spawn")) as pool:
+        worlds = list(pool.map(partial(of_world, share=given.share), specs("test")))
+    figures = {"share": given.share, "families": summarise(worlds), "worlds": worlds, **facts()}
+    write_results(f"degree-truth-{given.share:g}", figures)
+    print(markdown(figures))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The pictures of the documentation, drawn from the figures that are kept beside it.
+"""The pictures of the documentation, drawn from the figures that are kept next to it.
 
     pip install -c constraints.txt '.[figures]'
     python -m bench.figures
@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from app.lab.trained import PERFECT
 from app.scores.typical import mode
-from bench.machine import RESULTS
+from bench.output import read_results
 
 DOCS = Path(__file__).parent.parent / "docs"
 BLUE, ORANGE, GREY, GREEN = "#0072b2", "#d55e00", "#8a8a8a", "#009e73"
@@ -38,9 +38,8 @@ def main() -> None:
     validation = json.loads((DOCS / "data" / "validation.json").read_text())["validation"]
     save(quality(validation), "score-quality")
     for name, draw in (("worlds", balancing_worlds), ("model", balancing_model)):
-        file = RESULTS / f"balancing-{name}.json"
-        if file.exists():
-            save(draw(json.loads(file.read_text())), f"balancing-{name}")
+        if figures := read_results(f"balancing-{name}"):
+            save(draw(figures), f"balancing-{name}")
 
 
 def save(figure: Figure, name: str) -> None:

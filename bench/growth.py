@@ -10,10 +10,8 @@ Writes `bench/results/growth.json`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
-import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +21,10 @@ import torch
 
 from app.sae.load import LoadedSae
 from app.sparse.encode import encode
-from bench.large import Size, Work, synthetic_sae
-from bench.machine import RESULTS, facts, say
+from bench.large import Synthetic
+from bench.machine import facts, measured_on, say, seconds
+from bench.output import command_line, page, table, write_results
+from bench.synthetic import Size, jumprelu, loaded, unit_rows
 
 BASE = Size(n_tokens=65_536, narrow=2048, reference=8192, d_in=512, l0=32)
 FACTORS = (0.5, 1, 2, 4)
@@ -56,19 +56,12 @@ AXES = (
 
 def encoder(size: Size) -> LoadedSae:
     """A random JumpReLU SAE on which standard normal activations have about `size.l0` active latents."""
-    from sae_lens.saes.jumprelu_sae import JumpReLUSAE, JumpReLUSAEConfig
-
-    loaded = synthetic_sae("encoder", size.reference, size.d_in, 3)
-    module = JumpReLUSAE(JumpReLUSAEConfig(d_in=size.d_in, d_sae=size.reference))
-    with torch.no_grad():
-        decoder = torch.from_numpy(loaded.unit_decoder)
-        module.W_dec.copy_(decoder)
-        module.W_enc.copy_(decoder.T)
-        # Products of unit rows with standard normal activations are standard normal themselves.
-        share = torch.tensor(1 - size.l0 / size.reference)
-        module.threshold.fill_(float(torch.distributions.Normal(0.0, 1.0).icdf(share)))
-    module.eval().requires_grad_(False)
-    return replace(loaded, module=module)
+    decoder = unit_rows(size.reference, size.d_in, 3)
+    module = jumprelu(torch.from_numpy(decoder))
+    # Products of unit rows with standard normal activations are standard normal themselves.
+    share = torch.tensor(1 - size.l0 / size.reference)
+    module.threshold.fill_(float(torch.distributions.Normal(0.0, 1.0).icdf(share)))
+    return loaded("encoder", module, decoder, f"{3:064x}")
 
 
 def encode_seconds(size: Size) -> float:
@@ -77,10 +70,7 @@ def encode_seconds(size: Size) -> float:
     acts = torch.randn(ENCODED_TOKENS, size.d_in)
     encode(sae, acts[:256])
     n_blocks = max(1, size.n_tokens // ENCODED_TOKENS)
-    started = time.perf_counter()
-    for _ in range(n_blocks):
-        encode(sae, acts)
-    return time.perf_counter() - started
+    return seconds(lambda: [encode(sae, acts) for _ in range(n_blocks)], 1)
 
 
 def measure(size: Size, stages: tuple[str, ...]) -> dict[str, float]:
@@ -88,19 +78,16 @@ def measure(size: Size, stages: tuple[str, ...]) -> dict[str, float]:
     say(str(size))
     found = {"encode": encode_seconds(size)} if "encode" in stages else {}
     with tempfile.TemporaryDirectory() as folder:
-        work = Work(size, Path(folder))
-        work.shards_written()
-        for stage, method in (("co-firing", work.co_firing), ("contexts", work.contexts), ("geometry", work.geometry)):
-            if stage in stages:
-                started = time.perf_counter()
-                method()
-                found[stage] = time.perf_counter() - started
+        synthetic = Synthetic(size, Path(folder))
+        synthetic.shards_written()
+        methods = {"co-firing": synthetic.co_firing, "contexts": synthetic.contexts, "geometry": synthetic.geometry}
+        found |= {stage: seconds(method, 1) for stage, method in methods.items() if stage in stages}
     return found
 
 
-def exponent(values: list[float], seconds: list[float]) -> float:
+def exponent(values: list[float], times: list[float]) -> float:
     """Slope of a straight line through the logarithms: 1 is proportional, 2 quadratic, 0 constant."""
-    return float(np.polyfit(np.log(values), np.log(seconds), 1)[0])
+    return float(np.polyfit(np.log(values), np.log(times), 1)[0])
 
 
 def grow(base: Size) -> list[dict[str, Any]]:
@@ -108,28 +95,33 @@ def grow(base: Size) -> list[dict[str, Any]]:
     found = []
     for axis in AXES:
         sizes = [axis.at(base, factor) for factor in FACTORS]
-        times = [measure(size, axis.applies) for size in sizes]
+        measured = [measure(size, axis.applies) for size in sizes]
+        figure = "reference" if axis.name == "latents" else axis.name
+        values = [getattr(size, figure) for size in sizes]
         for stage in axis.applies:
-            seconds = [time_[stage] for time_ in times]
-            figure = "reference" if axis.name == "latents" else axis.name
-            values = [getattr(size, figure) for size in sizes]
-            found.append(
-                {"axis": axis.name, "stage": stage, "values": values, "seconds": seconds}
-                | {"exponent": exponent(values, seconds)}
-            )
+            times = [each[stage] for each in measured]
+            sizes_and_times = {"axis": axis.name, "stage": stage, "values": values, "seconds": times}
+            found.append({**sizes_and_times, "exponent": exponent(values, times)})
             print(json.dumps(found[-1]), flush=True)
     return found
 
 
+def markdown(figures: dict[str, Any]) -> str:
+    """One row a stage, one column an axis."""
+    axes = list(dict.fromkeys(each["axis"] for each in figures["axes"]))
+    stages = list(dict.fromkeys(each["stage"] for each in figures["axes"]))
+    found = {(each["stage"], each["axis"]): f"{each['exponent']:.2f}" for each in figures["axes"]}
+    rows = [(stage, *(found.get((stage, axis), "") for axis in axes)) for stage in stages]
+    return page(measured_on(figures), table(("stage", *axes), rows))
+
+
 def main() -> None:
     """Measure, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of tokens")
-    arguments = parser.parse_args()
-    base = replace(BASE, n_tokens=int(BASE.n_tokens * arguments.scale))
-    figures = {"base": asdict(base), "axes": grow(base), **facts()}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "growth.json").write_text(json.dumps(figures, indent=1) + "\n")
+    given = parser.parse_args()
+    base = replace(BASE, n_tokens=int(BASE.n_tokens * given.scale))
+    write_results("growth", {"base": asdict(base), "axes": grow(base), **facts()})
 
 
 if __name__ == "__main__":

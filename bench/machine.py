@@ -1,9 +1,10 @@
-"""What a measurement was made on, and where results go."""
+"""What a measurement was made on, and how time and memory are measured."""
 
 from __future__ import annotations
 
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -13,38 +14,58 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
-
 
 def facts() -> dict[str, Any]:
-    """Machine, versions, commit and date."""
+    """Machine, threads, versions, commit and date: part of every file of results."""
     import torch
 
     from app.pipeline.identity import versions
 
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores, {_memory_gib():.0f} GiB, {platform.system()}",
         "threads": torch.get_num_threads(),
         "versions": {**versions(), "python": platform.python_version()},
-        "commit": commit.stdout.strip(),
+        "commit": _commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
 
 
-def seconds(work: Callable[[], object], repeats: int) -> float:
-    """Median wall time of a piece of work."""
+def measured_on(figures: dict[str, Any]) -> str:
+    """The facts of a file of results as a line of Markdown."""
+    return f"{figures['machine']}, {figures['threads']} threads; commit {figures['commit']}, {figures['date']}."
+
+
+def seconds(work: Callable[[], object], repeats: int, *, wait: Callable[[], object] | None = None) -> float:
+    """Median wall time of a piece of work.
+
+    Args:
+        wait: called before and after each repeat; waits until an accelerator has done what it was given.
+    """
     times = []
     for _ in range(repeats):
+        if wait is not None:
+            wait()
         started = time.perf_counter()
         work()
+        if wait is not None:
+            wait()
         times.append(time.perf_counter() - started)
     return statistics.median(times)
+
+
+def peak_mib() -> float:
+    """The most memory that this process has used so far, in MiB; Linux counts it in KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def say(what: str) -> None:
     """Progress on stderr, with the time of day, so that a long run shows where it is."""
     print(f"{datetime.now().astimezone():%H:%M:%S} {what}", file=sys.stderr, flush=True)
+
+
+def _commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _processor() -> str:

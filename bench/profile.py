@@ -8,9 +8,7 @@ and the stages of `bench.run` the measure.
 
 from __future__ import annotations
 
-import argparse
 import cProfile
-import json
 import pstats
 import sysconfig
 import tempfile
@@ -18,25 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from app.executor.local import run_shards
+from app.lab.scratch import scratch_database
 from app.pipeline.progress import silent
 from app.pipeline.run import prepare, score
-from app.pipeline.source import Request
-from app.store.session import make_engine, upgrade
-from bench.machine import RESULTS, facts, say
-from bench.run import Bundled, open_bundled
+from bench.bundled import Bundled, open_bundled
+from bench.machine import facts, measured_on, say
+from bench.output import command_line, page, table, write_results
 
 N_SHOWN = 20
 
 
 def profile(bundled: Bundled) -> pstats.Stats:
     """Everything after the model."""
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/profile.db"
-        upgrade(url)
-        engine = make_engine(url)
-        narrow, reference = map(str, bundled.folders)
-        request = Request(narrow, reference, n_tokens=bundled.stream.rows.n_kept, name="profile")
-        prepared = prepare(engine, Path(folder), request, bundled.models)
+    with tempfile.TemporaryDirectory() as name, scratch_database(Path(name)) as engine:
+        prepared = prepare(engine, Path(name), bundled.request("profile"), bundled.models)
         say(f"shards of {prepared.n_tokens:,} tokens")
         run_shards(prepared.source.stream, prepared.saes, prepared.store, prepared.shards)
         say("scores, profiled")
@@ -67,17 +60,22 @@ def _shown(file: str) -> str:
     return file.rpartition("site-packages/")[2]
 
 
+def markdown(figures: dict[str, Any]) -> str:
+    """The functions with the most time."""
+    functions = figures["functions"]
+    rows = [(f"{each['share']:.1%}", f"{each['seconds']:.2f}", f"`{each['function']}`") for each in functions]
+    return page(measured_on(figures), table(("share", "seconds", "function"), rows))
+
+
 def main() -> None:
     """Profile, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--tokens", type=int, default=65_536)
-    arguments = parser.parse_args()
-    functions = largest(profile(open_bundled(arguments.tokens, "float32")))
-    for each in functions:
-        print(f"{each['share']:6.1%} {each['seconds']:8.2f} s  {each['function']}")
-    RESULTS.mkdir(exist_ok=True)
-    figures = {"tokens": arguments.tokens, "functions": functions, **facts()}
-    (RESULTS / "profile.json").write_text(json.dumps(figures, indent=1) + "\n")
+    given = parser.parse_args()
+    functions = largest(profile(open_bundled(given.tokens, "float32")))
+    figures = {"tokens": given.tokens, "functions": functions, **facts()}
+    write_results("profile", figures)
+    print(markdown(figures))
 
 
 if __name__ == "__main__":

@@ -3,14 +3,12 @@
     python -m bench.prompt_drift            (--device cuda for the bfloat16 of a GPU; float32 stays on the processor)
 
 Two workers' applications answer the same texts over their own HTTP interface. Writes
-`bench/results/prompt-drift.json`: per SAE on how many tokens the strongest latent is the same, how alike the five
-strongest and the numbers of active latents are, and how far the activations of latents in both answers lie apart.
+`bench/results/prompt-drift.json`: per SAE on how many tokens the strongest latent is the same, how similar the five
+strongest and the numbers of active latents are, and how much the activations of latents in both answers differ.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,12 +22,14 @@ from starlette.testclient import TestClient
 
 from app.inference.server.run import make_app
 from app.inference.wire import TOP_MAX, PromptAnswer, SideAnswer
+from app.records import SIDES
 from app.settings import Settings, load_settings
 from app.store.session import make_engine
-from bench.machine import RESULTS, facts
+from bench.bundled import models_folder
+from bench.machine import facts
+from bench.output import command_line, page, table, write_results
 from bench.prompts import make_comparison, make_texts
 
-SIDES = ("narrow", "reference")
 STRONGEST = 5
 SECRET = "of this run only"
 
@@ -75,20 +75,20 @@ def drift(exact: Sequence[PromptAnswer], rough: Sequence[PromptAnswer], side: st
     pairs = list(zip(*([token for answer in each for token in firings(answer)] for each in sides), strict=True))
     fired = [(one, other) for one, other in pairs if one or other]
     same = sum(bool(one and other) and one[0][0] == other[0][0] for one, other in fired)
-    shared, either, apart = 0, 0, []
+    shared, either, differences = 0, 0, []
     for one, other in fired:
         few = [{latent for latent, _ in each[:STRONGEST]} for each in (one, other)]
         shared, either = shared + len(few[0] & few[1]), either + len(few[0] | few[1])
         roughly = dict(other)
-        apart += [abs(roughly[latent] - value) / value for latent, value in one if latent in roughly]
+        differences += [abs(roughly[latent] - value) / value for latent, value in one if latent in roughly]
     mean = [float(np.mean([n for answer in each for n in answer.n_active if n])) for each in sides]
     return SideDrift(
         len(fired),
         same / len(fired),
         shared / either,
         (mean[0], mean[1]),
-        float(np.median(apart)),
-        float(np.quantile(apart, 0.99)),
+        float(np.median(differences)),
+        float(np.quantile(differences, 0.99)),
     )
 
 
@@ -124,40 +124,35 @@ def rows(found: dict[str, SideDrift]) -> Iterator[tuple[str, str, str]]:
     yield "five strongest, Jaccard index", f"{one.jaccard:.3f}", f"{other.jaccard:.3f}"
     counts = [f"{each.n_active[0]:.1f}, {each.n_active[1]:.1f}" for each in (one, other)]
     yield "active latents a token, float32 and bfloat16", counts[0], counts[1]
-    yield "activations apart, median", f"{one.activation_median:.2%}", f"{other.activation_median:.2%}"
-    yield "activations apart, 99 %", f"{one.activation_q99:.1%}", f"{other.activation_q99:.1%}"
+    yield "difference of activations, median", f"{one.activation_median:.2%}", f"{other.activation_median:.2%}"
+    yield "difference of activations, 99 %", f"{one.activation_q99:.1%}", f"{other.activation_q99:.1%}"
 
 
-def table(figures: dict[str, Any]) -> str:
+def markdown(figures: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    found = {side: SideDrift(**figures[side]) for side in SIDES}
     where = f"{figures['texts']:,} texts, bfloat16 on {'the processor' if figures['device'] == 'cpu' else 'a GPU'}"
-    lines = [f"{where}; {figures['machine']}; commit {figures['commit']}, {figures['date']}.", ""]
-    lines += ["| bfloat16 against float32 | narrow SAE | reference SAE |", "|---|---|---|"]
-    return "\n".join([*lines, *(f"| {what} | {one} | {other} |" for what, one, other in rows(found))]) + "\n"
+    return page(
+        f"{where}; {figures['machine']}; commit {figures['commit']}, {figures['date']}.",
+        table(
+            ("bfloat16 against float32", "narrow SAE", "reference SAE"),
+            rows({side: SideDrift(**figures[side]) for side in SIDES}),
+        ),
+    )
 
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--texts", type=int, default=200)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the worker in bfloat16")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "models").symlink_to(_models())
+        (folder / "models").symlink_to(models_folder())
         found = measure(folder, given.texts, given.device)
     figures = {"texts": given.texts, "device": given.device, **{side: vars(found[side]) for side in SIDES}, **facts()}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "prompt-drift.json").write_text(json.dumps(figures, indent=1) + "\n")
-    print(table(figures))
-
-
-def _models() -> Path:
-    """Where converted models are kept between runs."""
-    models = load_settings().data_dir.resolve() / "models"
-    models.mkdir(parents=True, exist_ok=True)
-    return models
+    write_results("prompt-drift", figures)
+    print(markdown(figures))
 
 
 if __name__ == "__main__":

@@ -2,17 +2,14 @@
 
     python -m bench.prompts                    (or with --requests 40 for a quick look)
 
-Two workers run as processes of their own, one that batches and one that doesn't; they are asked in turns, so that a
-slow minute of the machine hits both. Everything stays on 127.0.0.1. Writes `bench/results/prompts.json` and `.md`.
+Two workers run as processes of their own, one that batches and one that doesn't; they take turns, so that a slow
+minute of the machine hits both. Everything stays on 127.0.0.1. Writes `bench/results/prompts.json` and `.md`.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import os
-import platform
 import random
 import secrets
 import statistics
@@ -32,15 +29,13 @@ from app.activations.text import read_text
 from app.errors import WorkerError
 from app.inference.client import Inference, fixed
 from app.inference.wire import PromptRequest
-from app.paths import resource
-from app.pipeline.identity import versions
 from app.pipeline.progress import silent
 from app.pipeline.run import run
-from app.pipeline.source import Request
-from app.settings import load_settings
 from app.store.session import make_engine, upgrade
+from bench.bundled import bundled_request, bundled_text, models_folder
+from bench.machine import facts
+from bench.output import command_line, page, table, write_results
 
-RESULTS = Path(__file__).parent / "results"
 CLIENTS = (1, 16)
 ROUNDS = 3
 WORDS = (5, 30)
@@ -52,10 +47,10 @@ COMPARISON_TOKENS = 2048
 
 def make_comparison(folder: Path, models: Path) -> str:
     """The bundled SAEs compared on a little text, in a database of its own; the slug."""
-    upgrade(f"sqlite:///{folder / 'hedgescope.db'}")
-    narrow, reference = (str(resource("demo") / "saes" / name) for name in ("narrow", "matryoshka"))
-    request = Request(narrow, reference, n_tokens=COMPARISON_TOKENS, name="bench")
-    return run(make_engine(f"sqlite:///{folder / 'hedgescope.db'}"), folder, request, silent, ModelShelf(models)).slug
+    url = f"sqlite:///{folder / 'hedgescope.db'}"
+    upgrade(url)
+    request = bundled_request("bench", COMPARISON_TOKENS)
+    return run(make_engine(url), folder, request, silent, ModelShelf(models)).slug
 
 
 @contextmanager
@@ -84,7 +79,7 @@ def worker(folder: Path, batch_prompts: int, threads: int) -> Iterator[Inference
 def make_texts(n: int) -> list[str]:
     """Stretches of the bundled text, the same in every run."""
     rng = random.Random(0)
-    documents = [document.split() for document in read_text(str(resource("demo") / "text.jsonl")).documents]
+    documents = [document.split() for document in read_text(bundled_text()).documents]
     documents = [words for words in documents if len(words) > WORDS[1]]
     texts = []
     for _ in range(n):
@@ -160,60 +155,55 @@ def cell(name: str, n_clients: int, times: list[float], seconds: float, n_tokens
     }
 
 
-def report(cells: list[dict[str, Any]], threads: int) -> dict[str, Any]:
+def report(cells: list[dict[str, Any]], threads: int, load_before: float) -> dict[str, Any]:
     """Figures, their ratio, and what they were measured on."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    found = facts()
     speed = {(one["batching"], one["clients"]): one["prompts_per_s"] for one in cells}
     return {
         "cells": cells,
         "speed_up": {str(n): speed["on", n] / speed["off", n] for n in CLIENTS},
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {threads} threads a worker",
-        "load_before": os.getloadavg()[0],
-        "versions": versions(),
-        "commit": commit.stdout.strip(),
+        **found,
+        "machine": f"{found['machine']}, {threads} threads a worker",
+        "load_before": load_before,
     }
 
 
-def table(figures: dict[str, Any]) -> str:
+def markdown(figures: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    lines = [
+    head = ("clients", "batching", "requests", "p50 ms", "p99 ms", "prompts/s", "tokens/s")
+    cells = sorted(figures["cells"], key=lambda one: (one["clients"], one["batching"]))
+    ratios = ", ".join(f"{ratio:.2f}× at {n}" for n, ratio in figures["speed_up"].items())
+    return page(
         f"Live prompts on the bundled model and SAEs, float32; {figures['machine']}; load {figures['load_before']:.1f} "
         f"before; commit {figures['commit']}. The client runs on the same cores.",
-        "",
-        "| clients | batching | requests | p50 ms | p99 ms | prompts/s | tokens/s |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for one in sorted(figures["cells"], key=lambda one: (one["clients"], one["batching"])):
-        lines.append(
-            f"| {one['clients']} | {one['batching']} | {one['requests']} | {one['p50_ms']:.0f} | {one['p99_ms']:.0f} | "
-            f"{one['prompts_per_s']:.1f} | {one['tokens_per_s']:,.0f} |"
-        )
-    ratios = ", ".join(f"{ratio:.2f}× at {n}" for n, ratio in figures["speed_up"].items())
-    return "\n".join([*lines, "", f"Throughput with batching against without: {ratios}."]) + "\n"
+        table(head, [row(one) for one in cells]),
+        f"Throughput with batching against without: {ratios}.",
+    )
+
+
+def row(one: dict[str, Any]) -> tuple[str, ...]:
+    """One line of the table."""
+    times = f"{one['p50_ms']:.0f}", f"{one['p99_ms']:.0f}"
+    speeds = f"{one['prompts_per_s']:.1f}", f"{one['tokens_per_s']:,.0f}"
+    return str(one["clients"]), one["batching"], str(one["requests"]), *times, *speeds
 
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--requests", type=int, default=160, help="in each of the rounds")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of torch, in each worker")
     parser.add_argument("--batch", type=int, default=16, help="most prompts in a batch")
-    arguments = parser.parse_args()
-    models = (load_settings().data_dir / "models").resolve()
+    given = parser.parse_args()
+    load_before, models = os.getloadavg()[0], models_folder()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         slug = make_comparison(folder, models)
         (folder / "models").symlink_to(models)
-        with (
-            worker(folder, arguments.batch, arguments.threads) as batching,
-            worker(folder, 1, arguments.threads) as alone,
-        ):
-            cells = asyncio.run(measure({"on": batching, "off": alone}, slug, arguments.requests))
-    figures = report(cells, arguments.threads)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "prompts.json").write_text(json.dumps(figures, indent=1) + "\n")
-    (RESULTS / "prompts.md").write_text(table(figures))
-    print(table(figures))
+        with worker(folder, given.batch, given.threads) as batching, worker(folder, 1, given.threads) as alone:
+            cells = asyncio.run(measure({"on": batching, "off": alone}, slug, given.requests))
+    figures = report(cells, given.threads, load_before)
+    write_results("prompts", figures, markdown(figures))
 
 
 if __name__ == "__main__":

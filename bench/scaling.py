@@ -7,14 +7,13 @@ A machine that has no file in `bench/results` is listed as not measured.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
+from bench.output import read_results, table
+
 PAGE = Path(__file__).parents[1] / "docs" / "scaling.md"
 PART = re.compile(r"(<!-- from bench/results: cost -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 BILLION = 1_000_000_000
@@ -35,23 +34,14 @@ class Row:
     tokens_per_second: float | None
 
 
-def read(name: str) -> dict[str, Any] | None:
-    """A file of results, if it is there."""
-    path = RESULTS / name
-    if not path.exists():
-        return None
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
-
-
 def rows() -> Iterator[Row]:
     """Every figure there is, and those that are missing."""
     for dtype in ("float32", "bfloat16"):
-        figures = read(f"pass-{dtype}.json") or {}
+        figures = read_results(f"pass-{dtype}") or {}
         speed = figures.get("stages", {}).get("whole pass", {}).get("tokens_per_second")
         what = f"demo model and SAEs, {dtype}, whole comparison"
         yield Row(what, str(figures.get("machine", "a processor")), "make bench", speed)
-    gpu = read("gpu.json") or {}
+    gpu = read_results("gpu") or {}
     speeds = {each["dtype"].removeprefix("torch."): each["tokens_per_second"] for each in gpu.get("speed", [])}
     for dtype in ("bfloat16", "float32"):
         what = f"Gemma-2-2B's shape, 16k + 65k latents, {dtype}, pass to shards"
@@ -59,15 +49,18 @@ def rows() -> Iterator[Row]:
         yield Row(what, str(gpu.get("device", "a GPU")), "python -m bench.gpu", speed)
 
 
-def table() -> str:
+def markdown() -> str:
     """The rows as Markdown."""
-    lines = ["| job | machine | tokens/s | machine hours a billion tokens | measured by |", "|---|---|---|---|---|"]
-    for row in rows():
-        speed = hours = "not measured"
-        if row.tokens_per_second:
-            speed, hours = f"{row.tokens_per_second:,.0f}", f"{BILLION / row.tokens_per_second / 3600:,.1f}"
-        lines.append(f"| {row.what} | {row.machine} | {speed} | {hours} | `{row.command}` |")
-    return "\n".join(lines)
+    head = ("job", "machine", "tokens/s", "machine hours a billion tokens", "measured by")
+    return "\n".join(table(head, map(cells, rows())))
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """One line of the table."""
+    speed = hours = "not measured"
+    if row.tokens_per_second:
+        speed, hours = f"{row.tokens_per_second:,.0f}", f"{BILLION / row.tokens_per_second / 3600:,.1f}"
+    return row.what, row.machine, speed, hours, f"`{row.command}`"
 
 
 def main() -> None:
@@ -76,7 +69,7 @@ def main() -> None:
     found = PART.search(text)
     if found is None:
         raise SystemExit(f"{PAGE}: has no part <!-- from bench/results: cost --> … <!-- end -->")
-    new = text[: found.start()] + f"{found[1]}\n{table()}\n\n{found[3]}" + text[found.end() :]
+    new = text[: found.start()] + f"{found[1]}\n{markdown()}\n\n{found[3]}" + text[found.end() :]
     PAGE.write_text(new)
 
 

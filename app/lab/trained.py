@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import redirect_stderr
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,9 +126,16 @@ def train_in(
 
 def train_quietly(plan: TrainingPlan, batches: Batches, folder: Path) -> None:
     """Train an SAE and save it, without the progress bar that SAELens draws for each."""
-    with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+    with quietly():
         sae = train(plan, batches)
     save(sae, plan, folder)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Drop what is written to stderr meanwhile, such as progress bars."""
+    with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+        yield
 
 
 def save_perfect(features: NDArray[np.float32], acts: torch.Tensor, folder: Path) -> None:

@@ -11,13 +11,11 @@ this program compares them with the narrow SAE, all scores included, and stores 
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +25,14 @@ from safetensors.torch import save_file
 
 from app.activations.language_model import ModelShelf
 from app.activations.logits import unembedding
-from app.paths import resource
+from app.lab.scratch import scratch_database
 from app.pipeline.progress import silent
 from app.pipeline.run import run
 from app.pipeline.source import Request
 from app.settings import load_settings
-from app.store.session import make_engine, upgrade
-from bench.machine import RESULTS, facts
-from bench.run import Bundled, open_bundled
+from bench.bundled import FOLDERS, Bundled, open_bundled
+from bench.machine import facts, seconds
+from bench.output import command_line, page, table, write_results
 
 VERSION = "0.8.0"
 ROW = 127
@@ -50,7 +48,7 @@ def environment(folder: Path) -> Path:
     done = folder / f".saedashboard-{VERSION}"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--no-compile"]
+        install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile"]
         torch_version = torch.__version__.partition("+")[0]
         # It needs NumPy 1, which newer pyarrows refuse.
         subprocess.run([*install, f"torch=={torch_version}", f"sae-dashboard=={VERSION}", "pyarrow<21"], check=True)
@@ -86,71 +84,63 @@ def export(bundled: Bundled, folder: Path) -> int:
 
 def ours(bundled: Bundled, folder: Path) -> float:
     """Seconds from cached activations to a stored comparison of both SAEs."""
-    url = f"sqlite:///{folder}/bench.db"
-    upgrade(url)
-    narrow, reference = map(str, bundled.folders)
+    narrow, reference = map(str, FOLDERS)
     request = Request(narrow, reference, activations=str(folder / "activations.safetensors"), name="bench")
-    started = time.perf_counter()
-    run(make_engine(url), folder, request, silent, ModelShelf(bundled.models.cache_dir))
-    return time.perf_counter() - started
+    models = ModelShelf(bundled.models.cache_dir)
+    with scratch_database(folder) as engine:
+        return seconds(lambda: run(engine, folder, request, silent, models), 1)
 
 
 def theirs(python: Path, folder: Path, features: int) -> dict[str, float]:
     """Seconds of SAEDashboard for the first latents of the reference SAE."""
     script = Path(__file__).with_name("dashboard.py")
-    sae = resource("demo") / "saes" / "matryoshka"
-    command = [python, script, folder, sae, str(features), str(torch.get_num_threads())]
+    command = [python, script, folder, FOLDERS[1], str(features), str(torch.get_num_threads())]
     subprocess.run([str(word) for word in command], check=True, cwd=folder)
     found: dict[str, float] = json.loads((folder / "dashboard.json").read_text())
     return found
 
 
-def table(figures: dict[str, Any]) -> str:
+def markdown(figures: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    theirs_s = figures["saedashboard"]["compute_s"] + figures["saedashboard"]["html_s"]
-    return "\n".join(
-        [
-            f"{figures['tokens']:,} tokens from cached activations; {figures['machine']}; commit {figures['commit']}, "
-            f"{figures['date']}; SAEDashboard {VERSION}, {figures['features']:,} latents of the same SAE.",
-            "",
-            "| | seconds | latents | of it |",
-            "|---|---|---|---|",
-            f"| SAEDashboard | {theirs_s:,.0f} | {figures['features']:,} | computing "
-            f"{figures['saedashboard']['compute_s']:,.0f}, HTML {figures['saedashboard']['html_s']:,.0f} |",
-            f"| Hedgescope | {figures['hedgescope_s']:,.1f} | 512 + 4,096 | both SAEs, scores and database included |",
-            f"| ratio (bar: 20) | {theirs_s / figures['hedgescope_s']:,.1f} | | |",
-            "",
-        ]
+    compute_s, html_s = figures["saedashboard"]["compute_s"], figures["saedashboard"]["html_s"]
+    theirs_s, ours_s = compute_s + html_s, figures["hedgescope_s"]
+    features = f"{figures['features']:,}"
+    rows = (
+        ("SAEDashboard", f"{theirs_s:,.0f}", features, f"computing {compute_s:,.0f}, HTML {html_s:,.0f}"),
+        ("Hedgescope", f"{ours_s:,.1f}", "512 + 4,096", "both SAEs, scores and database included"),
+        ("ratio (bar: 20)", f"{theirs_s / ours_s:,.1f}", "", ""),
+    )
+    return page(
+        f"{figures['tokens']:,} tokens from cached activations; {figures['machine']}; commit {figures['commit']}, "
+        f"{figures['date']}; SAEDashboard {VERSION}, {features} latents of the same SAE.",
+        table(("", "seconds", "latents", "of it"), rows),
     )
 
 
 def main() -> None:
     """Measure both, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--tokens", type=int, default=262_144)
     parser.add_argument("--features", type=int, default=4096)
     parser.add_argument("--environment", type=Path, default=None, help="default: in the data folder")
-    arguments = parser.parse_args()
+    given = parser.parse_args()
     data_dir = load_settings().data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
-    python = environment((arguments.environment or data_dir / "saedashboard").resolve())
-    bundled = open_bundled(arguments.tokens, "float32")
+    python = environment((given.environment or data_dir / "saedashboard").resolve())
+    bundled = open_bundled(given.tokens, "float32")
     folder = Path(tempfile.mkdtemp(prefix="saedashboard-", dir=data_dir))
     try:
         n_tokens = export(bundled, folder)
         figures = {
             "tokens": n_tokens,
-            "features": arguments.features,
+            "features": given.features,
             "hedgescope_s": ours(bundled, folder),
-            "saedashboard": theirs(python, folder, arguments.features),
+            "saedashboard": theirs(python, folder, given.features),
             **facts(),
         }
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "saedashboard.json").write_text(json.dumps(figures, indent=1) + "\n")
-    (RESULTS / "saedashboard.md").write_text(table(figures))
-    print(table(figures))
+    write_results("saedashboard", figures, markdown(figures))
 
 
 if __name__ == "__main__":
