@@ -1,20 +1,21 @@
 """Every error the program explains to a person, as one tree.
 
     HedgescopeError                 exit code 1, or an HTTP problem document
-    ├── SettingsError               a setting is missing or makes no sense
+    ├── SettingsError               a setting is missing or invalid
+    ├── RequestError                a field of a requested comparison or registration is invalid
     ├── SaeError                    an SAE can't be found, read or used
     │   └── PreflightError          it was read, but its content is unusable
     ├── ModelError                  a language model can't be found, read or hooked
     ├── TextError                   a text is missing, empty or unreadable
     ├── ActivationsError            an activations file is missing or does not fit
     ├── ShardError                  a shard can't be read or written
-    ├── ExecutorError                 the machines that run the shards can't be used, or failed
+    ├── ExecutorError               the machines that run the shards can't be used, or failed
     ├── ScoringError                statistics and weights do not belong together
     ├── PromptError                 a live prompt can't be answered as it is (HTTP 400)
     ├── WorkerError                 the inference worker can't answer (HTTP 503)
     │   ├── NoWorkerError           none is configured (HTTP 503)
     │   ├── WorkerBusyError         it has too much to do; try again later (HTTP 503)
-    │   └── WorkerAnswerError       what it answered makes no sense (HTTP 502)
+    │   └── WorkerAnswerError       its answer is invalid (HTTP 502)
     └── StoreError                  the database can't be used
         ├── SchemaError             its schema is older or newer than the program
         ├── NotFoundError           no such comparison, SAE, latent (HTTP 404)
@@ -34,7 +35,20 @@ class HedgescopeError(Exception):
 
 
 class SettingsError(HedgescopeError):
-    """A setting is missing or makes no sense."""
+    """A setting is missing or invalid."""
+
+
+class RequestError(HedgescopeError):
+    """A field of a requested comparison or registration is invalid.
+
+    Args:
+        message: what was found and what was expected.
+        field: the field's name.
+    """
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class SaeError(HedgescopeError):

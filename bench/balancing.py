@@ -33,7 +33,7 @@ from app.lab.validation import specs
 from app.lab.worlds import World, WorldSpec
 from app.pipeline.progress import silent
 from app.pipeline.run import run_several
-from app.pipeline.source import Request
+from app.records import ComparisonRequest
 from app.sae.load import load_sae
 from app.sparse.encode import encode
 from app.store.read import columns
@@ -114,7 +114,7 @@ def _scores(sae: Path, widths: Sequence[int], held_out: torch.Tensor, folder: Pa
     """Of each prefix as a narrow SAE, as `hedgescope compare --narrow sae@width --reference sae` gives them."""
     file = folder / "held-out.safetensors"
     save_file({"activations": held_out.contiguous()}, file)
-    requests = [Request(f"{sae}@{width}", str(sae), activations=str(file)) for width in widths]
+    requests = [ComparisonRequest(f"{sae}@{width}", str(sae), activations=str(file)) for width in widths]
     found = []
     with scratch_database(folder) as engine:
         for summary in run_several(engine, folder, requests, silent, ModelShelf(folder / "models")):

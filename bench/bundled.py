@@ -11,7 +11,7 @@ from app.activations.language_model import ModelShelf
 from app.activations.stream import ModelStream
 from app.activations.text import read_text
 from app.paths import resource
-from app.pipeline.source import Request
+from app.records import ComparisonRequest, Dtype
 from app.sae.load import LoadedSae, load_sae
 from app.settings import load_settings
 from app.sparse.shards import Shard, plan_shards
@@ -31,7 +31,7 @@ class Bundled:
 
     saes: tuple[LoadedSae, LoadedSae]
     models: ModelShelf
-    dtype: str
+    dtype: Dtype
     stream: ModelStream
 
     @property
@@ -44,7 +44,7 @@ class Bundled:
         """The stream, cut into pieces of work."""
         return plan_shards(self.stream.rows)
 
-    def request(self, name: str) -> Request:
+    def request(self, name: str) -> ComparisonRequest:
         """A comparison of the SAEs on these tokens."""
         return bundled_request(name, self.n_tokens, dtype=self.dtype)
 
@@ -54,10 +54,10 @@ class Bundled:
         return torch.cat([batch.acts for batch in self.stream.batches(0, stop)])
 
 
-def bundled_request(name: str, n_tokens: int, *, dtype: str = "float32") -> Request:
+def bundled_request(name: str, n_tokens: int, *, dtype: Dtype = "float32") -> ComparisonRequest:
     """A comparison of the bundled SAEs on the first tokens of the bundled text."""
     narrow, reference = map(str, FOLDERS)
-    return Request(narrow, reference, n_tokens=n_tokens, name=name, dtype=dtype)
+    return ComparisonRequest(narrow, reference, tokens=n_tokens, name=name, dtype=dtype)
 
 
 def load_bundled_saes() -> tuple[LoadedSae, LoadedSae]:
@@ -77,7 +77,7 @@ def models_folder() -> Path:
     return folder
 
 
-def open_bundled(n_tokens: int, dtype: str) -> Bundled:
+def open_bundled(n_tokens: int, dtype: Dtype) -> Bundled:
     """Load the SAEs and the model, and tokenize the text."""
     models, saes = ModelShelf(models_folder()), load_bundled_saes()
     record = saes[0].record

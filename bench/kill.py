@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.jobs.records import ComparisonRequest
+from app.records import ComparisonRequest
 from bench.bundled import models_folder
 from bench.databases import BACKENDS, empty_databases
 from bench.kill_runs import DEFAULT_LEASE_S, Undisturbed, place_of, run_killed, run_undisturbed, take_over

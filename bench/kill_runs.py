@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from app.jobs.queue import get_job
-from app.jobs.records import ComparisonRequest, Job
+from app.jobs.records import Job
+from app.records import ComparisonRequest
 from app.settings import Settings
 from app.store.session import make_engine, upgrade
 from app.store.write import register_sae

@@ -100,11 +100,12 @@ class Synthetic:
     def comparison(self) -> dict[str, Any]:
         """All of it, scores and database included."""
         from app.pipeline.run import Prepared, score
-        from app.pipeline.source import Request, Source
+        from app.pipeline.source import Source
+        from app.records import ComparisonRequest
 
         stream = RowsOnly(self.rows, self.size.d_in, "synthetic", {})
         source = Source(stream, None, None, "synthetic", "0" * 64)
-        request = Request("narrow", "reference", activations="synthetic", name="large")
+        request = ComparisonRequest("narrow", "reference", activations="synthetic", name="large")
         prepared = Prepared(request, self.saes, source, self.shards, self.store, "large", "0" * 64)
         with scratch_database(self.folder) as engine:
             clock = StageClock()

@@ -24,7 +24,8 @@ from app.executor.local import run_shards
 from app.lab.scratch import scratch_database
 from app.pipeline.progress import silent
 from app.pipeline.run import Prepared, score
-from app.pipeline.source import Request, Source
+from app.pipeline.source import Source
+from app.records import ComparisonRequest
 from app.sae.load import LoadedSae
 from app.sparse.shards import ShardStore, plan_shards
 from bench.bundled import load_bundled_saes
@@ -72,7 +73,7 @@ def one_comparison(n_tokens: int) -> dict[str, float]:
         run_shards(stream, saes, store, shards)
         encoded = peak_mib()
         source = Source(stream, None, None, "made", "0" * 64)
-        request = Request("narrow", "matryoshka", activations="made", name="memory")
+        request = ComparisonRequest("narrow", "matryoshka", activations="made", name="memory")
         score(engine, Prepared(request, saes, source, shards, store, "memory", "0" * 64), silent)
     memory = {"start_mib": before, "encoded_mib": encoded, "peak_mib": peak_mib()}
     return {"tokens": n_tokens, "seconds": time.perf_counter() - started, **memory}

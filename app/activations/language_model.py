@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,14 +54,6 @@ class LanguageModel:
     model: Any
     tokenizer: Any
     d_in: int
-
-
-class Models(Protocol):
-    """Where language models are got from."""
-
-    def get(self, name: str) -> LanguageModel:
-        """The model of this name. Raises ModelError."""
-        ...
 
 
 class ModelShelf:

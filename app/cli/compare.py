@@ -2,74 +2,61 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from app.cli.console import errors, output, stages
+from app.cli.options import field_option
 from app.errors import SettingsError
+from app.records.request import ComparisonRequest, Dtype
 
 if TYPE_CHECKING:
     from app.records import ComparisonSummary
     from app.settings import Settings
 
 
-class Engine(StrEnum):
-    """What runs the shards."""
-
-    local = "local"
-    ray = "ray"
-
-
-class Dtype(StrEnum):
-    """What the language model computes in."""
-
-    float32 = "float32"
-    bfloat16 = "bfloat16"
+Shards = Literal["local", "ray"]
 
 
 def compare(
     narrow: Annotated[
         list[str],
-        typer.Option(help="SAE under examination: registered name, path, or name@width. Several share one model pass."),
+        field_option(ComparisonRequest, "narrow", "May be a path. Repeat the option to share one model pass."),
     ],
-    reference: Annotated[str, typer.Option(help="SAE it is compared with: Matryoshka or wider.")],
-    model: Annotated[str | None, typer.Option(help="Language model; default: the narrow SAE's.")] = None,
-    text: Annotated[str | None, typer.Option(help="Text: .txt, .jsonl or a dataset; default: the bundled one.")] = None,
-    tokens: Annotated[int | None, typer.Option(min=1, help="Scored tokens to stop after; default: all.")] = None,
-    activations: Annotated[
-        str | None, typer.Option(help="Activations [n_tokens, d_in] instead of model and text.")
+    reference: Annotated[str, field_option(ComparisonRequest, "reference", "May be a path.")],
+    model: Annotated[str | None, field_option(ComparisonRequest, "model")] = None,
+    text: Annotated[str | None, field_option(ComparisonRequest, "text")] = None,
+    tokens: Annotated[int | None, field_option(ComparisonRequest, "tokens")] = None,
+    activations: Annotated[str | None, field_option(ComparisonRequest, "activations")] = None,
+    name: Annotated[str | None, field_option(ComparisonRequest, "name", "For a single --narrow only.")] = None,
+    engine: Annotated[Shards | None, typer.Option(help="What runs the shards; by default as in the settings.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:N or auto; by default as in the settings.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name part of the comparison's slug; for one --narrow.")] = None,
-    engine: Annotated[Engine | None, typer.Option(help="What runs the shards; default: the settings'.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or auto; default: the settings'.")] = None,
-    dtype: Annotated[
-        Dtype, typer.Option(help="Of the model's forward pass; bfloat16 is quicker on some processors and less exact.")
-    ] = Dtype.float32,
+    dtype: Annotated[Dtype, field_option(ComparisonRequest, "dtype")] = "float32",
     json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a comparison on stdout, each on its line.")
+        bool, typer.Option("--json", help="Print one JSON object per comparison on stdout, one per line.")
     ] = False,
 ) -> None:
     """Score one or more narrow SAEs against a reference SAE and store the comparisons."""
     from app.cli.store import open_store
     from app.pipeline.open import resources_of, shelf_of
     from app.pipeline.run import run_several
-    from app.pipeline.source import Request
     from app.settings import load_settings
 
-    if activations is not None and (model is not None or text is not None):
-        raise SettingsError("--activations stands instead of --model and --text; give one or the other")
-    if activations is not None and dtype is not Dtype.float32:
-        raise SettingsError("--dtype is the language model's, and --activations runs none; leave it out")
     if name is not None and len(narrow) > 1:
         raise SettingsError(
             f"--name is for one comparison, but --narrow is given {len(narrow)} times; leave out --name"
         )
+    common = ComparisonRequest(
+        narrow[0], reference, model=model, text=text, tokens=tokens, activations=activations, name=name, dtype=dtype
+    )
+    requests = [replace(common, narrow=each) for each in narrow]
     settings = load_settings(engine=engine, device=device)
     store = open_store(settings)
     means, models = resources_of(settings), shelf_of(settings)
-    requests = [Request(each, reference, model, text, tokens, activations, name, dtype.value) for each in narrow]
     with stages() as progress:
         summaries = list(run_several(store, settings.data_dir, requests, progress, models, means))
     for summary in summaries:

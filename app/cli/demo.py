@@ -75,20 +75,23 @@ def _score(engine: sa.Engine, settings: Settings, tokens: int) -> ComparisonSumm
     from app.paths import resource
     from app.pipeline.register import add_sae
     from app.pipeline.run import run
-    from app.pipeline.source import Request
+    from app.records import ComparisonRequest, SaeRequest
 
     models = ModelShelf(settings.data_dir / "models")
     _forget_older(engine)
     for name, folder in SAES.items():
         with errors.status(f"checking {name} on a sample (the first time, the model is converted: half a minute)"):
-            record = add_sae(engine, str(resource("demo") / "saes" / folder), models=models, name=name)
+            request = SaeRequest(str(resource("demo") / "saes" / folder), name=name)
+            record = add_sae(engine, request, models=models)
         explained = record.explained_variance
         quality = "" if explained is None else f", explained variance {explained:.3f}"
         for line in (f"{name}: {record.d_sae:,} latents{quality}", *record.notes):
             errors.print(line, markup=False, highlight=False)
     narrow, reference = SAES
     with stages() as progress:
-        return run(engine, settings.data_dir, Request(narrow, reference, n_tokens=tokens, name=NAME), progress, models)
+        return run(
+            engine, settings.data_dir, ComparisonRequest(narrow, reference, tokens=tokens, name=NAME), progress, models
+        )
 
 
 def _forget_older(engine: sa.Engine) -> None:

@@ -8,21 +8,20 @@ import typer
 from rich.table import Table
 
 from app.cli.console import errors, output
+from app.cli.options import field_argument, field_option
 from app.errors import SettingsError
-from app.records import SaeRecord
+from app.records import SaeRecord, SaeRequest
 
 app = typer.Typer(help="Trained SAEs: add, list, show.", no_args_is_help=True)
 
 
 @app.command()
 def add(
-    source: Annotated[str, typer.Argument(help="A SAELens folder, `release:sae_id`, or `owner/repo:path`.")],
-    name: Annotated[str | None, typer.Option(help="Name to register it under; default: the folder's.")] = None,
-    matryoshka_widths: Annotated[
-        str | None, typer.Option(help="Prefix widths, e.g. 128,512,2048, where the file does not say.")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="The model it reads, where the file does not say.")] = None,
-    sample: Annotated[bool, typer.Option(help="Try it on a few rows of text first.")] = True,
+    source: Annotated[str, field_argument(SaeRequest, "source")],
+    name: Annotated[str | None, field_option(SaeRequest, "name")] = None,
+    matryoshka_widths: Annotated[str | None, field_option(SaeRequest, "matryoshka_widths")] = None,
+    model: Annotated[str | None, field_option(SaeRequest, "model")] = None,
+    sample: Annotated[bool, typer.Option(help="First try it on a few rows of text.")] = True,
 ) -> None:
     """Check a trained SAE and register it."""
     from app.activations.language_model import ModelShelf
@@ -31,16 +30,10 @@ def add(
     from app.settings import load_settings
 
     settings = load_settings()
+    request = SaeRequest(source, name=name, matryoshka_widths=parse_widths(matryoshka_widths), model=model)
+    models = ModelShelf(settings.data_dir / "models")
     with errors.status("checking the SAE"):
-        record = add_sae(
-            open_store(settings),
-            source,
-            models=ModelShelf(settings.data_dir / "models"),
-            name=name,
-            widths=parse_widths(matryoshka_widths),
-            model_name=model,
-            sample=sample,
-        )
+        record = add_sae(open_store(settings), request, models=models, sample=sample)
     _print(record)
 
 
@@ -86,7 +79,7 @@ def remove(name: Annotated[str, typer.Argument(help="Its registered name.")]) ->
     remove_sae(open_store(load_settings()), name)
 
 
-def parse_widths(value: str | None) -> list[int] | None:
+def parse_widths(value: str | None) -> tuple[int, ...] | None:
     """`128,512` to numbers.
 
     Raises:
@@ -97,7 +90,7 @@ def parse_widths(value: str | None) -> list[int] | None:
     parts = [part.strip() for part in value.split(",")]
     if not all(part.isdecimal() for part in parts):
         raise SettingsError(f"widths {value!r}: expected numbers separated by commas, e.g. 128,512,2048")
-    return [int(part) for part in parts]
+    return tuple(int(part) for part in parts)
 
 
 def _print(record: SaeRecord) -> None:

@@ -15,8 +15,6 @@ from app.inference.wire import (
     Capabilities,
     Failure,
     Health,
-    PreflightAnswer,
-    PreflightRequest,
     PromptAnswer,
     PromptRequest,
 )
@@ -94,10 +92,6 @@ class Inference:
         if any(not asked <= set(side.latents) for asked, side in zip(wanted, sides, strict=True)):
             raise WorkerAnswerError("the inference worker left out a latent that was asked for; is it another version?")
         return answer
-
-    async def preflight(self, request: PreflightRequest) -> PreflightAnswer:
-        """Have an SAE looked at. Raises as `prompt`."""
-        return await self._ask("POST", "/preflight", PreflightAnswer, request)
 
     async def capabilities(self) -> Capabilities:
         """What the worker can do. Raises WorkerError."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.records import SaeRecord, Side
+from app.records import Side
 
 TEXT_BYTES_MAX = 1 << 20
 """A text longer than this in UTF-8 is refused unread: splitting a megabyte into tokens takes about a second."""
@@ -119,29 +119,6 @@ class PromptAnswer(Message):
         if not len(self.tokens) == len(self.scored) == len(self.narrow.n_active) == len(self.reference.n_active):
             raise ValueError("tokens and activations do not fit together")
         return self
-
-
-class PreflightRequest(Message):
-    """An SAE to be looked at, and tried on a sample of text where its model is known.
-
-    Attributes:
-        source: a registered name, a folder in the worker's data folder, or `release:sae_id` on the hub.
-        widths: Matryoshka widths, where the files don't have them.
-        model_name: where the files don't say.
-        sample: whether to try it on text.
-    """
-
-    source: str = Field(min_length=1, max_length=1000)
-    widths: tuple[int, ...] | None = None
-    model_name: str | None = None
-    sample: bool = True
-
-
-class PreflightAnswer(Message):
-    """What a look at an SAE found: what it is, with notes, or the problems that make it unusable."""
-
-    record: SaeRecord | None
-    problems: tuple[str, ...]
 
 
 class Held(Message):

@@ -12,7 +12,8 @@ from sqlalchemy.engine import Row
 
 from app.errors import ConflictError, NotFoundError, QueryError
 from app.jobs.clock import database_now
-from app.jobs.records import ACTIVE, RESUMABLE, ComparisonRequest, Job, JobKind, Phase, SaeRequest
+from app.jobs.records import ACTIVE, RESUMABLE, Job, JobKind, Phase
+from app.records import ComparisonRequest, SaeRequest
 from app.store.lookup import MAX_INDEX
 from app.store.payloads import to_json
 from app.store.session import reading, writing

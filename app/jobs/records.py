@@ -6,55 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from app.records import ComparisonRequest, SaeRequest
+
 JobKind = Literal["comparison", "sae"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
-Dtype = Literal["float32", "bfloat16"]
 Phase = Literal["plan", "shards", "finish"]
 
 ACTIVE: tuple[JobState, ...] = ("queued", "running")
 RESUMABLE: tuple[JobState, ...] = ("failed", "cancelled")
-
-
-@dataclass(frozen=True)
-class ComparisonRequest:
-    """A comparison that is asked for.
-
-    Attributes:
-        narrow: registered SAE under examination, or `name@width`.
-        reference: registered SAE that it is compared with, or `name@width`.
-        model: language model; None for the narrow SAE's own.
-        text: text or dataset; None for the bundled text.
-        tokens: scored tokens to stop after; None for all.
-        activations: file of activations that stands instead of model and text.
-        name: name part of the comparison's slug; None for one made from the SAEs' names.
-        dtype: of the language model's forward pass.
-    """
-
-    narrow: str
-    reference: str
-    model: str | None = None
-    text: str | None = None
-    tokens: int | None = None
-    activations: str | None = None
-    name: str | None = None
-    dtype: Dtype = "float32"
-
-
-@dataclass(frozen=True)
-class SaeRequest:
-    """An SAE that is to be checked and registered.
-
-    Attributes:
-        source: folder in the input folder, or `release:sae_id` on the hub.
-        name: to register it under; None for the last part of its source.
-        matryoshka_widths: prefix widths, where its files have none.
-        model: the model it reads, where its files don't say.
-    """
-
-    source: str
-    name: str | None = None
-    matryoshka_widths: tuple[int, ...] | None = None
-    model: str | None = None
 
 
 @dataclass(frozen=True)

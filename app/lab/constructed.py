@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 from app.activations.language_model import ModelShelf
 from app.pipeline.progress import silent
 from app.pipeline.run import run
-from app.pipeline.source import Request
+from app.records import ComparisonRequest
 from app.store.read import columns, partners_of_narrow
 from app.store.session import make_engine, upgrade
 
@@ -192,7 +192,7 @@ def found_in(seed: int, folder: Path) -> tuple[list[str | None], list[str | None
     upgrade(url)
     engine = make_engine(url)
     try:
-        request = Request(
+        request = ComparisonRequest(
             str(folder / "narrow"), str(folder / "reference"), activations=str(folder / "activations.safetensors")
         )
         slug = run(engine, folder, request, silent, ModelShelf(folder / "models")).slug

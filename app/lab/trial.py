@@ -18,7 +18,7 @@ from app.pipeline.passes import ShardReader, first_pass
 from app.pipeline.progress import silent
 from app.pipeline.run import prepare, score
 from app.pipeline.score import geometry_of
-from app.pipeline.source import Request
+from app.records import ComparisonRequest
 from app.scores.diagnosis import MIN_SCORE
 from app.scores.score import score_sample
 from app.stats.inputs import Sample
@@ -81,7 +81,7 @@ def run_world(spec: WorldSpec, folder: Path) -> list[Trial]:
 
 
 def _trial(engine: Any, world: TrainedWorld, reference: str, folder: Path) -> Trial:
-    request = Request(
+    request = ComparisonRequest(
         str(world.narrow), str(world.references[reference]), activations=str(world.activations), name=reference
     )
     prepared = prepare(engine, folder, request, ModelShelf(folder / "models"))

@@ -12,11 +12,10 @@ from typing import Any
 from app.catalogue import SCORING_VERSION
 from app.errors import SaeError
 from app.records import SaeRecord
+from app.records.request import MAX_NAME, NAME_CHARACTERS, NAME_PATTERN
 
 HASH_LENGTH = 12
 """Hexadecimal digits of the hash in a slug: 48 bits."""
-
-MAX_NAME = 64
 
 _LIBRARIES = ("hedgescope", "sae-lens", "transformers", "torch", "numpy", "scipy")
 
@@ -63,13 +62,11 @@ def checked_name(name: str) -> str:
     """A name fit for a URL.
 
     Raises:
-        SaeError: it is none.
+        SaeError: it is not.
     """
-    if len(name) > MAX_NAME or not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name):
-        raise SaeError(
-            f"name {name!r}: expected lower-case letters, digits, '.', '_' and '-', at most {MAX_NAME} of them; "
-            "choose one with --name"
-        )
+    if len(name) > MAX_NAME or not re.fullmatch(NAME_PATTERN, name):
+        message = f"name {name!r}: expected {NAME_CHARACTERS}, at most {MAX_NAME} of them; choose one with --name"
+        raise SaeError(message)
     return name
 
 

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,12 @@ from app.errors import HedgescopeError, ShardError
 from app.executor.device import Device
 from app.jobs.lease_keeper import LeaseKeeper
 from app.jobs.messages import Places
-from app.jobs.records import Claim, ComparisonRequest, Plan, SaeRequest, ShardPlan
+from app.jobs.records import Claim, Plan, ShardPlan
 from app.jobs.runner import JobRunner, Store, new_owner
 from app.pipeline.open import resources_of, shelf_of
 from app.pipeline.register import add_sae
 from app.pipeline.run import ENCODING, Prepared, find, prepare, score
-from app.pipeline.source import Request
+from app.records import ComparisonRequest, SaeRequest
 from app.settings import Settings
 from app.sparse.files import remove_leftovers
 from app.sparse.memory import memory_explained
@@ -149,7 +149,7 @@ class JobWork:
         assert isinstance(request, ComparisonRequest)
         if claim.phase == "plan":
             hold("loading model and SAEs", 1, "comparisons")
-        prepared = prepare(self._engine, self._data_dir, as_given(request), self.models, self._find, means=self._means)
+        prepared = prepare(self._engine, self._data_dir, request, self.models, self._find, means=self._means)
         hold.check()
         if claim.content_hash is not None and prepared.content_hash != claim.content_hash:
             raise ShardError(
@@ -162,14 +162,9 @@ class JobWork:
 
     def _register(self, request: SaeRequest, claim: Claim, hold: LeaseKeeper, done: Store) -> None:
         advance = hold("checking the SAE", 1, "SAEs")
-        record = add_sae(
-            self._engine,
-            self._find(request.source),
-            models=self.models,
-            name=request.name,
-            widths=request.matryoshka_widths,
-            model_name=None if request.model is None else self._find(request.model),
-        )
+        model = None if request.model is None else self._find(request.model)
+        found = replace(request, source=self._find(request.source), model=model)
+        record = add_sae(self._engine, found, models=self.models)
         advance(1)
         with writing(self._engine) as connection:
             done(connection, record.name)
@@ -193,20 +188,6 @@ class Checked:
         for batch in self.inner.batches(start, stop):
             self.hold.check()
             yield batch
-
-
-def as_given(request: ComparisonRequest) -> Request:
-    """The same request as the command line makes it."""
-    return Request(
-        request.narrow,
-        request.reference,
-        request.model,
-        request.text,
-        request.tokens,
-        request.activations,
-        request.name,
-        request.dtype,
-    )
 
 
 def allowed(name: str, folder: Path) -> str:

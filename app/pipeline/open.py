@@ -18,8 +18,8 @@ from app.executor.base import Executor
 from app.executor.device import Device
 from app.executor.local import LocalExecutor
 from app.pipeline.register import open_sae
-from app.pipeline.source import FindFile, Request, Source, as_given, open_source
-from app.records import SaeRecord
+from app.pipeline.source import FindFile, Source, as_given, open_source
+from app.records import ComparisonRequest, SaeRecord
 from app.sae.load import LoadedSae, load_sae
 from app.settings import Settings
 
@@ -63,7 +63,7 @@ class OpenFiles:
             self._saes[name] = open_sae(self.engine, name)
         return self._saes[name]
 
-    def source(self, request: Request, narrow: SaeRecord) -> Source:
+    def source(self, request: ComparisonRequest, narrow: SaeRecord) -> Source:
         """The activations of a request, the same object for all that read the same ones.
 
         Raises:
@@ -122,7 +122,7 @@ class OpenRemotely:
         device, rows_per_forward: as the settings have them.
     """
 
-    request: Request
+    request: ComparisonRequest
     narrow: SaeRecord
     saes: tuple[SaeFiles, ...]
     models: Path
@@ -141,7 +141,7 @@ class OpenRemotely:
 
 
 def remote_opener(
-    request: Request, narrow: SaeRecord, saes: Sequence[LoadedSae], models: ModelShelf, device: str
+    request: ComparisonRequest, narrow: SaeRecord, saes: Sequence[LoadedSae], models: ModelShelf, device: str
 ) -> OpenRemotely:
     """What another process needs; files are named by their whole path."""
     there = replace(request, text=_whole_path(request.text), activations=_whole_path(request.activations))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from app.activations.language_model import Models
+from app.activations.language_model import ModelShelf
 from app.activations.stream import ModelStream
 from app.activations.text import read_text
 from app.errors import ModelError, NotFoundError, PreflightError, SaeError, TextError
 from app.paths import resource
 from app.pipeline.identity import checked_name
-from app.records import SaeRecord
+from app.records import SaeRecord, SaeRequest
 from app.sae.load import LoadedSae, load_sae, prefix
 from app.sparse.sample import reconstruct_sample
 from app.store.read import get_sae
@@ -25,54 +24,26 @@ LOW_EXPLAINED_VARIANCE = 0.3
 """Below this, an SAE most likely reads another hook or model, or was loaded as another architecture."""
 
 
-def add_sae(
-    engine: sa.Engine,
-    source: str,
-    *,
-    models: Models,
-    name: str | None = None,
-    widths: Sequence[int] | None = None,
-    model_name: str | None = None,
-    sample: bool = True,
-) -> SaeRecord:
+def add_sae(engine: sa.Engine, request: SaeRequest, *, models: ModelShelf, sample: bool = True) -> SaeRecord:
     """Check an SAE and register it.
 
     Args:
         models: language models of this process.
-        model_name: the model it reads, where its metadata don't say.
         sample: whether to run it on a few rows of the bundled text.
 
     Raises:
         SaeError, PreflightError: it can't be used; nothing is registered then.
     """
-    return register_sae(
-        engine, inspect_sae(source, models=models, name=name, widths=widths, model_name=model_name, sample=sample)
-    )
-
-
-def inspect_sae(
-    source: str,
-    *,
-    models: Models,
-    name: str | None = None,
-    widths: Sequence[int] | None = None,
-    model_name: str | None = None,
-    sample: bool = True,
-) -> SaeRecord:
-    """Check an SAE, as `add_sae` does before it registers it.
-
-    Raises:
-        SaeError, PreflightError: it can't be used.
-    """
-    loaded = load_sae(source, name=name, widths=widths)
+    loaded = load_sae(request.source, name=request.name, widths=request.matryoshka_widths)
     record = replace(
-        loaded.record, name=checked_name(loaded.record.name), model_name=model_name or loaded.record.model_name
+        loaded.record, name=checked_name(loaded.record.name), model_name=request.model or loaded.record.model_name
     )
-    loaded = replace(loaded, record=record)
-    return _sampled(loaded, models) if sample else record
+    if sample:
+        record = _sampled(replace(loaded, record=record), models)
+    return register_sae(engine, record)
 
 
-def _sampled(loaded: LoadedSae, models: Models) -> SaeRecord:
+def _sampled(loaded: LoadedSae, models: ModelShelf) -> SaeRecord:
     """The record with explained variance and L0 on a sample, or with a note why there are none."""
     record = loaded.record
     if record.model_name is None or record.hook_name is None:

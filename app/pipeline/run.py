@@ -38,9 +38,9 @@ from app.pipeline.parallel import ahead
 from app.pipeline.passes import ShardReader, Statistics, first_pass
 from app.pipeline.progress import Advance, Progress
 from app.pipeline.score import Geometry, Padded, decompositions_of, geometry_of, padded, scores_of
-from app.pipeline.source import FindFile, Request, Source, as_given
+from app.pipeline.source import FindFile, Source, as_given
 from app.pipeline.summary import null_summary, score_distribution, side_summary
-from app.records import ComparisonBundle, ComparisonSummary, LatentDetail, LogitWeights, TextRow
+from app.records import ComparisonBundle, ComparisonRequest, ComparisonSummary, LatentDetail, LogitWeights, TextRow
 from app.sae.load import LoadedSae
 from app.sparse.memory import memory_explained
 from app.sparse.shards import Shard, ShardStore, plan_shards
@@ -80,7 +80,7 @@ class Prepared:
         name: name part of the slug; content_hash: of all that decides the numbers.
     """
 
-    request: Request
+    request: ComparisonRequest
     saes: Saes
     source: Source
     shards: list[Shard]
@@ -102,7 +102,7 @@ class Prepared:
 def run(
     engine: sa.Engine,
     data_dir: Path,
-    request: Request,
+    request: ComparisonRequest,
     progress: Progress,
     models: ModelShelf | None = None,
     means: Resources | None = None,
@@ -123,7 +123,7 @@ def run(
 def run_several(
     engine: sa.Engine,
     data_dir: Path,
-    requests: Sequence[Request],
+    requests: Sequence[ComparisonRequest],
     progress: Progress,
     models: ModelShelf | None = None,
     means: Resources | None = None,
@@ -170,7 +170,7 @@ def _by_stream(comparisons: Sequence[Prepared]) -> list[list[Prepared]]:
 def prepare(
     engine: sa.Engine,
     data_dir: Path,
-    request: Request,
+    request: ComparisonRequest,
     models: ModelShelf,
     find_file: FindFile = as_given,
     *,

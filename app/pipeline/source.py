@@ -13,7 +13,7 @@ from app.activations.stream import ActivationStream, ModelStream
 from app.activations.text import read_text
 from app.errors import SaeError
 from app.paths import resource
-from app.records import SaeRecord
+from app.records import ComparisonRequest, SaeRecord
 
 BUNDLED_TEXT = "demo/text.jsonl"
 
@@ -24,46 +24,6 @@ FindFile = Callable[[str], str]
 def as_given(name: str) -> str:
     """A file is where its name says."""
     return name
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a user asked to compare.
-
-    Attributes:
-        narrow, reference: registered names, paths, or `name@width`.
-        model: language model; the narrow SAE's own, if None.
-        text: text file or dataset; the bundled text, if None.
-        n_tokens: scored tokens to stop after; all, if None.
-        activations: a file that stands instead of model and text.
-        name: name part of the slug; made from the SAEs' names, if None.
-        dtype: of the language model's forward pass; part of what decides the numbers.
-    """
-
-    narrow: str
-    reference: str
-    model: str | None = None
-    text: str | None = None
-    n_tokens: int | None = None
-    activations: str | None = None
-    name: str | None = None
-    dtype: str = "float32"
-
-    @property
-    def command(self) -> list[str]:
-        """The command line that repeats it."""
-        options = {
-            "--narrow": self.narrow,
-            "--reference": self.reference,
-            "--model": self.model,
-            "--text": self.text,
-            "--tokens": self.n_tokens,
-            "--activations": self.activations,
-            "--name": self.name,
-            "--dtype": None if self.dtype == "float32" else self.dtype,
-        }
-        given = [(option, str(value)) for option, value in options.items() if value is not None]
-        return ["hedgescope", "compare", *(word for pair in given for word in pair)]
 
 
 @dataclass(frozen=True)
@@ -85,14 +45,16 @@ class Source:
     checksum: str
 
 
-def open_source(request: Request, narrow: SaeRecord, models: ModelShelf, find_file: FindFile = as_given) -> Source:
-    """The activations a request asks for.
+def open_source(
+    request: ComparisonRequest, narrow: SaeRecord, models: ModelShelf, find_file: FindFile = as_given
+) -> Source:
+    """The activations that a request names.
 
     Raises:
         HedgescopeError: model, hook, text or file can't be used.
     """
     if request.activations is not None:
-        return _from_file(find_file(request.activations), request.n_tokens, narrow, models)
+        return _from_file(find_file(request.activations), request.tokens, narrow, models)
     model_name = find_file(request.model) if request.model is not None else narrow.model_name
     if model_name is None or narrow.hook_name is None:
         missing = "model" if model_name is None else "hook"
@@ -100,7 +62,7 @@ def open_source(request: Request, narrow: SaeRecord, models: ModelShelf, find_fi
     text = read_text(str(resource(BUNDLED_TEXT)) if request.text is None else find_file(request.text))
     language_model = models.get(model_name, request.dtype)
     stream = ModelStream(
-        language_model, text, narrow.hook_name, n_tokens=request.n_tokens, rows_per_forward=models.rows_per_forward
+        language_model, text, narrow.hook_name, n_tokens=request.tokens, rows_per_forward=models.rows_per_forward
     )
     return Source(stream, language_model, language_model.tokenizer, request.text or BUNDLED_TEXT, text.checksum)
 

@@ -19,16 +19,20 @@ from app.records.latent import (
     TokenWeight,
 )
 from app.records.pair import FiringTable, Overlap, PairContext, PairDetail, PairProfile, Partner, PartnerDiagnosis
+from app.records.request import DTYPES, ComparisonRequest, Dtype, SaeRequest
 from app.records.sae import SaeRecord, WidthsSource
 from app.records.sides import SIDES, BySide, Side
 
 __all__ = [
+    "DTYPES",
     "SIDES",
     "BySide",
     "ComparisonBundle",
+    "ComparisonRequest",
     "ComparisonSummary",
     "Context",
     "DegreeRecord",
+    "Dtype",
     "FiringTable",
     "LatentDegree",
     "LatentDetail",
@@ -46,6 +50,7 @@ __all__ = [
     "Partner",
     "PartnerDiagnosis",
     "SaeRecord",
+    "SaeRequest",
     "Side",
     "SideSummary",
     "TextRow",

@@ -28,7 +28,7 @@ from app.activations.logits import unembedding
 from app.lab.scratch import scratch_database
 from app.pipeline.progress import silent
 from app.pipeline.run import run
-from app.pipeline.source import Request
+from app.records import ComparisonRequest
 from app.settings import load_settings
 from bench.bundled import FOLDERS, Bundled, open_bundled
 from bench.machine import facts, seconds
@@ -85,7 +85,7 @@ def export(bundled: Bundled, folder: Path) -> int:
 def ours(bundled: Bundled, folder: Path) -> float:
     """Seconds from cached activations to a stored comparison of both SAEs."""
     narrow, reference = map(str, FOLDERS)
-    request = Request(narrow, reference, activations=str(folder / "activations.safetensors"), name="bench")
+    request = ComparisonRequest(narrow, reference, activations=str(folder / "activations.safetensors"), name="bench")
     models = ModelShelf(bundled.models.cache_dir)
     with scratch_database(folder) as engine:
         return seconds(lambda: run(engine, folder, request, silent, models), 1)

@@ -160,11 +160,11 @@ FAILURES: dict[str, tuple[Arguments, str]] = {
     ),
     "activations and model": (
         lambda world, folder: compare(world, model="SmolLM2-135M-Instruct"),
-        "--activations stands instead of --model and --text",
+        "activations replace model and text; give one or the other",
     ),
     "activations and text": (
         lambda world, folder: compare(world, text="a.txt"),
-        "--activations stands instead of --model and --text",
+        "activations replace model and text; give one or the other",
     ),
     "bad name": (
         lambda world, folder: compare(world, name="Not a name"),

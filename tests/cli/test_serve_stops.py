@@ -17,7 +17,8 @@ from sqlalchemy import Engine
 
 from app.jobs.leases import claim_step, held_steps
 from app.jobs.queue import get_job, submit
-from app.jobs.records import ComparisonRequest, Job
+from app.jobs.records import Job
+from app.records import ComparisonRequest
 from app.sae.load import load_sae
 from app.settings import Settings
 from app.store.session import make_engine, upgrade

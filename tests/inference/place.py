@@ -16,8 +16,7 @@ from app.inference.server.run import make_app
 from app.inference.wire import PromptAnswer, SideAnswer
 from app.pipeline.progress import silent
 from app.pipeline.run import run
-from app.pipeline.source import Request
-from app.records import ComparisonSummary
+from app.records import ComparisonRequest, ComparisonSummary
 from app.settings import Settings
 from app.store.session import make_engine, upgrade
 from tests.activations.tiny_model import D_MODEL
@@ -76,7 +75,7 @@ def make_place(folder: Path, *, n_documents: int = 40, seed: int = 0, narrow_wid
     reference = save_matryoshka(folder / "reference", seed=2, **named)
     upgrade(f"sqlite:///{folder / 'hedgescope.db'}")
     engine = make_engine(f"sqlite:///{folder / 'hedgescope.db'}")
-    request = Request(str(narrow), str(reference), text=str(folder / "text.jsonl"), name="live")
+    request = ComparisonRequest(str(narrow), str(reference), text=str(folder / "text.jsonl"), name="live")
     summary = run(engine, folder, request, silent)
     return Place(engine, folder, summary, model, narrow, reference, documents)
 

@@ -33,7 +33,7 @@ def stored_from(place: Place, name: str, **changes: Any) -> ComparisonBundle:
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer wrong", "Bearer a secret for test", "Basic Zm9v", "é"])
-@pytest.mark.parametrize(("method", "path"), [("POST", "/prompt"), ("POST", "/preflight"), ("GET", "/capabilities")])
+@pytest.mark.parametrize(("method", "path"), [("POST", "/prompt"), ("GET", "/capabilities")])
 def test_a_wrong_secret_gets_nothing(place: Place, header: str | None, method: str, path: str) -> None:
     headers = {} if header is None else {"Authorization": header.encode()}
     client = TestClient(place.app())
@@ -150,27 +150,3 @@ def test_it_refuses_to_start_where_loading_weights_could_run_code(
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     with pytest.raises(SaeError, match="TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set"):
         make_app(place.settings(), place.engine, "secret")
-
-
-@pytest.mark.parametrize(
-    ("source", "words"),
-    [
-        ("/etc", "expected a registered name"),
-        ("../..", "expected a registered name"),
-        ("nowhere", "expected a registered name"),
-        ("model", "has no cfg.json"),
-    ],
-)
-def test_preflight_looks_in_the_data_folder_only(worker: TestClient, source: str, words: str) -> None:
-    found = worker.post("/preflight", json={"source": source}).json()
-    assert found["record"] is None
-    assert len(found["problems"]) == 1
-    assert words in found["problems"][0]
-    assert "/tmp" not in found["problems"][0].replace(source, "")
-
-
-def test_preflight_describes_an_sae(worker: TestClient) -> None:
-    found = worker.post("/preflight", json={"source": "narrow"}).json()
-    assert found["problems"] == []
-    assert (found["record"]["d_sae"], found["record"]["architecture"]) == (6, "jumprelu")
-    assert 0 <= found["record"]["l0"] <= 6

@@ -104,14 +104,14 @@ def test_a_prefix_answers_with_its_own_latents(tmp_path_factory: pytest.TempPath
     from app.pipeline.progress import silent
     from app.pipeline.register import add_sae
     from app.pipeline.run import run
-    from app.pipeline.source import Request
+    from app.records import ComparisonRequest, SaeRequest
 
     class NoModels:
         def get(self, name: str) -> object:
             raise AssertionError(name)
 
-    add_sae(place.engine, str(place.reference), models=NoModels(), name="whole", sample=False)  # type: ignore[arg-type]
-    request = Request("whole@4", "whole", text=str(place.data_dir / "text.jsonl"), name="prefix")
+    add_sae(place.engine, SaeRequest(str(place.reference), name="whole"), models=NoModels(), sample=False)  # type: ignore[arg-type]
+    request = ComparisonRequest("whole@4", "whole", text=str(place.data_dir / "text.jsonl"), name="prefix")
     summary = run(place.engine, place.data_dir, request, silent)
     with TestClient(place.app(), headers=AUTHORIZED) as worker:
         body = {"slug": summary.slug, "text": place.documents[0], "top": 20}

@@ -15,10 +15,11 @@ import pytest
 from sqlalchemy import Engine
 
 from app.jobs.queue import get_job, submit
-from app.jobs.records import ComparisonRequest, Job
+from app.jobs.records import Job
 from app.pipeline import run as compare
 from app.pipeline.progress import silent
 from app.pipeline.run import run
+from app.records import ComparisonRequest
 from app.sae.load import load_sae
 from app.sparse.shards import plan_shards
 from app.store.session import make_engine, upgrade

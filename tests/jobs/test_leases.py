@@ -22,7 +22,8 @@ from app.jobs.leases import (
     renew,
 )
 from app.jobs.queue import MAX_ACTIVE, cancel, get_job, get_jobs, list_jobs, resume, submit
-from app.jobs.records import Claim, ComparisonRequest, Plan, SaeRequest, ShardPlan
+from app.jobs.records import Claim, Plan, ShardPlan
+from app.records import ComparisonRequest, SaeRequest
 from app.store.session import writing
 from tests.jobs.conftest import REQUEST, Place
 

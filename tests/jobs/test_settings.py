@@ -13,9 +13,9 @@ from app.activations.language_model import ModelShelf
 from app.cli.jobs import HANDED_ON, job_worker
 from app.errors import SettingsError
 from app.jobs.queue import submit
-from app.jobs.records import ComparisonRequest
-from app.pipeline.job_steps import JobWork, as_given, run_jobs
+from app.pipeline.job_steps import JobWork, run_jobs
 from app.pipeline.open import shelf_of
+from app.records import ComparisonRequest
 from app.settings import Settings
 from app.store.session import make_engine, upgrade
 from app.store.write import register_sae
@@ -65,7 +65,7 @@ def test_a_device_that_is_not_there_is_told_at_the_start(tmp_path: Path) -> None
 
 
 def test_the_dtype_of_a_job_is_that_of_the_command(tmp_path: Path) -> None:
-    request = as_given(ComparisonRequest("one", "two", dtype="bfloat16"))
+    request = ComparisonRequest("one", "two", dtype="bfloat16")
     assert request.dtype == "bfloat16"
     assert request.command[-2:] == ["--dtype", "bfloat16"]
 

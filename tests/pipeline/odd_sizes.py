@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.pipeline.source import Request
+from app.records import ComparisonRequest
 from tests.pipeline.dense_comparison import ROW, DensePair, compare
 from tests.pipeline.world import make_activations, make_exact, save_activations
 from tests.saved_saes import D_IN, WIDTHS, edit_weights, save_matryoshka, save_sae
@@ -36,7 +36,7 @@ class Odd:
     edit: Callable[[dict[str, torch.Tensor]], object] = lambda _tensors: None
     change: Callable[[NDArray[np.float32]], object] = lambda _acts: None
 
-    def make(self, folder: Path) -> tuple[Request, DensePair]:
+    def make(self, folder: Path) -> tuple[ComparisonRequest, DensePair]:
         """Write it; what to compare, and its oracle."""
         narrow = save_sae(folder / "narrow", "jumprelu", d_sae=self.n_narrow, seed=1, model_name=None)
         reference = self._reference(folder / "reference")
@@ -46,7 +46,7 @@ class Odd:
         acts, _ = make_activations(self.n_tokens, seed=3)
         self.change(acts)
         file = self._save(folder, acts)
-        request = Request(str(narrow), str(reference), activations=str(file), name="odd")
+        request = ComparisonRequest(str(narrow), str(reference), activations=str(file), name="odd")
         return request, compare(narrow, reference, acts, row=self.row, first=self.first)
 
     def _reference(self, folder: Path) -> Path:

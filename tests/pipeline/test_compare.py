@@ -16,8 +16,7 @@ from app.errors import ActivationsError, HedgescopeError, PreflightError, SaeErr
 from app.pipeline import run as compare_module
 from app.pipeline.progress import Advance, silent
 from app.pipeline.run import run
-from app.pipeline.source import Request
-from app.records import ComparisonSummary
+from app.records import ComparisonRequest, ComparisonSummary
 from app.sparse.shards import TOKEN_FOLDER, plan_shards
 from app.store.read import get_detail, get_latent, list_comparisons, text_rows
 from tests.pipeline.conftest import Workplace, open_workplace
@@ -133,7 +132,7 @@ def test_it_goes_on_from_the_last_whole_shard(
 
 def test_a_limit_scores_the_first_tokens(world: World, workplace: Workplace) -> None:
     n_tokens = 20 * ROW_LENGTH + 31
-    summary = run(workplace.engine, workplace.data_dir, world.request(n_tokens=n_tokens), silent)
+    summary = run(workplace.engine, workplace.data_dir, world.request(tokens=n_tokens), silent)
     dense = compare(world.narrow, world.reference, world.acts[:n_tokens])
     assert summary.n_tokens == n_tokens
     for side, expected in (("narrow", dense.narrow), ("reference", dense.reference)):
@@ -144,7 +143,7 @@ def test_a_limit_scores_the_first_tokens(world: World, workplace: Workplace) -> 
 
 def test_a_limit_beyond_the_end_is_no_other_comparison(world: World, scored: Scored) -> None:
     place, first = scored
-    assert run(place.engine, place.data_dir, world.request(n_tokens=10 * N_TOKENS), silent) == first
+    assert run(place.engine, place.data_dir, world.request(tokens=10 * N_TOKENS), silent) == first
 
 
 def test_tokens_are_shown_and_change_no_number(world: World, scored: Scored, workplace: Workplace) -> None:
@@ -285,7 +284,7 @@ def test_one_token(world: World, workplace: Workplace, tmp_path: Path) -> None:
 
 
 def test_request_is_what_the_command_line_says() -> None:
-    request = Request("a", "b@4", "model", "text.txt", 100, None, "name")
+    request = ComparisonRequest("a", "b@4", "model", "text.txt", 100, None, "name")
     assert request.command == [
         "hedgescope", "compare", "--narrow", "a", "--reference", "b@4", "--model", "model", "--text", "text.txt",
         "--tokens", "100", "--name", "name",

@@ -19,8 +19,7 @@ from app.activations.show_tokens import TokenShower
 from app.pipeline import run as compare
 from app.pipeline.progress import silent
 from app.pipeline.run import run
-from app.pipeline.source import Request
-from app.records import ComparisonSummary
+from app.records import ComparisonRequest, ComparisonSummary
 from app.sae.load import load_sae
 from app.store.read import get_detail, get_latent, text_rows
 from tests.activations.tiny_model import D_MODEL, save_tiny_model
@@ -75,7 +74,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
     narrow = save_sae(folder / "narrow", "jumprelu", d_sae=6, seed=1, **named)  # type: ignore[arg-type]
     reference = save_matryoshka(folder / "reference", seed=2, **named)  # type: ignore[arg-type]
     place = open_workplace(folder)
-    request = Request(str(narrow), str(reference), text=str(folder / "text.jsonl"), name="with-model")
+    request = ComparisonRequest(str(narrow), str(reference), text=str(folder / "text.jsonl"), name="with-model")
     summary = run(place.engine, place.data_dir, request, silent)
     place.engine.dispose()
     start = tokenizer.convert_tokens_to_ids(START)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
-from app.pipeline.source import Request
+from app.records import ComparisonRequest
 from tests.saved_saes import D_IN, WEIGHTS_FILE, edit_weights, save_matryoshka, save_sae
 
 N_NARROW = 8
@@ -41,10 +41,10 @@ class World:
     file: Path
     file_with_tokens: Path
 
-    def request(self, **changes: Any) -> Request:
+    def request(self, **changes: Any) -> ComparisonRequest:
         """A comparison of the two SAEs on the file without tokens."""
         given = {"narrow": str(self.narrow), "reference": str(self.reference), "activations": str(self.file)}
-        return Request(**{**given, "name": "tiny", **changes})
+        return ComparisonRequest(**{**given, "name": "tiny", **changes})
 
 
 def make_world(folder: Path) -> World:

@@ -10,8 +10,7 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from app.jobs.queue import cancel, submit
-from app.jobs.records import ComparisonRequest, SaeRequest
-from app.records import ComparisonBundle
+from app.records import ComparisonBundle, ComparisonRequest, SaeRequest
 from app.settings import Settings
 from app.store.session import make_engine, upgrade
 from app.store.write import register_sae, write_comparison

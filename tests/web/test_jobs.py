@@ -73,14 +73,19 @@ def test_a_job_is_asked_for_and_found(client: TestClient) -> None:
         ({**ASKED, "tokens": -1}, "tokens", "greater than or equal to 1"),
         ({**ASKED, "tokens": "many"}, "tokens", "integer"),
         ({**ASKED, "name": "A b"}, "name", "pattern"),
-        ({**ASKED, "activations": "a", "text": "b"}, "body", "one or the other"),
+        ({**ASKED, "activations": "a", "text": "b"}, "activations", "one or the other"),
         ({**ASKED, "dtype": "float16"}, "dtype", "'float32' or 'bfloat16'"),
-        ({**ASKED, "dtype": "bfloat16", "activations": "a"}, "body", "dtype is the language model's"),
+        ({**ASKED, "dtype": "bfloat16", "activations": "a"}, "dtype", "dtype is the precision of the model"),
         ({**ASKED, "text": "a\x00b"}, "text", "pattern"),
         ({**ASKED, "depth": 3}, "depth", "unknown field"),
         ({"narrow": "one"}, "reference", "missing"),
         ({"kind": "prompt"}, "kind", "comparison, sae"),
-        ({"kind": "sae", "source": "x", "matryoshka_widths": [0]}, "matryoshka_widths", "greater"),
+        ({"kind": ["sae"]}, "kind", "comparison, sae"),
+        (
+            {"kind": "sae", "source": "x", "matryoshka_widths": [0]},
+            "matryoshka_widths",
+            "has 0; expected 1 to",
+        ),
         ([], "body", "object"),
     ],
 )
@@ -143,7 +148,7 @@ def test_a_form_leads_to_its_job(client: TestClient, site: tuple[Settings, Engin
     job = get_job(site[1], 1)
     assert (job.request.narrow, job.request.reference, job.request.text) == ("one", "two@12", None)  # type: ignore[union-attr]
     shown = client.get("/jobs/1").text
-    assert "computes in" not in shown, "what was left out is not told"
+    assert "Model precision" not in shown, "what was left out is not shown"
     sae = client.post("/saes/new", data={"source": "folder", "matryoshka_widths": "4, 8"})
     assert sae.headers["location"] == "/jobs/2"
     assert get_job(site[1], 2).request.matryoshka_widths == (4, 8)  # type: ignore[union-attr]
@@ -152,7 +157,7 @@ def test_a_form_leads_to_its_job(client: TestClient, site: tuple[Settings, Engin
 def test_what_the_model_computes_in_is_kept_and_shown(client: TestClient, site: tuple[Settings, Engine]) -> None:
     assert client.post("/compare/new", data={**ASKED, "dtype": "bfloat16"}).status_code == 303
     assert get_job(site[1], 1).request.dtype == "bfloat16"  # type: ignore[union-attr]
-    assert "Model computes in" in client.get("/jobs/1").text
+    assert "Model precision" in client.get("/jobs/1").text
     again = client.get("/compare/new?dtype=bfloat16").text
     assert [e.text for e in Document(again).all("option") if "selected" in e.attributes] == ["bfloat16"]
 

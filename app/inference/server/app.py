@@ -1,11 +1,11 @@
-"""The worker's HTTP application: live prompts, a look at an SAE, health and capabilities."""
+"""The worker's HTTP application: live prompts, health and capabilities."""
 
 from __future__ import annotations
 
 import asyncio
 import hmac
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -33,8 +33,6 @@ from app.inference.wire import (
     Capabilities,
     Failure,
     Health,
-    PreflightAnswer,
-    PreflightRequest,
     PromptAnswer,
     PromptRequest,
 )
@@ -49,8 +47,6 @@ log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 Asked = TypeVar("Asked", bound=BaseModel)
-
-Preflight = Callable[[PreflightRequest], PreflightAnswer]
 
 
 class Refused(Exception):
@@ -69,15 +65,12 @@ class Refused(Exception):
         self.close = close
 
 
-def create_worker_app(
-    service: Service, secret: str, preflight: Preflight, body_timeout_s: float = READ_TIMEOUT_S
-) -> FastAPI:
+def create_worker_app(service: Service, secret: str, body_timeout_s: float = READ_TIMEOUT_S) -> FastAPI:
     """The application, ready to be served.
 
     Args:
         service: answers prompts; runs while the application does.
         secret: what callers have to show.
-        preflight: looks at an SAE, in the thread that may use models.
         body_timeout_s: for reading a request's body.
     """
 
@@ -97,7 +90,6 @@ def create_worker_app(
     )
     app.state.service = service
     app.state.secret = secret
-    app.state.preflight = preflight
     app.state.body_timeout_s = body_timeout_s
     app.include_router(open_router)
     app.include_router(router)
@@ -147,14 +139,6 @@ async def prompt(request: Request) -> Response:
     asked = await read_message(request, PromptRequest)
     answer: PromptAnswer = await unless_left(request, _service(request).prompt(asked))
     return _json(answer)
-
-
-@router.post("/preflight")
-async def preflight(request: Request) -> Response:
-    """Look at an SAE, and try it on a sample of text."""
-    asked = await read_message(request, PreflightRequest)
-    look: Preflight = request.app.state.preflight
-    return _json(await _service(request).compute(lambda: look(asked)))
 
 
 async def read_message(request: Request, model: type[Asked]) -> Asked:

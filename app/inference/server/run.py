@@ -17,7 +17,6 @@ from sqlalchemy import Engine
 from app.inference.server.app import create_worker_app
 from app.inference.server.loaded import LoadedModels, choose_device, choose_dtype
 from app.inference.server.memory import MIB, Memory
-from app.inference.server.preflight import look_at
 from app.inference.server.service import Service
 from app.pipeline.register import open_recorded
 from app.sae.load import refuse_unsafe_torch_load
@@ -42,7 +41,7 @@ def make_app(settings: Settings, engine: Engine, secret: str) -> FastAPI:
         dtype=choose_dtype(settings.worker_dtype, device),
     )
     service = Service(settings, holding, partial(get_comparison, engine))
-    return create_worker_app(service, secret, partial(look_at, engine, settings.data_dir, holding))
+    return create_worker_app(service, secret)
 
 
 def serve(app: FastAPI, listener: socket.socket, settings: Settings, parent: TextIO | None = None) -> None:

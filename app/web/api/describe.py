@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cache, reduce
 from operator import or_
 from types import UnionType
@@ -100,12 +100,15 @@ def spec_of(record: type, field: str) -> ScoreSpec | None:
 
 
 def words(record: type, field: str) -> str | None:
-    """What a field means: from the catalogue, else from the record's docstring, else from `COMMON`."""
+    """What a field means: from the catalogue, the record's own metadata, its docstring, or `COMMON`."""
     spec = spec_of(record, field)
     if spec is not None:
         unit = f" Unit: {spec.unit}." if spec.unit else ""
         limits = f" {spec.limits}" if spec.limits else ""
         return f"{spec.definition}{unit}{limits}"
+    declared = next(each.metadata.get("description") for each in fields(record) if each.name == field)
+    if declared is not None:
+        return str(declared)
     notes = (attribute_notes(base) for base in record.__mro__)
     return next((of_base[field] for of_base in notes if field in of_base), COMMON.get(field) or _interval_end(field))
 

@@ -21,7 +21,7 @@ from app.web.http.caching import checked
 from app.web.http.deps import EngineDep, refuse_unknown
 from app.web.http.writer_thread import writing_apart
 from app.web.live.events import Watch, event_id
-from app.web.shared.job_forms import ComparisonBody, SaeBody, read_json
+from app.web.shared.job_forms import KINDS, read_json, schema_of
 
 router = APIRouter(tags=["Jobs"])
 
@@ -38,7 +38,7 @@ async def _known_parameters(request: Request) -> None:
 
 
 def _asked_for() -> dict[str, Any]:
-    schemas = [body.model_json_schema() for body in (ComparisonBody, SaeBody)]
+    schemas = [schema_of(kind) for kind in KINDS]
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": {"anyOf": schemas}}}}}
 
 

@@ -548,9 +548,10 @@ class JobPage:
 
 @dataclass(frozen=True)
 class AskForm:
-    """A form that asks for a job.
+    """A form that submits a job.
 
     Attributes:
+        fields: field -> its title, description and limits.
         given: field -> what stands in it.
         error: why what was sent can't be done; None before anything was sent.
         wrong: the field that the error is about.
@@ -558,6 +559,7 @@ class AskForm:
         is_open: whether anybody can start jobs on this server.
     """
 
+    fields: Mapping[str, Mapping[str, Any]]
     given: Mapping[str, str]
     error: str | None
     wrong: str | None

@@ -1,4 +1,4 @@
-"""`/compare/new` and `/saes/new`: forms that ask for a job. What is in them can be given in the URL."""
+"""`/compare/new` and `/saes/new`: forms that submit a job. The URL can fill in their fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.errors import ConflictError, QueryError
 from app.jobs import queue
-from app.jobs.records import ComparisonRequest, SaeRequest
+from app.jobs.records import JobKind
+from app.records.request import ComparisonRequest, JobRequest, SaeRequest, about
 from app.settings import Settings
 from app.store import read
 from app.web.http import links
@@ -22,12 +23,9 @@ from app.web.http.writer_thread import writing_apart
 from app.web.pages.contexts import AskForm, CompareNewPage, Crumb, SaeNewPage
 from app.web.pages.params import no_params
 from app.web.pages.respond import answer, changing_page, make_frame, page
-from app.web.shared.job_forms import ComparisonBody, SaeBody, parsed, read_form, widths_of
+from app.web.shared.job_forms import from_form, read_form
 
 router = APIRouter()
-
-COMPARISON_FIELDS = ("narrow", "reference", "model", "text", "tokens", "activations", "name", "dtype")
-SAE_FIELDS = ("source", "name", "matryoshka_widths", "model")
 
 Values = Mapping[str, str]
 
@@ -35,47 +33,47 @@ Values = Mapping[str, str]
 @page(router, "/compare/new")
 def compare_new(request: Request, engine: EngineDep, settings: SettingsDep) -> Response:
     """The form for a comparison."""
-    values = no_params(request, COMPARISON_FIELDS).own
+    values = no_params(request, tuple(about(ComparisonRequest))).own
     return changing_page(request, "compare_new.html", comparison_form(request, engine, settings, values, None))
 
 
 @router.post("/compare/new", include_in_schema=False)
 async def compare(request: Request, engine: EngineDep, settings: SettingsDep) -> Response:
-    """Ask for it, and lead to the job; or the form again, with what is wrong."""
+    """Submit it and redirect to the job; or show the form again, with what is wrong."""
 
     def again(values: Values, error: QueryError) -> Response:
         return answer(request, "compare_new.html", comparison_form(request, engine, settings, values, error))
 
-    return await _ask(request, engine, _comparison, again)
+    return await _submit(request, engine, "comparison", again)
 
 
 @page(router, "/saes/new")
 def sae_new(request: Request, settings: SettingsDep) -> Response:
     """The form for the registration of an SAE."""
-    values = no_params(request, SAE_FIELDS).own
+    values = no_params(request, tuple(about(SaeRequest))).own
     return changing_page(request, "sae_new.html", sae_form(request, settings, values, None))
 
 
 @router.post("/saes/new", include_in_schema=False)
 async def register(request: Request, engine: EngineDep, settings: SettingsDep) -> Response:
-    """Ask for it, and lead to the job; or the form again, with what is wrong."""
+    """Submit it and redirect to the job; or show the form again, with what is wrong."""
 
     def again(values: Values, error: QueryError) -> Response:
         return answer(request, "sae_new.html", sae_form(request, settings, values, error))
 
-    return await _ask(request, engine, _sae, again)
+    return await _submit(request, engine, "sae", again)
 
 
-async def _ask(
+async def _submit(
     request: Request,
     engine: Engine,
-    wanted: Callable[[Values], ComparisonRequest | SaeRequest],
+    kind: JobKind,
     again: Callable[[Values, QueryError], Response],
 ) -> Response:
     values = await read_form(request)
     check_access(request, values.pop(FIELD, None))
     try:
-        job = await writing_apart(request, queue.submit, engine, wanted(values))
+        job = await writing_apart(request, queue.submit, engine, from_form(kind, values))
     except ConflictError as error:
         refused = QueryError(str(error), parameter="")
     except QueryError as error:
@@ -86,17 +84,6 @@ async def _ask(
     return HTMLResponse(page.body, 400, {"Cache-Control": "no-store"})
 
 
-def _comparison(values: Values) -> ComparisonRequest:
-    return parsed(ComparisonBody, values).request()
-
-
-def _sae(values: Values) -> SaeRequest:
-    given: dict[str, object] = {**values, "kind": "sae"}
-    if "matryoshka_widths" in values:
-        given["matryoshka_widths"] = widths_of(values["matryoshka_widths"])
-    return parsed(SaeBody, given).request()
-
-
 def comparison_form(
     request: Request, engine: Engine, settings: Settings, values: Values, error: QueryError | None
 ) -> CompareNewPage:
@@ -104,23 +91,25 @@ def comparison_form(
     frame = make_frame(
         request,
         "New comparison",
-        "Ask for a comparison of two registered SAEs.",
+        "Compare two registered SAEs.",
         (Crumb("Comparisons", links.home()),),
     )
-    form = _form(settings, COMPARISON_FIELDS, values, error)
+    form = _form(settings, ComparisonRequest, values, error)
     return CompareNewPage(frame, form, choices(engine))
 
 
 def sae_form(request: Request, settings: Settings, values: Values, error: QueryError | None) -> SaeNewPage:
     """What the page shows."""
     crumbs = (Crumb("Comparisons", links.home()), Crumb("SAEs", links.saes()))
-    frame = make_frame(request, "Register an SAE", "Ask for an SAE to be checked and registered.", crumbs)
-    return SaeNewPage(frame, _form(settings, SAE_FIELDS, values, error))
+    frame = make_frame(request, "Register an SAE", "Check an SAE and register it.", crumbs)
+    return SaeNewPage(frame, _form(settings, SaeRequest, values, error))
 
 
-def _form(settings: Settings, names: tuple[str, ...], values: Values, error: QueryError | None) -> AskForm:
+def _form(settings: Settings, record: type[JobRequest], values: Values, error: QueryError | None) -> AskForm:
+    fields = about(record)
     return AskForm(
-        given={name: values.get(name, "") for name in names},
+        fields=fields,
+        given={name: values.get(name, "") for name in fields},
         error=None if error is None else str(error),
         wrong=None if error is None else error.parameter,
         asks_token=needs_token(settings),

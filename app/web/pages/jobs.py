@@ -1,8 +1,7 @@
-"""`/jobs` and `/jobs/{id}`: what was asked for, how far it is, and the buttons to cancel and resume."""
+"""`/jobs` and `/jobs/{id}`: the request, its progress, and the buttons to cancel and resume."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -10,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.jobs import queue
-from app.jobs.records import ComparisonRequest, Job
+from app.jobs.records import Job
+from app.records.request import ComparisonRequest, about, given
 from app.store.lookup import MAX_INDEX
 from app.web.http import links
 from app.web.http.access import FIELD, check_access, needs_token
@@ -26,20 +26,6 @@ router = APIRouter()
 PAGE = 50
 NEWEST = 999_999_999
 """Larger than any job's number."""
-
-FACTS = {
-    "narrow": "Narrow SAE",
-    "reference": "Reference SAE",
-    "model": "Model",
-    "text": "Text",
-    "tokens": "Tokens",
-    "activations": "Activations",
-    "name": "Name",
-    "dtype": "Model computes in",
-    "source": "Source",
-    "matryoshka_widths": "Matryoshka widths",
-}
-"""Field of a request -> as pages call it."""
 
 JobId = Annotated[int, Path(ge=1, le=MAX_INDEX)]
 
@@ -96,7 +82,7 @@ async def resume(request: Request, engine: EngineDep, job_id: JobId) -> Response
 
 
 def title_of(job: Job) -> str:
-    """What was asked for, in a few words."""
+    """The request in a few words."""
     request = job.request
     if isinstance(request, ComparisonRequest):
         return f"{request.narrow} against {request.reference}"
@@ -104,22 +90,13 @@ def title_of(job: Job) -> str:
 
 
 def facts_of(job: Job) -> tuple[tuple[str, str], ...]:
-    """What was asked for, field by field; what was left out is not told."""
-    return tuple((FACTS[name], value) for name, value in asked(job))
-
-
-def asked(job: Job) -> list[tuple[str, str]]:
-    """The fields of a request as a form has them."""
-    values = ((field.name, getattr(job.request, field.name), field.default) for field in fields(job.request))
-    return [
-        (name, ", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
-        for name, value, default in values
-        if value != default
-    ]
+    """The fields of the request that were set, as (title, value)."""
+    titles = about(type(job.request))
+    return tuple((titles[name]["title"], value) for name, value in given(job.request))
 
 
 def result_url(job: Job) -> str | None:
-    """The page of what came out."""
+    """The page of the result."""
     if job.slug is not None:
         return links.comparison(job.slug)
     return None if job.sae is None else links.saes(job.sae)
@@ -128,4 +105,4 @@ def result_url(job: Job) -> str | None:
 def again_url(job: Job) -> str:
     """The form, filled in with the same request."""
     form = links.compare_new() if job.kind == "comparison" else links.sae_new()
-    return links.with_query(form, asked(job))
+    return links.with_query(form, given(job.request))
