@@ -169,7 +169,7 @@ JobRequest = ComparisonRequest | SaeRequest
 
 def about(record: type[JobRequest]) -> dict[str, Mapping[str, Any]]:
     """Field -> its `title`, `description` and limits."""
-    return {each.name: each.metadata for each in fields(record)}
+    return {each.name: dict(each.metadata) for each in fields(record)}
 
 
 def given(request: JobRequest) -> list[tuple[str, str]]:

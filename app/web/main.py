@@ -30,6 +30,7 @@ from app.web.live.events import Watch
 from app.web.ops import routes as system
 from app.web.ops.job_metrics import JobMetrics
 from app.web.ops.readiness import Checker
+from app.web.shared.job_queue import JobQueue
 
 THREADS = 4
 """Threads that run routes. Measured with SQLite: fewer than the usual 40 cut the slowest answers' time to a third."""
@@ -90,7 +91,7 @@ def create_app(settings: Settings, engine: Engine | None = None, worker: Where |
     app.state.metrics = RequestMetrics("web")
     app.state.metrics.registry.register(JobMetrics(engine))
     app.state.checker = Checker(engine, inference)
-    app.state.watch = Watch(engine, settings.max_event_streams)
+    app.state.watch = Watch(JobQueue(engine, settings.resolved_input_dir), settings.max_event_streams)
     errors.install(app)
     app.mount("/static", VersionedFiles(directory=resource("static")), name="static")
     for part in (system, api, pages):

@@ -7,13 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.records import ComparisonSummary
-from app.store import read
 from app.web.api.models import ComparisonList, Degrees, Levels
 from app.web.api.routes import get, json_response
 from app.web.http.caching import checked, immutable
-from app.web.http.deps import ComparisonDep, EngineDep
-from app.web.shared.degrees import degrees_in, score_correlation
-from app.web.shared.redact import public_summary
+from app.web.http.deps import EngineDep
+from app.web.shared.degrees import score_correlation
+from app.web.shared.find import ComparisonDep, all_comparisons, find_degrees
 
 router = APIRouter(tags=["Comparisons"])
 
@@ -21,7 +20,7 @@ router = APIRouter(tags=["Comparisons"])
 @get(router, "/comparisons", ComparisonList, problems=(400,))
 def list_comparisons(request: Request, engine: EngineDep) -> Response:
     """All stored comparisons, newest first."""
-    comparisons = list(map(public_summary, read.list_comparisons(engine)))
+    comparisons = all_comparisons(engine)
     return checked(request, json_response(ComparisonList(tuple(comparisons), None, len(comparisons))))
 
 
@@ -41,6 +40,6 @@ def get_levels(request: Request, comparison: ComparisonDep) -> Response:
 @get(router, "/comparisons/{slug}/degree", Degrees, problems=(400, 404))
 def get_degree(request: Request, engine: EngineDep, comparison: ComparisonDep) -> Response:
     """The paper's hedging degree of the narrow SAE, where it was measured; it may be added later."""
-    found = degrees_in(engine, comparison)
+    found = find_degrees(engine, comparison)
     plain, partial = score_correlation(engine, comparison.slug, found[0]) if found else (None, None)
     return checked(request, json_response(Degrees(comparison.slug, tuple(found), plain, partial)))

@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from app.jobs import queue
 from app.jobs.records import Job
 from app.store.lookup import MAX_INDEX
 from app.web.api.models import JobList
@@ -18,10 +17,11 @@ from app.web.api.routes import get, json_response, post
 from app.web.http import links
 from app.web.http.access import check_access
 from app.web.http.caching import checked
-from app.web.http.deps import EngineDep, refuse_unknown
+from app.web.http.deps import refuse_unknown
 from app.web.http.writer_thread import writing_apart
 from app.web.live.events import Watch, event_id
 from app.web.shared.job_forms import KINDS, read_json, schema_of
+from app.web.shared.job_queue import JobQueueDep
 
 router = APIRouter(tags=["Jobs"])
 
@@ -54,32 +54,32 @@ EVENTS = {
 
 
 @post(router, "/jobs", Job, problems=(400, 401, 403, 409), status=201, extra=_asked_for())
-async def start_job(request: Request, engine: EngineDep) -> Response:
+async def start_job(request: Request, jobs: JobQueueDep) -> Response:
     """Ask for a comparison or the registration of an SAE; a worker takes it when it comes to it."""
     check_access(request)
     wanted = await read_json(request)
-    job = await writing_apart(request, queue.submit, engine, wanted)
+    job = await writing_apart(request, jobs.submit, wanted)
     return json_response(job, {**NEVER_KEPT, "Location": links.api_job(job.id)}, 201)
 
 
 @get(router, "/jobs", JobList, problems=(400,), checks=(Depends(_known_parameters),))
-def list_jobs(request: Request, engine: EngineDep, limit: Limit = PAGE, before: Before = None) -> Response:
+def list_jobs(request: Request, jobs: JobQueueDep, limit: Limit = PAGE, before: Before = None) -> Response:
     """Jobs, newest first."""
-    found = queue.list_jobs(engine, limit=limit, before=before)
+    found = jobs.page(limit=limit, before=before)
     more = str(found[-1].id) if len(found) == limit and found[-1].id > 1 else None
     return checked(request, json_response(JobList(tuple(found), more, None)))
 
 
 @get(router, "/jobs/{job_id}", Job, problems=(400, 404, 422))
-def get_job(request: Request, engine: EngineDep, job_id: JobId) -> Response:
+def get_job(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """One job."""
-    return checked(request, json_response(queue.get_job(engine, job_id)))
+    return checked(request, json_response(jobs.get(job_id)))
 
 
 @get(router, "/jobs/{job_id}/events", Job, problems=(400, 404, 422), extra=EVENTS)
-async def follow_job(request: Request, engine: EngineDep, job_id: JobId) -> Response:
+async def follow_job(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """A job as a stream of server-sent events: its state now, then each change, at most one a second."""
-    job = await to_thread.run_sync(queue.get_job, engine, job_id)
+    job = await to_thread.run_sync(jobs.get, job_id)
     seen = request.headers.get("last-event-id")
     if not job.is_active and seen == event_id(job):
         return Response(status_code=204, headers=NEVER_KEPT)
@@ -93,14 +93,14 @@ async def follow_job(request: Request, engine: EngineDep, job_id: JobId) -> Resp
 
 
 @post(router, "/jobs/{job_id}/cancel", Job, problems=(400, 401, 403, 404, 409, 422))
-async def cancel_job(request: Request, engine: EngineDep, job_id: JobId) -> Response:
+async def cancel_job(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """Stop a job; what is computed already stays for when it is resumed."""
     check_access(request)
-    return json_response(await writing_apart(request, queue.cancel, engine, job_id), NEVER_KEPT)
+    return json_response(await writing_apart(request, jobs.cancel, job_id), NEVER_KEPT)
 
 
 @post(router, "/jobs/{job_id}/resume", Job, problems=(400, 401, 403, 404, 409, 422))
-async def resume_job(request: Request, engine: EngineDep, job_id: JobId) -> Response:
+async def resume_job(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """Let a failed or cancelled job go on where it stopped."""
     check_access(request)
-    return json_response(await writing_apart(request, queue.resume, engine, job_id), NEVER_KEPT)
+    return json_response(await writing_apart(request, jobs.resume, job_id), NEVER_KEPT)

@@ -17,7 +17,8 @@ from app.web.api.query import LatentQueryDep, filter_parameters
 from app.web.api.routes import get, json_response
 from app.web.http import links
 from app.web.http.caching import immutable
-from app.web.http.deps import ComparisonDep, EngineDep, Index
+from app.web.http.deps import EngineDep, Index
+from app.web.shared.find import ComparisonDep
 
 router = APIRouter(prefix="/comparisons/{slug}", tags=["Latents"])
 

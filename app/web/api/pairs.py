@@ -15,9 +15,10 @@ from app.web.api.latents import tokens_of
 from app.web.api.models import JointHistogram, Pair, SharedContext
 from app.web.api.routes import get, json_response
 from app.web.http.caching import immutable
-from app.web.http.deps import ComparisonDep, EngineDep, Index
+from app.web.http.deps import EngineDep, Index
 from app.web.pages.pair import pair_evidence
 from app.web.pages.respond import Visit
+from app.web.shared.find import ComparisonDep
 
 router = APIRouter(prefix="/comparisons/{slug}", tags=["Pairs"])
 

@@ -15,9 +15,10 @@ from app.web.api.describe import model_of
 from app.web.api.models import WorkerStatus
 from app.web.api.routes import documented_problems, get, json_response
 from app.web.http.bodies import read_json
-from app.web.http.deps import ComparisonDep, EngineDep, InferenceDep, no_parameters
+from app.web.http.deps import EngineDep, InferenceDep, no_parameters
 from app.web.live.prompt import read_prompt
 from app.web.live.prompt_records import PromptResult
+from app.web.shared.find import ComparisonDep
 
 router = APIRouter(tags=["Live prompts"])
 

@@ -9,12 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.records import SaeRecord
-from app.store import read
 from app.web.api.models import SaeList
 from app.web.api.routes import get, json_response
 from app.web.http.caching import checked
 from app.web.http.deps import WITHOUT_NUL, EngineDep
-from app.web.shared.redact import public_sae
+from app.web.shared.find import all_saes, find_sae
 
 router = APIRouter(tags=["SAEs"])
 
@@ -24,11 +23,11 @@ SaeName = Annotated[str, Path(pattern=WITHOUT_NUL, description="Its name; it may
 @get(router, "/saes", SaeList, problems=(400,))
 def list_saes(request: Request, engine: EngineDep) -> Response:
     """All registered SAEs, by name."""
-    saes = list(map(public_sae, read.list_saes(engine)))
+    saes = all_saes(engine)
     return checked(request, json_response(SaeList(tuple(saes), None, len(saes))))
 
 
 @get(router, "/saes/{name:path}", SaeRecord, problems=(400, 404))
 def get_sae(request: Request, engine: EngineDep, name: SaeName) -> Response:
     """One registered SAE."""
-    return checked(request, json_response(public_sae(read.get_sae(engine, name))))
+    return checked(request, json_response(find_sae(engine, name)))

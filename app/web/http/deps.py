@@ -8,18 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Path
+from fastapi import Depends, Path
 from sqlalchemy import Engine
 from starlette.requests import Request
 
-from app.errors import NotFoundError, QueryError
+from app.errors import QueryError
 from app.inference.client import Inference
-from app.records import ComparisonSummary
 from app.settings import Settings
-from app.store import read
 from app.store.lookup import MAX_INDEX
-from app.web.http import links
-from app.web.shared.redact import public_summary
 
 
 async def _engine(request: Request) -> Engine:
@@ -52,25 +48,6 @@ Slug = Annotated[
     ),
 ]
 Index = Annotated[int, Path(ge=0, le=MAX_INDEX, description="Index of a latent in its SAE, from 0.")]
-
-
-def _comparison(request: Request, engine: EngineDep, slug: Slug) -> ComparisonSummary:
-    """The comparison that a path names; a name instead of a slug leads to the same path with the slug.
-
-    Raises:
-        HTTPException: 307 to the path with the whole slug, so that what is cached for good stays right.
-        NotFoundError: no such comparison.
-        QueryError: several comparisons have that name.
-    """
-    try:
-        return public_summary(read.get_comparison(engine, slug))
-    except NotFoundError:
-        whole = read.resolve_slug(engine, slug)
-    path = request.app.url_path_for(request.scope["route"].name, **{**request.path_params, "slug": whole})
-    raise HTTPException(307, headers={"Location": links.with_query(path, request.query_params.multi_items())})
-
-
-ComparisonDep = Annotated[ComparisonSummary, Depends(_comparison)]
 
 
 async def no_parameters(request: Request) -> None:

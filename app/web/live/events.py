@@ -10,11 +10,10 @@ from time import monotonic
 
 import orjson
 from anyio import CapacityLimiter, Event, Lock, move_on_after, to_thread
-from sqlalchemy import Engine
 
 from app.errors import StoreError
-from app.jobs.queue import get_jobs
 from app.jobs.records import Job
+from app.web.shared.job_queue import JobQueue
 
 POLL_S = 1.0
 KEEP_ALIVE_S = 15.0
@@ -36,8 +35,8 @@ class Watch:
         poll_s: seconds between looks.
     """
 
-    def __init__(self, engine: Engine, max_streams: int, poll_s: float = POLL_S) -> None:
-        self._engine, self._max_streams, self._poll_s = engine, max_streams, poll_s
+    def __init__(self, jobs: JobQueue, max_streams: int, poll_s: float = POLL_S) -> None:
+        self._jobs, self._max_streams, self._poll_s = jobs, max_streams, poll_s
         self._followed: Counter[int] = Counter()
         self._known: dict[int, Job] = {}
         self._looked_at = -1.0
@@ -94,7 +93,7 @@ class Watch:
             if monotonic() - self._looked_at >= self._poll_s or job_id not in self._known:
                 # A thread of its own: pages must not wait for it.
                 self._limiter = self._limiter or CapacityLimiter(1)
-                look = partial(get_jobs, self._engine, list(self._followed))
+                look = partial(self._jobs.by_id, list(self._followed))
                 # Where the database is away it may be back at the next look.
                 with suppress(StoreError):
                     self._known = await to_thread.run_sync(look, limiter=self._limiter)

@@ -15,8 +15,8 @@ from app.web.http.deps import EngineDep
 from app.web.pages.contexts import DegreePage
 from app.web.pages.params import no_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
-from app.web.shared.degrees import degrees_in
 from app.web.shared.figures.degree import AXES, degree_plot
+from app.web.shared.find import find_degrees
 
 router = APIRouter()
 
@@ -33,7 +33,7 @@ def build(visit: Visit) -> DegreePage:
     """What the page shows."""
     params = no_params(visit.request, ("x",))
     axis = params.choice("x", AXES[0], AXES)
-    found = degrees_in(visit.engine, visit.summary)
+    found = find_degrees(visit.engine, visit.summary)
     frame = comparison_frame(
         visit,
         "Hedging degree",
@@ -61,5 +61,5 @@ def latent_degree(visit: Visit, side: Side, index: int) -> LatentDegree | None:
     """What the degree measured last says of one latent; None where there is none."""
     if side != "narrow":
         return None
-    found = degrees_in(visit.engine, visit.summary)
+    found = find_degrees(visit.engine, visit.summary)
     return found[0].latents[index] if found and index < found[0].n_latents else None

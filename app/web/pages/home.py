@@ -6,13 +6,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.store import read
 from app.web.http import links
 from app.web.http.deps import EngineDep
 from app.web.pages.contexts import ComparisonRow, HomePage
 from app.web.pages.params import no_params
 from app.web.pages.respond import changing_page, make_frame, page
-from app.web.shared.redact import public_summary
+from app.web.shared.find import all_comparisons
 
 router = APIRouter()
 
@@ -21,10 +20,7 @@ router = APIRouter()
 def home(request: Request, engine: EngineDep) -> Response:
     """All comparisons with their key numbers."""
     no_params(request)
-    rows = tuple(
-        ComparisonRow(public_summary(summary), summary.score_quantiles.get("0.5"))
-        for summary in read.list_comparisons(engine)
-    )
+    rows = tuple(ComparisonRow(summary, summary.score_quantiles.get("0.5")) for summary in all_comparisons(engine))
     frame = make_frame(
         request,
         "Comparisons",

@@ -11,11 +11,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.errors import ConflictError, QueryError
-from app.jobs import queue
 from app.jobs.records import JobKind
 from app.records.request import ComparisonRequest, JobRequest, SaeRequest, about
 from app.settings import Settings
-from app.store import read
 from app.web.http import links
 from app.web.http.access import FIELD, can_ask, check_access, needs_token
 from app.web.http.deps import EngineDep, SettingsDep
@@ -23,7 +21,9 @@ from app.web.http.writer_thread import writing_apart
 from app.web.pages.contexts import AskForm, CompareNewPage, Crumb, SaeNewPage
 from app.web.pages.params import no_params
 from app.web.pages.respond import answer, changing_page, make_frame, page
+from app.web.shared.find import all_saes
 from app.web.shared.job_forms import from_form, read_form
+from app.web.shared.job_queue import JobQueue, JobQueueDep
 
 router = APIRouter()
 
@@ -38,13 +38,13 @@ def compare_new(request: Request, engine: EngineDep, settings: SettingsDep) -> R
 
 
 @router.post("/compare/new", include_in_schema=False)
-async def compare(request: Request, engine: EngineDep, settings: SettingsDep) -> Response:
+async def compare(request: Request, engine: EngineDep, settings: SettingsDep, jobs: JobQueueDep) -> Response:
     """Submit it and redirect to the job; or show the form again, with what is wrong."""
 
     def again(values: Values, error: QueryError) -> Response:
         return answer(request, "compare_new.html", comparison_form(request, engine, settings, values, error))
 
-    return await _submit(request, engine, "comparison", again)
+    return await _submit(request, jobs, "comparison", again)
 
 
 @page(router, "/saes/new")
@@ -55,25 +55,25 @@ def sae_new(request: Request, settings: SettingsDep) -> Response:
 
 
 @router.post("/saes/new", include_in_schema=False)
-async def register(request: Request, engine: EngineDep, settings: SettingsDep) -> Response:
+async def register(request: Request, settings: SettingsDep, jobs: JobQueueDep) -> Response:
     """Submit it and redirect to the job; or show the form again, with what is wrong."""
 
     def again(values: Values, error: QueryError) -> Response:
         return answer(request, "sae_new.html", sae_form(request, settings, values, error))
 
-    return await _submit(request, engine, "sae", again)
+    return await _submit(request, jobs, "sae", again)
 
 
 async def _submit(
     request: Request,
-    engine: Engine,
+    jobs: JobQueue,
     kind: JobKind,
     again: Callable[[Values, QueryError], Response],
 ) -> Response:
     values = await read_form(request)
     check_access(request, values.pop(FIELD, None))
     try:
-        job = await writing_apart(request, queue.submit, engine, from_form(kind, values))
+        job = await writing_apart(request, jobs.submit, from_form(kind, values))
     except ConflictError as error:
         refused = QueryError(str(error), parameter="")
     except QueryError as error:
@@ -120,7 +120,7 @@ def _form(settings: Settings, record: type[JobRequest], values: Values, error: Q
 def choices(engine: Engine) -> tuple[str, ...]:
     """Every SAE, and each inner prefix of a Matryoshka SAE."""
     found = []
-    for sae in read.list_saes(engine):
+    for sae in all_saes(engine):
         inner = [f"{sae.name}@{width}" for width in sae.matryoshka_widths or () if width < sae.d_sae]
         found += [sae.name, *inner]
     return tuple(found)

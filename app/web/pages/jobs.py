@@ -8,18 +8,18 @@ from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.jobs import queue
 from app.jobs.records import Job
 from app.records.request import ComparisonRequest, about, given
 from app.store.lookup import MAX_INDEX
 from app.web.http import links
 from app.web.http.access import FIELD, check_access, needs_token
-from app.web.http.deps import EngineDep, SettingsDep
+from app.web.http.deps import SettingsDep
 from app.web.http.writer_thread import writing_apart
 from app.web.pages.contexts import Crumb, JobPage, JobRow, JobsPage
 from app.web.pages.params import no_params
 from app.web.pages.respond import changing_page, make_frame, page
 from app.web.shared.job_forms import read_form
+from app.web.shared.job_queue import JobQueueDep
 
 router = APIRouter()
 
@@ -31,11 +31,11 @@ JobId = Annotated[int, Path(ge=1, le=MAX_INDEX)]
 
 
 @page(router, "/jobs")
-def jobs(request: Request, engine: EngineDep) -> Response:
+def job_list(request: Request, jobs: JobQueueDep) -> Response:
     """Jobs, newest first."""
     params = no_params(request, ("before",))
     before = params.whole("before", NEWEST, 1, NEWEST)
-    found = queue.list_jobs(engine, limit=PAGE, before=before)
+    found = jobs.page(limit=PAGE, before=before)
     older = links.jobs(found[-1].id) if len(found) == PAGE and found[-1].id > 1 else None
     description = "Comparisons and registrations of SAEs that were asked for, and how far they are."
     frame = make_frame(request, "Jobs", description, (Crumb("Comparisons", links.home()),), f"{links.API}/jobs")
@@ -44,10 +44,10 @@ def jobs(request: Request, engine: EngineDep) -> Response:
 
 
 @page(router, "/jobs/{job_id}")
-def job(request: Request, engine: EngineDep, settings: SettingsDep, job_id: JobId) -> Response:
+def job(request: Request, jobs: JobQueueDep, settings: SettingsDep, job_id: JobId) -> Response:
     """One job."""
     no_params(request)
-    found = queue.get_job(engine, job_id)
+    found = jobs.get(job_id)
     title = title_of(found)
     crumbs = (Crumb("Comparisons", links.home()), Crumb("Jobs", links.jobs()))
     description = f"{title}: {found.state}."
@@ -66,18 +66,18 @@ def job(request: Request, engine: EngineDep, settings: SettingsDep, job_id: JobI
 
 
 @router.post("/jobs/{job_id}/cancel", include_in_schema=False)
-async def cancel(request: Request, engine: EngineDep, job_id: JobId) -> Response:
+async def cancel(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """The button; leads back to the job."""
     check_access(request, (await read_form(request)).get(FIELD))
-    await writing_apart(request, queue.cancel, engine, job_id)
+    await writing_apart(request, jobs.cancel, job_id)
     return RedirectResponse(links.job(job_id), 303)
 
 
 @router.post("/jobs/{job_id}/resume", include_in_schema=False)
-async def resume(request: Request, engine: EngineDep, job_id: JobId) -> Response:
+async def resume(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """The button; leads back to the job."""
     check_access(request, (await read_form(request)).get(FIELD))
-    await writing_apart(request, queue.resume, engine, job_id)
+    await writing_apart(request, jobs.resume, job_id)
     return RedirectResponse(links.job(job_id), 303)
 
 

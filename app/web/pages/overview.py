@@ -33,8 +33,8 @@ from app.web.pages.params import Params, read_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
 from app.web.pages.tokens import shown_context
 from app.web.shared import formatting as show
-from app.web.shared.degrees import degrees_in
 from app.web.shared.figures import comparison as figures
+from app.web.shared.find import find_degrees
 
 router = APIRouter()
 
@@ -78,7 +78,7 @@ def build(visit: Visit) -> OverviewPage:
         score_plot=figures.score_distribution(summary),
         level_plots=figures.level_plots(summary),
         top=top_latents(visit.engine, visit.slug),
-        degree=next(iter(degrees_in(visit.engine, summary)), None),
+        degree=next(iter(find_degrees(visit.engine, summary)), None),
     )
 
 

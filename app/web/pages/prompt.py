@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from app.errors import PromptError, QueryError, WorkerError
 from app.inference.client import Inference
 from app.inference.wire import LatentRef
 from app.records import ComparisonSummary, Side
 from app.store import read
-from app.web.http import links
 from app.web.http.bodies import read_form
 from app.web.http.deps import EngineDep, InferenceDep
 from app.web.live.prompt import SIDES, check_latent, read_prompt
@@ -26,6 +25,7 @@ from app.web.pages.params import no_params
 from app.web.pages.respond import Visit, answer, comparison_frame, serve
 from app.web.pages.templating import other_side
 from app.web.shared import formatting as show
+from app.web.shared.find import find_comparison
 
 router = APIRouter()
 
@@ -43,8 +43,6 @@ Latents = Mapping[tuple[Side, int], PromptLatent]
 async def prompt(request: Request, engine: EngineDep, inference: InferenceDep, slug: str) -> Response:
     """The empty box."""
     visit = await run_in_threadpool(_visit, request, engine, slug)
-    if isinstance(visit, Response):
-        return visit
     chosen = _asked(request, visit.summary)
     notice = await _no_worker(inference)
     context = await run_in_threadpool(_empty, visit, chosen, "", notice)
@@ -55,8 +53,6 @@ async def prompt(request: Request, engine: EngineDep, inference: InferenceDep, s
 async def read_text(request: Request, engine: EngineDep, inference: InferenceDep, slug: str) -> Response:
     """The box's text, read."""
     visit = await run_in_threadpool(_visit, request, engine, slug)
-    if isinstance(visit, Response):
-        return visit
     chosen = _asked(request, visit.summary)
     # A browser sends line ends of its own kind, whatever was typed.
     text = (await read_form(request)).get("text", "").replace("\r\n", "\n")
@@ -71,14 +67,9 @@ async def read_text(request: Request, engine: EngineDep, inference: InferenceDep
     return _never_kept(answer(request, "prompt.html", _context(visit, chosen, text, result)))
 
 
-def _visit(request: Request, engine: EngineDep, slug: str) -> Visit | Response:
-    """The comparison; a name leads to its slug, the text of a form with it (status 307)."""
-    whole = read.resolve_slug(engine, slug)
-    if whole != slug:
-        rest = str(request.scope["path"]).removeprefix(f"/c/{slug}")
-        query = request.query_params.multi_items()
-        return RedirectResponse(links.with_query(links.comparison(whole) + rest, query), status_code=307)
-    return Visit(request, engine, read.get_comparison(engine, whole))
+def _visit(request: Request, engine: EngineDep, slug: str) -> Visit:
+    """The comparison. Raises as `find_comparison`; where a name leads to its slug, the text of a form goes with it."""
+    return Visit(request, engine, find_comparison(request, engine, slug))
 
 
 def _asked(request: Request, summary: ComparisonSummary) -> LatentRef | None:

@@ -11,17 +11,16 @@ import orjson
 from fastapi import APIRouter
 from sqlalchemy import Engine
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 import app
 from app.records import ComparisonSummary
-from app.store import read
 from app.web.http import links
 from app.web.http.caching import checked, immutable, tagged
 from app.web.pages.contexts import Crumb, Frame
 from app.web.pages.params import FRAME
 from app.web.pages.templating import render
-from app.web.shared.redact import public_summary
+from app.web.shared.find import find_comparison, redirect
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -99,16 +98,13 @@ def comparison_answer(
             Such an answer is asked for again each time.
 
     Raises:
-        NotFoundError: no such comparison.
-        QueryError: several comparisons have that name.
+        HTTPException, NotFoundError, QueryError: as `find_comparison`.
     """
-    full = read.resolve_slug(engine, slug)
     given = request.query_params.multi_items()
     query = [pair for pair in given if pair[1] != ""]
-    if full != slug or query != given:
-        rest = _path(request).removeprefix(f"/c/{slug}")
-        return RedirectResponse(links.with_query(links.comparison(full) + rest, query), status_code=307)
-    visit = Visit(request, engine, public_summary(read.get_comparison(engine, full)))
+    visit = Visit(request, engine, find_comparison(request, engine, slug, query))
+    if query != given:
+        raise redirect(request, slug, slug, query)
     if state is not None and (found := state(visit)):
         return tagged(request, lambda: build(visit), visit.summary.content_hash, found)
     return immutable(request, lambda: build(visit), visit.summary.content_hash)

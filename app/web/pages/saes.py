@@ -6,13 +6,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.store import read
 from app.web.http import links
 from app.web.http.deps import EngineDep
 from app.web.pages.contexts import Crumb, SaesPage
 from app.web.pages.params import no_params
 from app.web.pages.respond import changing_page, make_frame, page
-from app.web.shared.redact import public_sae
+from app.web.shared.find import all_saes
 
 router = APIRouter()
 
@@ -28,4 +27,4 @@ def saes(request: Request, engine: EngineDep) -> Response:
         (Crumb("Comparisons", links.home()),),
         f"{links.API}/saes",
     )
-    return changing_page(request, "saes.html", SaesPage(frame, tuple(map(public_sae, read.list_saes(engine)))))
+    return changing_page(request, "saes.html", SaesPage(frame, tuple(all_saes(engine))))

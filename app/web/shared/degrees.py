@@ -5,15 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from app.errors import ScoringError
-from app.records import ComparisonSummary, DegreeRecord, LatentScores, SaeRecord
+from app.records import DegreeRecord, LatentScores, SaeRecord
 from app.scores.rank_correlation import RankCorrelation, partial_spearman, spearman
-from app.store.degrees import degrees_of
 from app.store.page import LatentQuery, iter_latents
-
-
-def degrees_in(engine: Engine, summary: ComparisonSummary) -> list[DegreeRecord]:
-    """The degrees measured on a comparison's narrow SAE, the one stored last first."""
-    return degrees_of(engine, summary.narrow.sae.checksum, summary.narrow.sae.d_sae)
 
 
 def check_belongs(record: DegreeRecord, sae: SaeRecord, slug: str) -> None:

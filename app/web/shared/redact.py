@@ -2,37 +2,80 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import PurePosixPath, PureWindowsPath
+import shlex
+from dataclasses import fields, replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 from app.jobs.messages import in_one_line
-from app.records import ComparisonSummary, SaeRecord
+from app.jobs.records import Job
+from app.records import ComparisonSummary, DegreeRecord, SaeRecord
+from app.records.request import JobRequest
 
 
 def public_sae(record: SaeRecord) -> SaeRecord:
     """An SAE whose source, model and notes name files by their last part."""
+    name = last_part(record.source)
+    notes = (note.replace(record.source, name) for note in record.notes)
     return replace(
         record,
-        source=last_part(record.source),
+        source=name,
         model_name=None if record.model_name is None else last_part(record.model_name),
-        notes=tuple(map(in_one_line, record.notes)),
+        notes=tuple(map(in_one_line, notes)),
     )
 
 
 def public_summary(summary: ComparisonSummary) -> ComparisonSummary:
-    """A comparison with both its SAEs so; the command that repeats it stays as it was typed."""
+    """A comparison whose SAEs, model, text and command name files by their last part."""
     return replace(
         summary,
         model_name=None if summary.model_name is None else last_part(summary.model_name),
+        text_source=last_part(summary.text_source),
+        command=public_command(summary.command),
         narrow=replace(summary.narrow, sae=public_sae(summary.narrow.sae)),
         reference=replace(summary.reference, sae=public_sae(summary.reference.sae)),
     )
 
 
+def public_degree(record: DegreeRecord) -> DegreeRecord:
+    """A hedging degree whose command names files by their last part."""
+    return replace(record, command=public_command(record.command))
+
+
+def public_job(job: Job, input_dir: Path) -> Job:
+    """A job that names files by their path in the input folder, others by their last part."""
+    error = None if job.error is None else in_one_line(job.error)
+    return replace(job, request=_public_request(job.request, input_dir), error=error)
+
+
+def public_command(command: str) -> str:
+    """A command line whose words name files by their last part."""
+    words = shlex.split(command)
+    public = [_public_word(word) for word in words]
+    return command if public == words else shlex.join(public)
+
+
 def last_part(source: str) -> str:
-    """The last part of an absolute path; anything else as it is, such as a name on the hub."""
-    path = PurePosixPath(source)
-    if path.is_absolute() or source.startswith("~"):
+    """The last part of a path that is absolute or begins with a dot; anything else as it is, such as a hub name."""
+    path = PurePosixPath(source.removeprefix("file://"))
+    if path.is_absolute() or source.startswith(("~", "./", "../")):
         return path.name or source
     windows = PureWindowsPath(source)
     return windows.name if windows.is_absolute() else source
+
+
+def _public_word(word: str) -> str:
+    option, equals, value = word.partition("=")
+    return f"{option}={last_part(value)}" if equals and option.startswith("--") else last_part(word)
+
+
+def _public_request(request: JobRequest, input_dir: Path) -> JobRequest:
+    """The same request; jobs look for relative names in the input folder, so that it can be submitted again."""
+    named = ((field.name, getattr(request, field.name)) for field in fields(request))
+    changes: dict[str, Any] = {name: _in_folder(value, input_dir) for name, value in named if isinstance(value, str)}
+    return replace(request, **changes)
+
+
+def _in_folder(name: str, folder: Path) -> str:
+    path = PurePosixPath(name)
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else last_part(name)

@@ -1,0 +1,80 @@
+"""Comparisons, SAEs and hedging degrees as everybody may see them.
+
+Pages and API read these records here and nowhere else: the store's own hold paths of the machine that they were made
+on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import Depends, HTTPException
+from sqlalchemy import Engine
+from starlette.requests import Request
+
+from app.errors import NotFoundError
+from app.records import ComparisonSummary, DegreeRecord, SaeRecord
+from app.store import degrees, read
+from app.web.http import links
+from app.web.http.deps import EngineDep, Slug
+from app.web.shared.redact import public_degree, public_sae, public_summary
+
+
+def find_comparison(
+    request: Request, engine: Engine, slug: str, query: Iterable[tuple[str, str]] | None = None
+) -> ComparisonSummary:
+    """The comparison that a path names.
+
+    Args:
+        slug: as it stands in the path; the name part of a slug leads to the same path with the whole slug, so that
+            what is cached for good stays right.
+        query: parameters of the path that it leads to; the request's own where it is None.
+
+    Raises:
+        HTTPException: 307, to the path with the whole slug.
+        NotFoundError: no such comparison.
+        QueryError: several comparisons have that name.
+    """
+    try:
+        return public_summary(read.get_comparison(engine, slug))
+    except NotFoundError:
+        whole = read.resolve_slug(engine, slug)
+    raise redirect(request, slug, whole, request.query_params.multi_items() if query is None else query)
+
+
+def redirect(request: Request, slug: str, whole: str, query: Iterable[tuple[str, str]]) -> HTTPException:
+    """What leads to the same path with another slug and query. The method and body stay the same (status 307)."""
+    path: str = request.scope["path"]
+    base = links.api_comparison("") if path.startswith(links.API) else links.comparison("")
+    below = quote(path.removeprefix(base + slug))
+    return HTTPException(307, headers={"Location": links.with_query(base + quote(whole, safe="") + below, query)})
+
+
+def _comparison(request: Request, engine: EngineDep, slug: Slug) -> ComparisonSummary:
+    return find_comparison(request, engine, slug)
+
+
+ComparisonDep = Annotated[ComparisonSummary, Depends(_comparison)]
+
+
+def all_comparisons(engine: Engine) -> list[ComparisonSummary]:
+    """All stored comparisons, newest first."""
+    return list(map(public_summary, read.list_comparisons(engine)))
+
+
+def find_sae(engine: Engine, name: str) -> SaeRecord:
+    """The registered SAE of that name. Raises NotFoundError."""
+    return public_sae(read.get_sae(engine, name))
+
+
+def all_saes(engine: Engine) -> list[SaeRecord]:
+    """All registered SAEs, by name."""
+    return list(map(public_sae, read.list_saes(engine)))
+
+
+def find_degrees(engine: Engine, summary: ComparisonSummary) -> list[DegreeRecord]:
+    """The hedging degrees measured on a comparison's narrow SAE, the one stored last first."""
+    sae = summary.narrow.sae
+    return list(map(public_degree, degrees.degrees_of(engine, sae.checksum, sae.d_sae)))
