@@ -1,4 +1,4 @@
-"""Every number shown to a person, declared once: the API, the pages and the docs read it here."""
+"""Every number shown to people, declared once; the API, the pages and the docs read it here."""
 
 from __future__ import annotations
 
@@ -58,18 +58,18 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "Fires on",
         "The tokens at the latent's strongest contexts, most frequent first.",
         "text",
-        limits="A hint for recognising it, not an explanation.",
+        limits="A hint for recognising the latent, not an explanation.",
         sortable=False,
     ),
     ScoreSpec(
         "hedging_score",
         "Hedging score",
         "How much of the latent's unit decoder row is not its own feature, as 1 - cos²: the larger of typical and "
-        "refit hedging, the latter halved where the latent keeps its whole length in the refit.",
+        "refit hedging, the latter halved if the latent keeps its whole length in the refit.",
         minimum=0,
         maximum=1,
         source=f"this project, after {PAPER}",
-        limits="What always comes with the feature and has no latent of its own in either SAE can't be told from it.",
+        limits="Can't separate the feature from what always accompanies it and has no latent of its own in either SAE.",
     ),
     ScoreSpec(
         "hedging_score_low",
@@ -77,7 +77,7 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "Lower end of the score's 95 % interval, from a jackknife over four groups of rows.",
         minimum=0,
         maximum=1,
-        limits="Covers sampling of tokens only, not the choice of reference.",
+        limits="Covers the sampling of tokens only, not the choice of reference.",
     ),
     ScoreSpec(
         "hedging_score_high",
@@ -85,23 +85,23 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "Upper end of the score's 95 % interval, from a jackknife over four groups of rows.",
         minimum=0,
         maximum=1,
-        limits="Covers sampling of tokens only, not the choice of reference.",
+        limits="Covers the sampling of tokens only, not the choice of reference.",
     ),
     ScoreSpec(
         "typical_hedging",
         "Typical hedging",
-        "1 - cos² of the decoder row and the direction of the input on a typical token on which the latent fires, "
-        "less what the SAE's other latents account for.",
+        "1 - cos² between the decoder row and the direction of the input on a typical token on which the latent fires, "
+        "minus what the SAE's other latents account for.",
         minimum=0,
         maximum=1,
         source=f"this project, after {PAPER}",
-        limits="Needs no reference; blind to what is there on every firing token, and to what excludes the latent.",
+        limits="Needs no reference; blind to what is present on every firing token, and to what excludes the latent.",
     ),
     ScoreSpec(
         "refit_hedging",
         "Refit hedging",
-        "1 - cos² of the decoder row and the latent's direction in a regression of the input on its activation and "
-        "those of the latents that fire beside it more or less often than chance, its best match left out.",
+        "1 - cos² between the decoder row and the latent's direction in a regression of the input on its activation "
+        "and those of the latents that fire with it more or less often than chance, excluding its best match.",
         minimum=0,
         maximum=1,
         source=f"this project, after {PAPER}",
@@ -136,10 +136,10 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec(
         "max_decoder_cosine",
         "Decoder cosine",
-        "Largest cosine between the latent's decoder row and any alive latent's of the other SAE.",
+        "Largest cosine between the latent's decoder row and that of any alive latent of the other SAE.",
         minimum=-1,
         maximum=1,
-        limits="In many dimensions with many latents a large best cosine is no surprise: read the percentile too.",
+        limits="In many dimensions with many latents, chance alone gives a large best cosine: read the percentile too.",
     ),
     ScoreSpec(
         "max_decoder_cosine_percentile",
@@ -166,15 +166,15 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec(
         "mutual_best",
         "Mutual best",
-        "Whether the nearest latent's own nearest latent, back again, is this one.",
+        "Whether this latent is also its nearest latent's nearest latent.",
         "flag",
         sortable=False,
     ),
     ScoreSpec(
         "max_jaccard",
         "Activation overlap",
-        "Largest Jaccard index of the latent's firings and any other-SAE latent's: tokens on which both fire over "
-        "tokens on which either fires.",
+        "Largest Jaccard index between the latent's firings and those of any latent of the other SAE: tokens on which "
+        "both fire over tokens on which either fires.",
         minimum=0,
         maximum=1,
     ),
@@ -189,11 +189,11 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec(
         "c_dec",
         "c_dec",
-        "Mean absolute cosine of the latent's decoder row to the other latents of its own SAE.",
+        "Mean absolute cosine between the latent's decoder row and those of the other latents of its SAE.",
         minimum=0,
         maximum=1,
         source=SPARSE_BUT_WRONG,
-        limits="Needs no reference; a hint only, low L0 raises it as well.",
+        limits="Needs no reference; only a hint, since low L0 raises it too.",
     ),
     ScoreSpec(
         "main_partner",
@@ -214,7 +214,7 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec(
         "absorbed_by",
         "Absorbed by",
-        "Reference latent that fires on most tokens where the latent misses its own feature, and on few of the others, "
+        "Reference latent that fires on most tokens where the latent misses its own feature but on few of the others, "
         "while the latent's encoder points away from it.",
         "integer",
         minimum=0,
@@ -226,10 +226,10 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "hedged (a score of at least 0.1), absorbed (another latent has taken over part of its tokens), novel (no "
         "match beyond chance), dead, or clean.",
         "text",
-        limits="Right for most latents of worlds with known features, not for all: see the table of the validation.",
+        limits="Right for most latents of worlds with known features, not for all: see the docs' validation table.",
     ),
     ScoreSpec("n_firings", "Firings", "Scored tokens on which the latent is active.", "integer", "tokens", 0),
-    ScoreSpec("density", "Density", "Share of scored tokens on which the latent is active.", minimum=0, maximum=1),
+    ScoreSpec("density", "Density", "Share of the scored tokens on which the latent is active.", minimum=0, maximum=1),
     ScoreSpec(
         "max_activation",
         "Max activation",
@@ -249,17 +249,17 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
 PARTNER_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec("index", "Reference latent", "Index of the reference latent.", "integer", minimum=0),
     ScoreSpec("level", "Level", "Its Matryoshka level, 0 for the innermost.", "integer", minimum=0),
-    ScoreSpec("decoder_cosine", "Decoder cosine", "Cosine of the two decoder rows.", minimum=-1, maximum=1),
+    ScoreSpec("decoder_cosine", "Decoder cosine", "Cosine between the two decoder rows.", minimum=-1, maximum=1),
     ScoreSpec(
         "weight",
         "Weight",
         "Coefficient of the reference's unit decoder row in the narrow latent's sparse decomposition.",
     ),
-    ScoreSpec("share", "Share", "Of the explained part of the decomposition.", minimum=0, maximum=1),
+    ScoreSpec("share", "Share", "Share of the explained part of the decomposition.", minimum=0, maximum=1),
     ScoreSpec(
         "activation_share",
         "Activation share",
-        "Of the narrow latent's activation variance explained by its partners' activations.",
+        "Share of the narrow latent's activation variance that its partners' activations explain.",
         minimum=0,
         maximum=1,
     ),
@@ -270,20 +270,20 @@ PARTNER_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec(
         "p_j_given_i",
         "P(j|i)",
-        "Share of the narrow latent's firings on which the reference fires.",
+        "Share of the narrow latent's firings on which the reference latent fires.",
         minimum=0,
         maximum=1,
     ),
     ScoreSpec(
         "p_i_given_j",
         "P(i|j)",
-        "Share of the reference latent's firings on which the narrow fires.",
+        "Share of the reference latent's firings on which the narrow latent fires.",
         minimum=0,
         maximum=1,
     ),
-    ScoreSpec("lift", "Lift", "n_both over what independent firing would give.", minimum=0),
-    ScoreSpec("phi", "phi", "Correlation of the two firing indicators.", minimum=-1, maximum=1),
-    ScoreSpec("z", "z", "Standard score of n_both under independent firing (hypergeometric)."),
+    ScoreSpec("lift", "Lift", "n_both over its expected value if the two fired independently.", minimum=0),
+    ScoreSpec("phi", "phi", "Correlation between the two firing indicators.", minimum=-1, maximum=1),
+    ScoreSpec("z", "z", "Standard score of n_both if the two fired independently (hypergeometric)."),
     ScoreSpec("diagnosis", "Role", "main, hedged, absorbed, split or unexplained.", "text"),
 )
 
@@ -291,7 +291,7 @@ SUMMARY_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec(
         "n_tokens",
         "Tokens",
-        "Scored tokens; special tokens and the first of a row are left out.",
+        "Scored tokens; special tokens and the first token of each row are excluded.",
         "integer",
         "tokens",
         0,
@@ -299,16 +299,16 @@ SUMMARY_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec(
         "l0",
         "L0",
-        "Active latents a token, mean over the scored tokens; of a level, the latents of its group.",
+        "Active latents per token, averaged over the scored tokens; for a level, latents of its group.",
         minimum=0,
         source=SPARSE_BUT_WRONG,
-        limits="An L0 that is too low makes latents hedge too: read every score beside it.",
+        limits="An L0 that is too low makes latents hedge too: read every score together with it.",
     ),
     ScoreSpec(
         "explained_variance",
         "Explained variance",
         "1 minus the squared error of the reconstruction over the variance of the activations, both summed over "
-        "tokens and dimensions; of a level, by its whole prefix.",
+        "tokens and dimensions; for a level, by its whole prefix.",
         maximum=1,
         limits="Negative where the reconstruction is worse than the mean activation.",
     ),
@@ -316,7 +316,7 @@ SUMMARY_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec(
         "n_hedged",
         "Hedged latents",
-        "Narrow latents with the diagnosis hedged.",
+        "Narrow latents diagnosed as hedged.",
         "integer",
         "latents",
         0,
@@ -325,7 +325,7 @@ SUMMARY_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec(
         "n_scored",
         "Scored latents",
-        "Narrow latents that have a hedging score; the others say why they have none.",
+        "Narrow latents that have a hedging score; each of the others gives the reason why it has none.",
         "integer",
         "latents",
         0,
@@ -333,16 +333,16 @@ SUMMARY_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec(
         "mean_hedging_score",
         "Mean hedging score",
-        "Over the scored latents of a level's group.",
+        "Mean hedging score over the scored latents of the level's group.",
         minimum=0,
         maximum=1,
     ),
-    ScoreSpec("width", "Prefix width", "Latents of this level and of all inner ones.", "integer", "latents", 1),
+    ScoreSpec("width", "Prefix width", "Latents of this level and all inner ones.", "integer", "latents", 1),
     ScoreSpec("n_latents", "Group", "Latents that are new at this level.", "integer", "latents", 0),
     ScoreSpec(
         "null_q95",
         "Chance level",
-        "95th percentile of the best cosine that a random isotropic direction reaches against the reference's alive "
+        "95th percentile of the best cosine that random isotropic directions reach against the reference's alive "
         "latents.",
         minimum=-1,
         maximum=1,

@@ -1,4 +1,4 @@
-"""A disk that is full, told so that a person knows where, how much is missing and what to do."""
+"""Errors of a full disk: which folder, how much space is missing, and what to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORDS = ("no space left", "disk quota exceeded")
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether it says that a disk is full or a quota used up, also in the words of a library's own error."""
+    """Whether the error means a full disk or an exhausted quota, even if only a library's message says so."""
     if isinstance(error, OSError) and error.errno in FULL:
         return True
     return any(words in str(error).lower() for words in WORDS)
@@ -22,8 +22,8 @@ def full(folder: Path, n_bytes: int, remedy: str, doing: str = "") -> str:
     """One line about a full disk.
 
     Args:
-        folder: on the disk; the bytes free there are looked up now.
-        n_bytes: that were to be written.
+        folder: a folder on that disk; its free bytes are looked up now.
+        n_bytes: how much was to be written.
         remedy: what to do.
         doing: what was being done, such as `while …`.
     """
@@ -34,7 +34,7 @@ def full(folder: Path, n_bytes: int, remedy: str, doing: str = "") -> str:
 
 
 def existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
+    """The folder, or its nearest parent that exists."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder

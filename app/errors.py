@@ -1,4 +1,4 @@
-"""Every error the program explains to a person, as one tree.
+"""Every error that the program explains to people, as one tree.
 
     HedgescopeError                 exit code 1, or an HTTP problem document
     ├── SettingsError               a setting is missing or invalid
@@ -14,7 +14,7 @@
     ├── PromptError                 a live prompt can't be answered as it is (HTTP 400)
     ├── WorkerError                 the inference worker can't answer (HTTP 503)
     │   ├── NoWorkerError           none is configured (HTTP 503)
-    │   ├── WorkerBusyError         it has too much to do; try again later (HTTP 503)
+    │   ├── WorkerBusyError         it is overloaded; try again later (HTTP 503)
     │   └── WorkerAnswerError       its answer is invalid (HTTP 502)
     └── StoreError                  the database can't be used
         ├── SchemaError             its schema is older or newer than the program
@@ -31,7 +31,7 @@ from collections.abc import Sequence
 
 
 class HedgescopeError(Exception):
-    """Base of all errors that are explained to a person in one line."""
+    """Base of all errors that are explained to people in one line."""
 
 
 class SettingsError(HedgescopeError):
@@ -118,7 +118,7 @@ class WorkerBusyError(WorkerError):
     """The inference worker has too much to do.
 
     Args:
-        message: what it has to do.
+        message: how much work is waiting.
         retry_after_s: seconds after which to try again.
     """
 
@@ -128,7 +128,7 @@ class WorkerBusyError(WorkerError):
 
 
 class WorkerAnswerError(WorkerError):
-    """What answered is no worker of this program's, or one that is broken."""
+    """The answer is invalid: not from a worker of this program, or from a broken one."""
 
 
 class StoreError(HedgescopeError):

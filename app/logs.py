@@ -1,6 +1,6 @@
-"""Logs: one line a record, readable on a terminal or JSON for a collector, with the request's and the job's id.
+"""Logs: one line per record, as text or JSON, with the ids of the request and the job.
 
-Text that people send is never logged, nor are secrets: what is known to be one is blacked out on its way to the stream.
+Text that people send is never logged. Known secrets are replaced in every line before it is written.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from typing import Final, Literal, TextIO
 LogFormat = Literal["text", "json"]
 
 IDS: Final = ("request_id", "job_id")
-"""What `bound` takes, and every record within carries."""
+"""The ids that `bound` takes and that every record logged inside it carries."""
 
 CHATTY: Final = ("alembic", "asyncio", "httpcore", "httpx", "uvicorn")
-"""Libraries that log each step at level info: shown from level warning on, unless everything is asked for."""
+"""Libraries that log each step at level info; shown only from level warning on, unless the level is debug."""
 
 IN_MESSAGE: Final = ("method", "path", "route", "status", "exception")
-"""Fields that the text form shows in the message, or below it."""
+"""Fields that the text form shows in the message or below it."""
 
 _PLAIN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
-"""What every record has; anything else on a record was given as `extra`."""
+"""Attributes of every record; any other was given as `extra`."""
 
 REDACTED: Final = "[secret]"
 SHORTEST_SECRET = 4
-"""Characters; something shorter would black out ordinary words, and protects nothing."""
+"""Minimum length of a secret; replacing shorter ones would black out ordinary words and protect nothing."""
 
 _bound: ContextVar[Mapping[str, str]] = ContextVar("hedgescope_log_ids", default=MappingProxyType({}))
 
 
 @contextmanager
 def bound(**ids: str) -> Iterator[None]:
-    """Adds ids (`request_id`, `job_id`) to every record that is logged inside, in threads it starts by anyio too."""
+    """Adds ids (`request_id`, `job_id`) to every record logged inside, also in threads started through anyio."""
     token = _bound.set({**_bound.get(), **ids})
     try:
         yield
@@ -45,20 +45,20 @@ def bound(**ids: str) -> Iterator[None]:
 
 
 def current(name: str) -> str | None:
-    """The id of that name that is bound here."""
+    """The currently bound id of that name."""
     return _bound.get().get(name)
 
 
 def configure(
     *, level: str, form: LogFormat, service: str, secrets: Sequence[str] = (), stream: TextIO | None = None
 ) -> None:
-    """Make all logs of this process go to `stream` (stderr if not given), once, in one form.
+    """Send all logs of this process to `stream` (default: stderr), once, in one form.
 
     Args:
-        level: the least level shown, as in the settings.
+        level: the lowest level shown, as in the settings.
         form: `text` for people, `json` for collectors.
         service: the process's name in JSON, such as `web` or `worker`.
-        secrets: strings that must not appear, whatever logs them.
+        secrets: strings that must never appear in a log.
     """
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
     handler.addFilter(_add_ids)
@@ -74,7 +74,7 @@ def configure(
 
 
 class TextFormatter(logging.Formatter):
-    """`12:03:44 INFO  message  request_id=… status=200`, a traceback below; control characters can't break the line."""
+    """`12:03:44 INFO  message  request_id=… status=200`, with any traceback below; control characters are escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text."""
@@ -88,7 +88,7 @@ class TextFormatter(logging.Formatter):
 
 
 class _Redacting(logging.Formatter):
-    """Another formatter's output without the secrets, as they are and as JSON writes them."""
+    """Another formatter's output without the secrets, in plain form and as JSON writes them."""
 
     def __init__(self, inner: logging.Formatter, secrets: Sequence[str]) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ def _add_ids(record: logging.LogRecord) -> bool:
 
 
 def _facts(record: logging.LogRecord) -> dict[str, object]:
-    """What was given as `extra`, and the ids, but for what the message says."""
+    """What was given as `extra`, and the ids, except what the message already says."""
     return {
         name: value for name, value in vars(record).items() if name not in {*_PLAIN, *IN_MESSAGE} and value is not None
     }

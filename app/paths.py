@@ -1,4 +1,4 @@
-"""Where the folders that ship with the program are, in a checkout and in an installed wheel."""
+"""Paths of the folders that ship with the program, in a checkout and in an installed wheel."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Every setting of the program: typed, with unit and description, read once and passed in.
 
 A setting comes from the environment variable `HEDGESCOPE_<NAME>` or, where that is not set, from a
-`.env` file in the working directory; an empty one counts as not set.
+`.env` file in the working directory; an empty value counts as not set.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LogLevel = Literal["critical", "error", "warning", "info", "debug"]
 
 
 class Settings(BaseSettings):
-    """The settings; `load_settings` makes them with errors that people can read."""
+    """The settings; `load_settings` makes them, with readable errors."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
@@ -36,124 +36,124 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(
         default=Path("data"),
-        description="Folder for the database, activation shards and converted models; made when needed.",
+        description="Folder for the database, activation shards and converted models; created when needed.",
     )
     database_url: str | None = Field(
         default=None,
-        description="SQLAlchemy URL of the database, such as `postgresql://user:password@host/hedgescope`; without it, "
+        description="SQLAlchemy URL of the database, such as `postgresql://user:password@host/hedgescope`; default: "
         "the SQLite file `hedgescope.db` in the data folder.",
     )
     database_pool_size: int = Field(
         default=5,
         ge=1,
         le=1000,
-        description="Most connections to a PostgreSQL server that one process keeps; who asks for more waits.",
+        description="Maximum connections to a PostgreSQL server per process; further requests wait.",
     )
     shards: str | None = Field(
         default=None,
-        description="Folder or URL (`s3://bucket/prefix`, `gs://bucket/prefix`) where active latents are kept; without "
-        "it, `shards` in the data folder. Several machines need one that all of them reach.",
+        description="Folder or URL (`s3://bucket/prefix`, `gs://bucket/prefix`) for active latents; default: "
+        "`shards` in the data folder. Several machines need one that all of them can reach.",
     )
     device: str = Field(
         default="auto",
-        description="What models and SAEs compute on: `cpu`, `cuda`, `cuda:N`, or `auto` for the first GPU where there "
-        "is one.",
+        description="Where models and SAEs compute: `cpu`, `cuda`, `cuda:N`, or `auto` for the first GPU if there is "
+        "one.",
     )
     rows_per_forward: int | None = Field(
         default=None,
         ge=1,
-        description="Rows of text in one forward pass; without it, as many as fit into half of the free memory, up to "
-        "16 on a processor and 64 on a GPU.",
+        description="Rows of text per forward pass; default: as many as fit into half of the free memory, up to 16 "
+        "on a CPU and 64 on a GPU.",
     )
     engine: Literal["local", "ray"] = Field(
-        default="local", description="What runs the shards of a comparison: `local`, this process, or `ray`, a cluster."
+        default="local",
+        description="What runs the shards of a comparison: `local` (this process) or `ray` (a cluster).",
     )
-    ray_cpus_per_task: float = Field(default=1, gt=0, description="Processor cores of one task on a Ray cluster.")
+    ray_cpus_per_task: float = Field(default=1, gt=0, description="CPU cores per task on a Ray cluster.")
     ray_gpus_per_task: float = Field(
-        default=0, ge=0, description="GPUs of one task on a Ray cluster; 0.5 lets two tasks share one."
+        default=0, ge=0, description="GPUs per task on a Ray cluster; with 0.5, two tasks share one."
     )
     ray_retries: int = Field(
-        default=5, ge=0, description="How often a task is run again after its machine or process was lost."
+        default=5, ge=0, description="How often a task is retried after its machine or process was lost."
     )
     host: str = Field(
         default="127.0.0.1",
-        description="Address the pages are served on; the default is reachable from this computer only.",
+        description="Address that serves the pages; the default is reachable from this computer only.",
     )
-    port: int = Field(default=8000, ge=0, le=65535, description="TCP port the pages are served on; 0 takes a free one.")
+    port: int = Field(default=8000, ge=0, le=65535, description="TCP port that serves the pages; 0 picks a free one.")
     worker_url: str | None = Field(
         default=None,
-        description="URL of an inference worker, for pages that need a live model; without it `serve` starts one of "
-        "its own.",
+        description="URL of an inference worker, for pages that need a live model; default: `serve` starts its own.",
     )
     worker_secret: SecretStr | None = Field(
         default=None,
-        description="What the pages show the worker to be let in; the same on both sides, and not needed for a worker "
+        description="Shared secret with which the web process authenticates to the worker; not needed for a worker "
         "that `serve` starts.",
     )
     start_worker: bool = Field(
         default=True,
-        description="Whether `serve` starts a worker of its own where no URL is given and torch is installed.",
+        description="Whether `serve` starts its own worker if no URL is given and torch is installed.",
     )
     worker_host: str = Field(
         default="127.0.0.1",
-        description="Address that `hedgescope worker` listens on; the default is this computer only.",
+        description="Address that `hedgescope worker` listens on; the default is reachable from this computer only.",
     )
     worker_port: int = Field(
-        default=8001, ge=0, le=65535, description="TCP port that `hedgescope worker` listens on; 0 takes a free one."
+        default=8001, ge=0, le=65535, description="TCP port that `hedgescope worker` listens on; 0 picks a free one."
     )
     worker_memory_mib: int = Field(
         default=8192,
         ge=64,
-        description="MiB of models and SAEs that the worker holds; those used longest ago make room for others.",
+        description="Memory for the worker's models and SAEs, in MiB; the least recently used make room for others.",
     )
     worker_device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="Where the worker computes; `auto` is CUDA where there is one, else the processor."
+        default="auto", description="Where the worker computes; `auto` is CUDA if available, else the CPU."
     )
     worker_dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto",
-        description="Numbers the worker's language model computes in; `auto` is bfloat16 on CUDA, else float32. SAEs "
-        "are always float32.",
+        description="Precision of the worker's language model; `auto` is bfloat16 on CUDA, else float32. SAEs always "
+        "use float32.",
     )
     worker_timeout_s: float = Field(
-        default=60.0, gt=0, le=3600, description="Seconds that the pages wait for an answer of the worker."
+        default=60.0, gt=0, le=3600, description="Seconds that the pages wait for the worker's answer."
     )
     prompt_tokens_max: int = Field(
-        default=1024, ge=2, le=131_072, description="Most tokens of a live prompt, the one that starts it included."
+        default=1024, ge=2, le=131_072, description="Maximum tokens in a live prompt, including the one that starts it."
     )
     prompt_queue_tokens: int = Field(
         default=32_768,
         ge=2,
-        description="Most tokens of prompts that wait at the worker; beyond them it says that it is busy.",
+        description="Maximum tokens of prompts waiting at the worker; beyond that it answers that it is busy.",
     )
     batch_tokens: int = Field(
-        default=4096, ge=1, description="Most tokens of prompts that the worker reads in one forward pass."
+        default=4096, ge=1, description="Maximum tokens of prompts per forward pass of the worker."
     )
-    batch_prompts: int = Field(default=32, ge=1, description="Most prompts in one forward pass; 1 for no batching.")
+    batch_prompts: int = Field(default=32, ge=1, description="Maximum prompts per forward pass; 1 turns batching off.")
     batch_wait_ms: float = Field(
         default=4.0, ge=0, le=1000, description="Milliseconds that a prompt waits for others to share its forward pass."
     )
     input_dir: Path | None = Field(
         default=None,
-        description="Folder with the SAEs, texts, activations and models that jobs may read, nothing outside of it; "
-        "without it, the folder `input` in the data folder.",
+        description="Folder with the SAEs, texts, activations and models that jobs may read; they can read nothing "
+        "outside it. Default: `input` in the data folder.",
     )
     jobs_token: SecretStr | None = Field(
         default=None,
-        description="What people and programs have to give to start, cancel or resume jobs; without it they can on a "
-        "loopback address only.",
+        description="Token that people and programs must give to start, cancel or resume jobs; without one, jobs are "
+        "allowed on a loopback address only.",
     )
     job_lease_s: float = Field(
         default=15.0,
         ge=1,
         le=600,
-        description="Seconds after which a worker that gives no sign of life is taken for dead, and its part of a "
-        "job is done by another.",
+        description="A job runner that has not renewed its lease for this many seconds is considered dead; another "
+        "takes over its steps.",
     )
     page_size_max: int = Field(
         default=1000,
         ge=1,
         le=100_000,
-        description="Most latents one page of the API or of a table holds.",
+        description="Maximum latents on one page of the API or of a table.",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -162,16 +162,17 @@ class Settings(BaseSettings):
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="Names this server may be called by, such as `hedgescope.lab.example.org`, separated by commas; "
-        "`*` for any. Without it: any, but on a loopback address only addresses and names without a dot.",
+        description="Host names this server answers to, such as `hedgescope.lab.example.org`, separated by commas; "
+        "`*` for any. Default: any, except on a loopback address, where only IP addresses and names "
+        "without a dot are allowed.",
     )
     max_body_bytes: int = Field(
         default=1024 * 1024,
         ge=1024,
-        description="Largest body of a request that is taken, in bytes.",
+        description="Maximum size of a request body, in bytes.",
     )
     max_event_streams: int = Field(
-        default=100, ge=1, description="Most event streams (pages that follow a job) that are open at once."
+        default=100, ge=1, description="Maximum open event streams (pages that follow a job)."
     )
     shutdown_timeout_s: float = Field(
         default=20,
@@ -180,10 +181,10 @@ class Settings(BaseSettings):
         description="Seconds that requests get to finish, and jobs to hand back their work, after SIGTERM or Ctrl-C.",
     )
     log_level: LogLevel = Field(
-        default="info", description="What is logged to stderr, this level and above; `debug` has health checks too."
+        default="info", description="Lowest level that is logged to stderr; `debug` includes health checks."
     )
     log_format: LogFormat = Field(
-        default="text", description="`text`, for a terminal, or `json`: one object a line, for a log collector."
+        default="text", description="`text` for a terminal, or `json` for a log collector: one object per line."
     )
 
     @field_validator("data_dir", "input_dir")
@@ -242,10 +243,10 @@ def load_settings(**overrides: object) -> Settings:
     """The settings of this process.
 
     Args:
-        overrides: fields given on the command line, stronger than the environment; None is ignored.
+        overrides: fields given on the command line; they override the environment, and None is ignored.
 
     Raises:
-        SettingsError: naming each setting that makes no sense, the value found and what is expected.
+        SettingsError: naming each invalid setting, its value and what is expected.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
@@ -255,7 +256,7 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def _explain(error: ValidationError) -> str:
-    """One line for all of Pydantic's complaints."""
+    """All of Pydantic's complaints in one line."""
     complaints = (
         f"{PREFIX}{str(item['loc'][0]).upper()} is {_shown(item)}: {item['msg'].lower()}" for item in error.errors()
     )
@@ -263,5 +264,5 @@ def _explain(error: ValidationError) -> str:
 
 
 def _shown(item: Mapping[str, Any]) -> str:
-    """The value found; a secret's is nobody's business."""
+    """The value found, unless it is a secret."""
     return "not usable" if "secret" in str(item["loc"][0]) else repr(item["input"])

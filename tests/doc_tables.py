@@ -1,13 +1,15 @@
-"""The parts of the documentation that are written out from the code.
+"""The parts of the documentation that are generated from the code.
 
-`python -m tests.doc_tables` brings them up to date; a test compares them. Each stands between
+`python -m tests.doc_tables` brings them up to date; a test compares them. Each is between
 `<!-- from the code: NAME -->` and `<!-- end -->` in the file that `PARTS` names.
 """
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -21,10 +23,34 @@ from app.settings import PREFIX, Settings
 from app.store.tables import metadata
 from app.web.ops.job_metrics import JobMetrics
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 
 OURS = "this project"
-"""The source of what is textbook or our own; not worth a word each time."""
+"""The source of what is our own; not repeated in every entry."""
+
+
+def layers_table() -> str:
+    """One row per package and module of the contract of layers, with its docstring's first paragraph."""
+    rows = ["| level | package | what it is |", "|---|---|---|"]
+    for level, names in enumerate(layers(), start=1):
+        rows += [f"| {level} | `{name}` | {first_paragraph(ROOT / 'app' / name)} |" for name in names]
+    return "\n".join(rows)
+
+
+def layers() -> Iterator[list[str]]:
+    """The packages of each layer of `app`, top first, as the contract in `pyproject.toml` has them."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    contract = next(contract for contract in contracts if contract.get("containers") == ["app"])
+    for layer in contract["layers"]:
+        yield re.findall(r"\w+", layer)
+
+
+def first_paragraph(path: Path) -> str:
+    """The first paragraph of a package's or a module's docstring, as one line."""
+    source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    docstring = ast.get_docstring(ast.parse(source.read_text())) or ""
+    return " ".join(docstring.partition("\n\n")[0].split())
 
 
 def settings_table() -> str:
@@ -48,7 +74,7 @@ def metrics_table(*registries: CollectorRegistry) -> str:
 
 
 def dashboard_registry() -> CollectorRegistry:
-    """What the dashboard measures, over a database without a job."""
+    """The dashboard's metrics, over a database without jobs."""
     registry = RequestMetrics("web").registry
     engine = create_engine("sqlite://")
     metadata.create_all(engine)
@@ -57,7 +83,7 @@ def dashboard_registry() -> CollectorRegistry:
 
 
 def worker_registries() -> tuple[CollectorRegistry, ...]:
-    """What only the worker measures, as it is before the first prompt."""
+    """The metrics that only the worker has, as they are before the first prompt."""
     registry = CollectorRegistry()
     BatchMetrics(registry)
     nothing = Capabilities(
@@ -100,6 +126,7 @@ def _value(spec: ScoreSpec) -> str:
 
 
 PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
+    "layers": (DOCS / "architecture.md", layers_table),
     "settings": (DOCS / "settings.md", settings_table),
     "metrics of the dashboard": (DOCS / "operations.md", lambda: metrics_table(dashboard_registry())),
     "metrics of the worker": (DOCS / "operations.md", lambda: metrics_table(*worker_registries())),
@@ -113,7 +140,7 @@ def _pattern(name: str) -> re.Pattern[str]:
 
 
 def written(name: str) -> str:
-    """What the documentation has for a part.
+    """The current text of a part in the documentation.
 
     Raises:
         LookupError: the file has no such part.

@@ -1,1 +1,1 @@
-"""Model and text, or a file, to a stream of activations."""
+"""Activation streams, from a model and a text or from a file."""

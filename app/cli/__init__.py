@@ -1,4 +1,4 @@
-"""The command line. Imports stand inside the commands, so that `--help` and `serve` stay quick."""
+"""The command line. Imports are inside the commands, so that `--help` and `serve` start fast."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Runs shards, here or on other machines."""
+"""Executors: what runs shards, in this process or on a Ray cluster."""

@@ -1,1 +1,1 @@
-"""Worlds whose features are known, and what SAEs make of them."""
+"""Worlds with known features, and what SAEs learn from them."""

@@ -1,1 +1,1 @@
-"""One comparison from SAE files to the store, readable top to bottom."""
+"""One comparison from SAE files to the store, from top to bottom."""

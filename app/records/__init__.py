@@ -1,7 +1,7 @@
-"""What crosses layers: plain frozen dataclasses, no torch, no SQLAlchemy.
+"""Records: what is stored and shown, as plain frozen dataclasses without torch or SQLAlchemy.
 
-A number that can be undefined is `float | None`; why it is None stands in the latent's `reasons`,
-under the field's name. Never NaN, never -1 for "no value".
+A number that can be undefined is `float | None`; the latent's `reasons` say why it is None, under
+the field's name. Never NaN, never -1 for "no value".
 """
 
 from app.records.bundle import ComparisonBundle, TextRow

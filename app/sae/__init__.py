@@ -1,1 +1,1 @@
-"""SAE files to weights."""
+"""Loading of SAEs: from files to checked weights."""

@@ -1,1 +1,1 @@
-"""Weights and statistics to scores: pure functions of arrays."""
+"""The formulas: from weights and statistics to scores, as pure functions of arrays."""

@@ -1,1 +1,1 @@
-"""What the dashboard and the worker have in common as servers: ids, logs and metrics of requests, limits, shutdown."""
+"""What the dashboard and the worker share as servers: request ids, logs, metrics, limits, shutdown."""

@@ -1,1 +1,1 @@
-"""Activations kept as active latents only, in memory and in shards on disk."""
+"""Active latents, in memory and in shards on disk."""

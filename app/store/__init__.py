@@ -1,1 +1,1 @@
-"""Records in a database and out of it again: SQLite by default, nothing that only SQLite knows."""
+"""The database: writes records and reads them back, on SQLite or PostgreSQL."""

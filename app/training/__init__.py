@@ -1,1 +1,1 @@
-"""SAEs trained with SAELens' own classes."""
+"""Training of SAEs, with SAELens' own classes."""

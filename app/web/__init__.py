@@ -1,1 +1,1 @@
-"""The dashboard: API and pages over the store, by FastAPI. Needs no torch."""
+"""The dashboard: API and pages over the store, with FastAPI and without torch."""
