@@ -1,15 +1,15 @@
 # make demo    install what is missing, score the bundled SAEs, serve the pages
-# make test    install what is missing, then all checks and all tests
-# make help    the rest
+# make test    install what is missing, then run all checks and tests
+# make help    the other targets
 #
-# Settings: ARGS="…" for the command, PORT=8000, PYTHON=python3.12 (used to make .venv),
+# Variables: ARGS="…" for the command, PORT=8000, PYTHON=python3.12 (to create .venv),
 # PIP_ARGS="…" for pip, PYTEST_ARGS="…" for pytest.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo serve test check lint bench clean
+.PHONY: help demo serve test check lint fix bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,13 +19,15 @@ ARGS ?=
 PIP_ARGS ?=
 PYTEST_ARGS ?=
 
-# Python compiles a module when it is first imported; compiling all of torch ahead takes a minute.
+# Python compiles a module when it is first imported; compiling all of torch in advance takes a minute.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile $(PIP_ARGS) -c constraints.txt
 
 help:
 	@echo 'make demo    score the bundled SAEs and serve the pages (ARGS="--no-serve", PORT=8000)'
-	@echo 'make serve   serve what is already scored'
-	@echo 'make test    lint, types, import contracts, tests; the same as "make check"'
+	@echo 'make serve   serve the stored comparisons'
+	@echo 'make test    lint and all tests; the same as "make check"'
+	@echo 'make lint    style, format, spelling, types, import contracts'
+	@echo 'make fix     format the code, and fix what the linter can fix'
 	@echo 'make bench   benchmarks'
 	@echo 'make clean   remove .venv and the tools'"'"' caches, keep data/'
 
@@ -44,8 +46,13 @@ check: test
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+fix: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 bench: $(VENV)/.test
 	$(BIN)/python -m bench.run $(ARGS)
@@ -54,7 +61,7 @@ clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find app tests demo bench migrations -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
-# Each step leaves a file behind, so that nothing is installed twice.
+# Each step leaves a file behind, so nothing is installed twice.
 
 $(VENV)/.made:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -64,7 +71,7 @@ $(VENV)/.made:
 	  echo "Making $(VENV)" >&2; "$(PYTHON)" -m venv --clear "$(VENV)"; }
 	@touch $@
 
-# First and by itself: left to the resolver, a newer torch may come with gigabytes of CUDA packages.
+# First and separately: the resolver might choose a newer torch with gigabytes of CUDA packages.
 $(VENV)/.torch: constraints.txt | $(VENV)/.made
 	@echo 'Installing torch (once, about a minute)' >&2
 	@$(PIP_INSTALL) torch

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
@@ -19,6 +21,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from starlette.routing import Match
 
+from app import __version__
 from app.cli.main import app as cli
 from app.settings import Settings
 from app.store.session import upgrade
@@ -240,3 +243,42 @@ def brought_by(requirement: Requirement) -> list[Requirement]:
         return []
     extras = requirement.extras or {""}
     return [r for r in needs if r.marker is None or any(r.marker.evaluate({"extra": extra}) for extra in extras)]
+
+
+DECISIONS = ROOT / "docs/decisions"
+DECISION_NAMED = re.compile(r"\bdecisions? (\d{4})\b|\bdecisions/(\d{4})-")
+
+
+def test_every_decision_that_is_named_exists() -> None:
+    existing = {path.name[:4] for path in DECISIONS.glob("[0-9]*.md")}
+    folders = (ROOT / name for name in ("app", "tests", "bench", "migrations"))
+    files = [*PAGES, *(path for folder in folders for path in folder.rglob("*.py"))]
+    named = {
+        (path.relative_to(ROOT).as_posix(), match[1] or match[2])
+        for path in files
+        for match in DECISION_NAMED.finditer(path.read_text())
+    }
+    assert named
+    assert sorted((path, number) for path, number in named if number not in existing) == []
+
+
+def test_the_index_of_decisions_is_complete() -> None:
+    index = (DECISIONS / "README.md").read_text()
+    rows = re.findall(r"^\| \[(\d{4})\]\((\1-[^)]+\.md)\) \| \S.* \|$", index, re.MULTILINE)
+    assert [file for _, file in rows] == sorted(path.name for path in DECISIONS.glob("[0-9]*.md"))
+
+
+def test_every_package_and_module_of_the_layers_is_described() -> None:
+    packages = [ROOT / "app" / package for layer in doc_tables.layers() for package in layer]
+    assert len(packages) > 20
+    assert [path.name for path in packages if not doc_tables.first_paragraph(path)] == []
+
+
+def test_the_citation_file_is_valid() -> None:
+    file = ROOT / "CITATION.cff"
+    schema = ["--builtin-schema", "vendor.citation-file-format"]
+    checked = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", *schema, str(file)], capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout
+    assert f"\nversion: {__version__}\n" in file.read_text()

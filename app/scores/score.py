@@ -13,7 +13,7 @@ Each sees what the other misses. A feature that comes and goes with the latent, 
 anywhere, shows in the typical token only; one that never comes without it, or that excludes it,
 shows in the regression only. The regression alone also turns away from a decoder row that is right,
 where the reference has split or merged features; such a latent keeps its whole length, hence the
-half. The weight and the maximum were chosen on tuning worlds (decision 0006); `hedgescope validate`
+half. The weight and the maximum were chosen on tuning worlds (decision 0013); `hedgescope validate`
 measures them on others.
 """
 

@@ -31,7 +31,7 @@ from app.stats.inputs import N_GROUPS, Sample
 Floats = NDArray[np.float64]
 
 N_DIRECTIONS = 2
-"""Directions looked at: 1 and 3 rank worse on the worlds that this was tuned on (decision 0006)."""
+"""Directions looked at: 1 and 3 rank worse on the worlds that this was tuned on (decision 0013)."""
 
 MAX_TOKENS = 1200
 """Firing tokens looked at, spread evenly over all: more do not move a mode."""
