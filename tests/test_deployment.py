@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from app.cli.main import app as cli
 from app.settings import PREFIX, Settings
-from app.web.http.access import can_ask
+from app.web.http.auth import can_submit
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -187,7 +187,7 @@ def test_who_can_start_jobs_is_asked_where_they_are_asked_for() -> None:
     holders = [name for name, service in SERVICES.items() if "HEDGESCOPE_JOBS_TOKEN" in service["environment"]]
     assert holders == ["web"]
     assert SERVICES["web"]["environment"]["HEDGESCOPE_JOBS_TOKEN"] == "${HEDGESCOPE_JOBS_TOKEN:-}"
-    assert not can_ask(Settings(host="0.0.0.0"))
+    assert not can_submit(Settings(host="0.0.0.0"))
 
 
 def test_units_are_one_for_each_command() -> None:

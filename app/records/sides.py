@@ -11,6 +11,12 @@ Side = Literal["narrow", "reference"]
 
 SIDES: tuple[Side, ...] = get_args(Side)
 
+
+def other_side(side: Side) -> Side:
+    """The other SAE of a comparison."""
+    return "reference" if side == "narrow" else "narrow"
+
+
 T = TypeVar("T")
 Result = TypeVar("Result")
 

@@ -12,6 +12,7 @@ from prometheus_client.process_collector import ProcessCollector
 from starlette.responses import Response
 
 from app import __version__
+from app.serving.headers import NEVER_KEPT
 
 LATENCY_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -60,4 +61,4 @@ class RequestMetrics:
 def exposition(registry: CollectorRegistry, accept: str) -> Response:
     """All metrics of a registry, in the format that the scraper's `Accept` asks for."""
     encode, media_type = choose_encoder(accept)
-    return Response(encode(registry), headers={"Cache-Control": "no-store", "Content-Type": media_type})
+    return Response(encode(registry), headers={**NEVER_KEPT, "Content-Type": media_type})

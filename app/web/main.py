@@ -23,14 +23,16 @@ from app.web import api, pages
 from app.web.api.describe import model_of
 from app.web.api.models import ParameterProblem, ProblemDocument
 from app.web.http import errors
+from app.web.http.auth import Origins
 from app.web.http.headers import SecurityHeaders
-from app.web.http.origins import Origins
 from app.web.http.static import VersionedFiles
+from app.web.live import worker_errors
 from app.web.live.events import Watch
 from app.web.ops import routes as system
 from app.web.ops.job_metrics import JobMetrics
 from app.web.ops.readiness import Checker
 from app.web.shared.job_queue import JobQueue
+from app.web.shared.templating import error_page
 
 THREADS = 4
 """Threads that run routes. Measured with SQLite: fewer than the usual 40 cut the slowest answers' time to a third."""
@@ -92,7 +94,8 @@ def create_app(settings: Settings, engine: Engine | None = None, worker: Where |
     app.state.metrics.registry.register(JobMetrics(engine))
     app.state.checker = Checker(engine, inference)
     app.state.watch = Watch(JobQueue(engine, settings.resolved_input_dir), settings.max_event_streams)
-    errors.install(app)
+    errors.install(app, error_page)
+    worker_errors.install(app)
     app.mount("/static", VersionedFiles(directory=resource("static")), name="static")
     for part in (system, api, pages):
         app.include_router(part.router)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel, ValidationError
@@ -37,11 +36,9 @@ from app.inference.wire import (
     PromptRequest,
 )
 from app.serving.body import CLOSE, READ_TIMEOUT_S, BodyRefused, read_body
+from app.serving.leaving import answer_nobody, unless_left
 from app.serving.metrics import exposition
 from app.serving.requests import Requests
-
-CLIENT_LEFT = 499
-"""Nobody reads it; the log of a proxy would."""
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +91,7 @@ def create_worker_app(service: Service, secret: str, body_timeout_s: float = REA
     app.include_router(open_router)
     app.include_router(router)
     app.add_exception_handler(Refused, _on_refused)
-    app.add_exception_handler(ClientDisconnect, _on_left)
+    app.add_exception_handler(ClientDisconnect, answer_nobody)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(HedgescopeError, _on_explained)
     app.add_middleware(Requests, metrics=service.metrics, on_failure=_on_unexpected)
@@ -162,31 +159,6 @@ async def read_message(request: Request, model: type[Asked]) -> Asked:
         raise Refused(422, Failure(kind="request", detail=f"{where}: {first['msg']}", parameter=where)) from None
 
 
-async def unless_left(request: Request, work: Coroutine[Any, Any, Answer]) -> Answer:
-    """What `work` gives; it is cancelled when the client leaves.
-
-    Raises:
-        ClientDisconnect: the client has left.
-    """
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_left(request))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        return working.result()
-    finally:
-        for task in (working, leaving):
-            task.cancel()
-        # Let both end before the request does.
-        await asyncio.gather(working, leaving, return_exceptions=True)
-
-
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
 def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
@@ -206,10 +178,6 @@ async def _on_refused(_request: Request, error: Exception) -> Response:
     answer = _failed(error.status, error.failure)
     answer.headers.update(CLOSE if error.close else {})
     return answer
-
-
-async def _on_left(_request: Request, _error: Exception) -> Response:
-    return Response(status_code=CLIENT_LEFT)
 
 
 async def _on_http_exception(_request: Request, error: Exception) -> Response:

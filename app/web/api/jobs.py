@@ -11,13 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from app.jobs.records import Job
+from app.serving.headers import NEVER_KEPT
 from app.store.lookup import MAX_INDEX
 from app.web.api.models import JobList
 from app.web.api.routes import get, json_response, post
 from app.web.http import links
-from app.web.http.access import check_access
+from app.web.http.auth import check_token
 from app.web.http.caching import checked
-from app.web.http.deps import refuse_unknown
+from app.web.http.deps import no_parameters, refuse_unknown
 from app.web.http.writer_thread import writing_apart
 from app.web.live.events import Watch, event_id
 from app.web.shared.job_forms import KINDS, read_json, schema_of
@@ -25,7 +26,7 @@ from app.web.shared.job_queue import JobQueueDep
 
 router = APIRouter(tags=["Jobs"])
 
-NEVER_KEPT = {"Cache-Control": "no-store"}
+CHECKS = (Depends(no_parameters), Depends(check_token))
 PAGE = 100
 
 JobId = Annotated[int, Path(ge=1, le=MAX_INDEX, description="A job's number.")]
@@ -53,10 +54,9 @@ EVENTS = {
 }
 
 
-@post(router, "/jobs", Job, problems=(400, 401, 403, 409), status=201, extra=_asked_for())
+@post(router, "/jobs", Job, problems=(400, 401, 403, 409), status=201, extra=_asked_for(), checks=CHECKS)
 async def start_job(request: Request, jobs: JobQueueDep) -> Response:
     """Ask for a comparison or the registration of an SAE; a worker takes it when it comes to it."""
-    check_access(request)
     wanted = await read_json(request)
     job = await writing_apart(request, jobs.submit, wanted)
     return json_response(job, {**NEVER_KEPT, "Location": links.api_job(job.id)}, 201)
@@ -92,15 +92,13 @@ async def follow_job(request: Request, jobs: JobQueueDep, job_id: JobId) -> Resp
     return StreamingResponse(watch.follow(job_id, seen), media_type="text/event-stream", headers=headers)
 
 
-@post(router, "/jobs/{job_id}/cancel", Job, problems=(400, 401, 403, 404, 409, 422))
+@post(router, "/jobs/{job_id}/cancel", Job, problems=(400, 401, 403, 404, 409, 422), checks=CHECKS)
 async def cancel_job(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """Stop a job; what is computed already stays for when it is resumed."""
-    check_access(request)
     return json_response(await writing_apart(request, jobs.cancel, job_id), NEVER_KEPT)
 
 
-@post(router, "/jobs/{job_id}/resume", Job, problems=(400, 401, 403, 404, 409, 422))
+@post(router, "/jobs/{job_id}/resume", Job, problems=(400, 401, 403, 404, 409, 422), checks=CHECKS)
 async def resume_job(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """Let a failed or cancelled job go on where it stopped."""
-    check_access(request)
     return json_response(await writing_apart(request, jobs.resume, job_id), NEVER_KEPT)

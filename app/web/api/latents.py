@@ -19,6 +19,7 @@ from app.web.http import links
 from app.web.http.caching import immutable
 from app.web.http.deps import EngineDep, Index
 from app.web.shared.find import ComparisonDep
+from app.web.shared.text import tokens_of
 
 router = APIRouter(prefix="/comparisons/{slug}", tags=["Latents"])
 
@@ -71,8 +72,3 @@ def _latent(engine: Engine, slug: str, side: Side, index: int) -> Response:
 
 def _with_tokens(context: Context, rows: Mapping[int, TextRow]) -> LatentContext:
     return LatentContext(**vars(context), tokens=tokens_of(rows, context.row, context.start, len(context.activations)))
-
-
-def tokens_of(rows: Mapping[int, TextRow], row: int, start: int, length: int) -> tuple[str, ...] | None:
-    """The tokens of a stretch of a row; None where the comparison keeps no text."""
-    return rows[row].tokens[start : start + length] if row in rows else None

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
+from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.records import PairContext, PairDetail, TextRow
+from app.records import ComparisonSummary, PairContext, PairDetail, TextRow
 from app.store import read
-from app.web.api.latents import tokens_of
 from app.web.api.models import JointHistogram, Pair, SharedContext
 from app.web.api.routes import get, json_response
 from app.web.http.caching import immutable
 from app.web.http.deps import EngineDep, Index
-from app.web.pages.pair import pair_evidence
-from app.web.pages.respond import Visit
 from app.web.shared.find import ComparisonDep
+from app.web.shared.pair_evidence import pair_evidence
+from app.web.shared.text import tokens_of
 
 router = APIRouter(prefix="/comparisons/{slug}", tags=["Pairs"])
 
@@ -29,17 +29,16 @@ NO_JOINT = "joint activations are kept of the pairs that matter most only"
 @get(router, "/pairs/{i}/{j}", Pair, problems=(400, 404, 422))
 def get_pair(request: Request, engine: EngineDep, comparison: ComparisonDep, i: Index, j: Index) -> Response:
     """Narrow latent i beside reference latent j: firing table, overlap, cosine, joint histogram, shared contexts."""
-    visit = Visit(request, engine, comparison)
-    return immutable(request, lambda: json_response(_pair(visit, i, j)), comparison.content_hash)
+    return immutable(request, lambda: json_response(_pair(engine, comparison, i, j)), comparison.content_hash)
 
 
-def _pair(visit: Visit, i: int, j: int) -> Pair:
-    engine, slug = visit.engine, visit.slug
+def _pair(engine: Engine, summary: ComparisonSummary, i: int, j: int) -> Pair:
+    slug = summary.slug
     narrow = read.get_latent(engine, slug, "narrow", i)
     reference = read.get_latent(engine, slug, "reference", j)
     partner = read.get_partner(engine, slug, i, j)
     detail = read.get_pair_detail(engine, slug, i, j)
-    evidence = pair_evidence(visit, narrow, reference, partner)
+    evidence = pair_evidence(engine, summary, narrow, reference, partner)
     fields: dict[str, Any] = {
         "decoder_cosine": evidence.decoder_cosine,
         "firing": evidence.firing,
@@ -49,7 +48,7 @@ def _pair(visit: Visit, i: int, j: int) -> Pair:
     }
     why = {"partner": NO_PARTNER, "joint_histogram": NO_JOINT}
     reasons = {name: why.get(name, evidence.note or "") for name, value in fields.items() if value is None}
-    contexts = () if detail is None else _contexts(visit, detail)
+    contexts = () if detail is None else _contexts(engine, slug, detail)
     return Pair(narrow_index=i, reference_index=j, **fields, contexts=contexts, reasons=reasons)
 
 
@@ -57,8 +56,8 @@ def _joint(detail: PairDetail) -> JointHistogram:
     return JointHistogram(detail.narrow_edges, detail.reference_edges, detail.joint_counts)
 
 
-def _contexts(visit: Visit, detail: PairDetail) -> tuple[SharedContext, ...]:
-    rows = read.text_rows(visit.engine, visit.slug, {context.row for context in detail.contexts})
+def _contexts(engine: Engine, slug: str, detail: PairDetail) -> tuple[SharedContext, ...]:
+    rows = read.text_rows(engine, slug, {context.row for context in detail.contexts})
     return tuple(_with_tokens(context, rows) for context in detail.contexts)
 
 

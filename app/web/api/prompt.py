@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from app.errors import WorkerError
 from app.inference.wire import TOP_MAX, LatentRef, Message
+from app.serving.headers import NEVER_KEPT
 from app.web.api.describe import model_of
 from app.web.api.models import WorkerStatus
 from app.web.api.routes import documented_problems, get, json_response
@@ -21,8 +22,6 @@ from app.web.live.prompt_records import PromptResult
 from app.web.shared.find import ComparisonDep
 
 router = APIRouter(tags=["Live prompts"])
-
-NEVER_KEPT = {"Cache-Control": "no-store"}
 
 
 class PromptBody(Message):

@@ -84,6 +84,7 @@ def post(
     answer: type,
     *,
     problems: Sequence[int],
+    checks: Sequence[Dependency] = (Depends(no_parameters),),
     status: int = 200,
     extra: dict[str, Any] | None = None,
 ) -> Callable[[Handler], Handler]:
@@ -100,7 +101,7 @@ def post(
             response_model=model_of(answer),
             responses=documented_problems(problems),
             status_code=status,
-            dependencies=(Depends(no_parameters),),
+            dependencies=checks,
             openapi_extra=extra,
         )
         return handler

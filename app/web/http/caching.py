@@ -48,7 +48,7 @@ def checked(request: Request, response: Response) -> Response:
 def build_tag() -> str:
     """Names this program's pages: its version, and the state of templates, static files and page code."""
     digest = hashlib.sha256(app.__version__.encode())
-    for folder in (resource("templates"), resource("static"), Path(__file__).parent):
+    for folder in (resource("templates"), resource("static"), Path(__file__).parents[1]):
         for path in sorted(folder.rglob("*.*")):
             if path.is_file() and path.suffix != ".pyc":
                 state = path.stat()

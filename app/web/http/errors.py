@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -16,30 +16,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
-from app.errors import (
-    ConflictError,
-    NotFoundError,
-    PromptError,
-    QueryError,
-    SchemaError,
-    StoreError,
-    WorkerAnswerError,
-    WorkerError,
-)
-from app.web.live.worker_errors import retry_headers, unanswered
-from app.web.pages.templating import render
+from app.errors import ConflictError, NotFoundError, QueryError, SchemaError, StoreError
+from app.serving.headers import NEVER_KEPT
+from app.serving.leaving import answer_nobody
 
 PROBLEM_JSON = "application/problem+json"
 TYPE_PREFIX = "urn:hedgescope:problem:"
 LONGEST_DETAIL = 2000
 """Characters; what a client sent is not sent back at any length."""
 
-CLIENT_LEFT = 499
-"""Nobody reads it; the log of a proxy would."""
-
 DATA_ENDINGS = (".json", ".csv", ".ndjson")
 
 log = logging.getLogger(__name__)
+
+ErrorPage = Callable[["Problem"], str]
+"""Makes the page of a problem, for browsers."""
 
 
 @dataclass(frozen=True)
@@ -79,24 +70,21 @@ class Problem:
         return members
 
 
-def install(app: FastAPI) -> None:
-    """Make the application answer its errors with problems."""
+def install(app: FastAPI, error_page: ErrorPage) -> None:
+    """Make the application answer its errors with problems; to a browser that requests a page, with `error_page`."""
+    app.state.error_page = error_page
     app.add_exception_handler(StoreError, _on_store_error)
-    app.add_exception_handler(PromptError, _on_worker_error)
-    app.add_exception_handler(WorkerError, _on_worker_error)
-    app.add_exception_handler(ClientDisconnect, _on_client_left)
+    app.add_exception_handler(ClientDisconnect, answer_nobody)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
 
 
 def problem_response(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """The problem as JSON, or as a page where a browser asked for a page."""
-    sent = {"Cache-Control": "no-store", "Vary": "Accept", **(headers or {})}
+    sent = {**NEVER_KEPT, "Vary": "Accept", **(headers or {})}
     if _wants_page(request):
-        page = render(
-            "error.html", status=problem.status, title=problem.title, detail=problem.detail, valid=problem.valid
-        )
-        return HTMLResponse(page, problem.status, sent)
+        error_page: ErrorPage = request.app.state.error_page
+        return HTMLResponse(error_page(problem), problem.status, sent)
     return Response(orjson.dumps(problem.document()), problem.status, sent, PROBLEM_JSON)
 
 
@@ -121,7 +109,7 @@ def of_store_error(error: StoreError) -> Problem:
 
     What is wrong with the database is for the log: the message may name paths and hosts.
     """
-    detail = _shortened(str(error))
+    detail = shortened(str(error))
     match error:
         case NotFoundError():
             return Problem(404, "not-found", "Not found", detail)
@@ -138,25 +126,18 @@ def of_store_error(error: StoreError) -> Problem:
             )
 
 
-def of_worker_error(error: PromptError | WorkerError) -> Problem:
-    """The problem of a live prompt that has no answer."""
-    told = unanswered(error)
-    parameter = error.parameter if isinstance(error, PromptError) else None
-    return Problem(told.status, told.kind, told.title, _shortened(str(error)), parameter)
-
-
 def of_http_exception(request: Request, error: HTTPException) -> Problem:
     """The problem of an unknown path, a wrong method and the like."""
-    path = _shortened(request.url.path)
+    path = shortened(request.url.path)
     if error.status_code == 404:
         return Problem(404, "not-found", "Not found", f"there is nothing at {path!r}")
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "GET")
-        detail = f"{_shortened(request.method)} is not allowed at {path!r}; use {_methods(allowed)}"
+        detail = f"{shortened(request.method)} is not allowed at {path!r}; use {_methods(allowed)}"
         return Problem(405, "method-not-allowed", "Method not allowed", detail)
     if error.status_code in (401, 403):
-        return Problem(error.status_code, "not-allowed", "Not allowed", _shortened(error.detail))
-    return Problem(error.status_code, "http", _title(error.detail), _shortened(error.detail))
+        return Problem(error.status_code, "not-allowed", "Not allowed", shortened(error.detail))
+    return Problem(error.status_code, "http", _title(error.detail), shortened(error.detail))
 
 
 def _methods(allowed: str) -> str:
@@ -168,7 +149,7 @@ def of_validation_error(error: RequestValidationError) -> Problem:
     complaints = error.errors()
     first = complaints[0]
     status = 400 if first["loc"][0] == "query" else 422
-    detail = _shortened("; ".join(_complaint(item) for item in complaints))
+    detail = shortened("; ".join(_complaint(item) for item in complaints))
     return Problem(status, "wrong-parameter", "Wrong parameter", detail, str(first["loc"][-1]), _valid(first))
 
 
@@ -178,18 +159,6 @@ async def _on_store_error(request: Request, error: Exception) -> Response:
     if problem.status >= 500:
         log.error("request %s: %s", request.state.request_id, error)
     return problem_response(request, problem)
-
-
-async def _on_worker_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, PromptError | WorkerError)
-    problem = of_worker_error(error)
-    if isinstance(error, WorkerAnswerError):
-        log.error("request %s: %s", request.state.request_id, error)
-    return problem_response(request, problem, retry_headers(error))
-
-
-async def _on_client_left(_request: Request, _error: Exception) -> Response:
-    return Response(status_code=CLIENT_LEFT)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -215,7 +184,7 @@ def _wants_page(request: Request) -> bool:
 
 
 def _complaint(item: Mapping[str, Any]) -> str:
-    found = f" is {_shortened(str(item['input']), 80)!r}" if isinstance(item.get("input"), str) else ""
+    found = f" is {shortened(str(item['input']), 80)!r}" if isinstance(item.get("input"), str) else ""
     message = str(item["msg"])
     return f"{item['loc'][-1]}{found}: {message[:1].lower()}{message[1:]}"
 
@@ -230,5 +199,6 @@ def _title(phrase: str) -> str:
     return phrase[:1].upper() + phrase[1:]
 
 
-def _shortened(text: str, length: int = LONGEST_DETAIL) -> str:
+def shortened(text: str, length: int = LONGEST_DETAIL) -> str:
+    """The text, cut to a length of characters."""
     return text if len(text) <= length else text[: length - 1] + "…"

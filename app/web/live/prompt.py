@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from app.errors import PromptError, QueryError
 from app.inference.client import Inference
 from app.inference.wire import LatentRef, PromptAnswer, PromptRequest, SideAnswer, too_long
 from app.records import ComparisonSummary, LatentScores, Partner, Side
+from app.records.sides import SIDES, other_side
+from app.serving.leaving import unless_left
 from app.store import read
 from app.web.live.prompt_records import (
     ActiveLatent,
@@ -23,10 +24,8 @@ from app.web.live.prompt_records import (
     PromptToken,
     TokenActivation,
 )
-from app.web.pages.neighbours import Latents, latents_by_index
-from app.web.pages.templating import other_side
+from app.web.shared.latents import Latents, latents_by_index
 
-SIDES: tuple[Side, Side] = ("narrow", "reference")
 SHOWN_PARTNERS = ("main", "hedged")
 
 
@@ -57,23 +56,8 @@ async def read_prompt(
     for ref in latents:
         check_latent(summary, ref.sae, ref.index)
     asked = PromptRequest(slug=summary.slug, text=text, top=top, latents=tuple(latents))
-    working = asyncio.ensure_future(inference.prompt(asked))
-    leaving = asyncio.ensure_future(_left(request))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        answer = working.result()
-    finally:
-        for task in (working, leaving):
-            task.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
+    answer = await unless_left(request, inference.prompt(asked))
     return await run_in_threadpool(joined, engine, summary, answer)
-
-
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def check_latent(summary: ComparisonSummary, side: Side, index: int) -> None:

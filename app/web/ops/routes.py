@@ -7,13 +7,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from app.paths import resource
+from app.serving.headers import NEVER_KEPT
 from app.serving.metrics import exposition
 from app.web.api.models import Health, Readiness
 from app.web.api.routes import get, json_response
 
 router = APIRouter(tags=["System"])
 
-NEVER_KEPT = {"Cache-Control": "no-store"}
 
 UNREADY = {
     "responses": {

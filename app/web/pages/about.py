@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from app.catalogue import LATENT_SPECS, PARTNER_SPECS, SCORING_VERSION, SUMMARY_SPECS
 from app.web.http import links
-from app.web.pages.contexts import AboutPage, Crumb, SpecGroup
+from app.web.pages.contexts.about import AboutPage, SpecGroup
+from app.web.pages.contexts.common import Crumb
 from app.web.pages.params import no_params
 from app.web.pages.respond import changing_page, make_frame, page
 

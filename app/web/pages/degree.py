@@ -12,7 +12,7 @@ from app.scores.rank_correlation import spearman
 from app.store import read
 from app.store.degrees import degrees_tag
 from app.web.http.deps import EngineDep
-from app.web.pages.contexts import DegreePage
+from app.web.pages.contexts.degree import DegreePage
 from app.web.pages.params import no_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
 from app.web.shared.figures.degree import AXES, degree_plot

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from app.catalogue import LATENT_FIELDS
 from app.records import ComparisonSummary, Side
 from app.store.filters import CHOICES
-from app.web.pages.contexts import FilterChip, FilterField
+from app.web.pages.contexts.common import FilterChip, FilterField
 from app.web.pages.params import Pairs
 
 INPUTS: Mapping[Side, tuple[str, ...]] = {

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.web.http import links
 from app.web.http.deps import EngineDep
-from app.web.pages.contexts import ComparisonRow, HomePage
+from app.web.pages.contexts.home import ComparisonRow, HomePage
 from app.web.pages.params import no_params
 from app.web.pages.respond import changing_page, make_frame, page
 from app.web.shared.find import all_comparisons

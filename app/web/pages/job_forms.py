@@ -13,12 +13,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from app.errors import ConflictError, QueryError
 from app.jobs.records import JobKind
 from app.records.request import ComparisonRequest, JobRequest, SaeRequest, about
+from app.serving.headers import NEVER_KEPT
 from app.settings import Settings
 from app.web.http import links
-from app.web.http.access import FIELD, can_ask, check_access, needs_token
+from app.web.http.auth import FIELD, can_submit, check_access, needs_token
 from app.web.http.deps import EngineDep, SettingsDep
 from app.web.http.writer_thread import writing_apart
-from app.web.pages.contexts import AskForm, CompareNewPage, Crumb, SaeNewPage
+from app.web.pages.contexts.common import Crumb
+from app.web.pages.contexts.job_forms import AskForm, CompareNewPage, SaeNewPage
 from app.web.pages.params import no_params
 from app.web.pages.respond import answer, changing_page, make_frame, page
 from app.web.shared.find import all_saes
@@ -71,7 +73,7 @@ async def _submit(
     again: Callable[[Values, QueryError], Response],
 ) -> Response:
     values = await read_form(request)
-    check_access(request, values.pop(FIELD, None))
+    await check_access(request, values.pop(FIELD, None))
     try:
         job = await writing_apart(request, jobs.submit, from_form(kind, values))
     except ConflictError as error:
@@ -81,7 +83,7 @@ async def _submit(
     else:
         return RedirectResponse(links.job(job.id), 303)
     page = await to_thread.run_sync(again, values, refused)
-    return HTMLResponse(page.body, 400, {"Cache-Control": "no-store"})
+    return HTMLResponse(page.body, 400, NEVER_KEPT)
 
 
 def comparison_form(
@@ -113,7 +115,7 @@ def _form(settings: Settings, record: type[JobRequest], values: Values, error: Q
         error=None if error is None else str(error),
         wrong=None if error is None else error.parameter,
         asks_token=needs_token(settings),
-        is_open=can_ask(settings),
+        is_open=can_submit(settings),
     )
 
 

@@ -12,10 +12,11 @@ from app.jobs.records import Job
 from app.records.request import ComparisonRequest, about, given
 from app.store.lookup import MAX_INDEX
 from app.web.http import links
-from app.web.http.access import FIELD, check_access, needs_token
+from app.web.http.auth import FIELD, check_access, needs_token
 from app.web.http.deps import SettingsDep
 from app.web.http.writer_thread import writing_apart
-from app.web.pages.contexts import Crumb, JobPage, JobRow, JobsPage
+from app.web.pages.contexts.common import Crumb
+from app.web.pages.contexts.jobs import JobPage, JobRow, JobsPage
 from app.web.pages.params import no_params
 from app.web.pages.respond import changing_page, make_frame, page
 from app.web.shared.job_forms import read_form
@@ -68,7 +69,7 @@ def job(request: Request, jobs: JobQueueDep, settings: SettingsDep, job_id: JobI
 @router.post("/jobs/{job_id}/cancel", include_in_schema=False)
 async def cancel(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """The button; leads back to the job."""
-    check_access(request, (await read_form(request)).get(FIELD))
+    await check_access(request, (await read_form(request)).get(FIELD))
     await writing_apart(request, jobs.cancel, job_id)
     return RedirectResponse(links.job(job_id), 303)
 
@@ -76,7 +77,7 @@ async def cancel(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response
 @router.post("/jobs/{job_id}/resume", include_in_schema=False)
 async def resume(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """The button; leads back to the job."""
-    check_access(request, (await read_form(request)).get(FIELD))
+    await check_access(request, (await read_form(request)).get(FIELD))
     await writing_apart(request, jobs.resume, job_id)
     return RedirectResponse(links.job(job_id), 303)
 

@@ -13,7 +13,8 @@ from starlette.responses import Response
 from app.paths import resource
 from app.records import ToyLab, ToyResult
 from app.web.http import links
-from app.web.pages.contexts import Crumb, LabPage, ShownToy
+from app.web.pages.contexts.common import Crumb
+from app.web.pages.contexts.lab import LabPage, ShownToy
 from app.web.pages.params import no_params
 from app.web.pages.respond import changing_page, make_frame, page
 from app.web.shared import formatting as show

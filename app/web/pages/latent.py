@@ -10,21 +10,25 @@ from starlette.responses import Response
 
 from app.catalogue import LATENT_FIELDS, ScoreSpec
 from app.records import LatentDetail, LatentScores, Partner, Side
+from app.records.sides import other_side
 from app.store import read
 from app.store.cursors import parse_sort
 from app.store.page import LatentQuery
 from app.web.http import links
 from app.web.http.deps import EngineDep
-from app.web.pages.contexts import ContextGroup, Crumb, Frame, LatentPage, NearLatent, PartnerRow, Plot, Steps
+from app.web.pages.contexts.common import Crumb, Frame, NearLatent
+from app.web.pages.contexts.latent import ContextGroup, LatentPage, Steps
 from app.web.pages.degree import degree_state, latent_degree
 from app.web.pages.filterform import in_words
-from app.web.pages.neighbours import Latents, before_and_after, latents_by_index, near_latents
+from app.web.pages.neighbours import before_and_after, near_latents
 from app.web.pages.params import HIGHLIGHTS, Params, read_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
-from app.web.pages.templating import other_side
 from app.web.pages.tokens import context_groups, rows_of
 from app.web.shared import formatting as show
-from app.web.shared.figures import comparison as figures
+from app.web.shared.figures.activations import activation_histogram
+from app.web.shared.figures.decomposition import decomposition
+from app.web.shared.figures.plot import Plot
+from app.web.shared.latents import Latents, PartnerRow, latents_by_index
 
 router = APIRouter()
 
@@ -109,7 +113,7 @@ def build(visit: Visit, side: Side, index: int) -> LatentPage:
         partners=rows,
         n_partners=len(partners),
         decomposition=_decomposition(latent, rows),
-        histogram=figures.activation_histogram(detail.histogram) if detail.histogram.counts else None,
+        histogram=activation_histogram(detail.histogram) if detail.histogram.counts else None,
         groups=groups,
         has_tokens=has_tokens,
         highlight=params.choice("highlight", "both", HIGHLIGHTS),
@@ -162,7 +166,7 @@ def _groups(
 def _decomposition(latent: LatentScores, rows: Sequence[PartnerRow]) -> Plot | None:
     if not rows:
         return None
-    return figures.decomposition(latent, rows[:MOST_BARS])
+    return decomposition(latent, rows[:MOST_BARS])
 
 
 def _steps(visit: Visit, latent: LatentScores, params: Params) -> tuple[Steps, ...]:

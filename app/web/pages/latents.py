@@ -15,14 +15,16 @@ from starlette.responses import Response, StreamingResponse
 
 from app.catalogue import LATENT_FIELDS, LATENT_SPECS, ScoreSpec
 from app.records import LatentScores, Side
+from app.records.sides import SIDES
 from app.store import read
 from app.store.cursors import Sort, parse_sort
 from app.store.page import LatentQuery
 from app.web.http import links
 from app.web.http.deps import EngineDep, SettingsDep
-from app.web.pages.contexts import Column, FilterForm, LatentsPage
+from app.web.pages.contexts.common import FilterForm
+from app.web.pages.contexts.latents import Column, LatentsPage
 from app.web.pages.filterform import chips, filter_fields, other_filters
-from app.web.pages.params import SIDES, Pairs, Params, read_params
+from app.web.pages.params import Pairs, Params, read_params
 from app.web.pages.respond import Visit, comparison_answer, comparison_frame, comparison_page, page, serve
 
 router = APIRouter()

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.web.http.deps import EngineDep
-from app.web.pages.contexts import LevelsPage
+from app.web.pages.contexts.levels import LevelsPage
 from app.web.pages.params import no_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
-from app.web.shared.figures.comparison import level_plots
+from app.web.shared.figures.levels import level_plots
 
 router = APIRouter()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import Engine
 
@@ -10,23 +10,8 @@ from app.records import LatentScores, Neighbour, Side
 from app.store.cursors import Sort, parse_sort
 from app.store.filters import Filter
 from app.store.page import LatentQuery, latents_page
-from app.web.pages.contexts import NearLatent
-
-IN_QUERY = 500
-"""Latents looked up at once."""
-
-Latents = dict[int, LatentScores]
-
-
-def latents_by_index(engine: Engine, slug: str, side: Side, indices: Iterable[int]) -> Latents:
-    """The scores of some latents of one SAE."""
-    wanted = sorted(set(indices))
-    found: Latents = {}
-    for start in range(0, len(wanted), IN_QUERY):
-        some = tuple(wanted[start : start + IN_QUERY])
-        query = LatentQuery(side, sort="index", filters=(Filter("index", "in", some),), limit=len(some))
-        found.update({latent.index: latent for latent in latents_page(engine, slug, query).items})
-    return found
+from app.web.pages.contexts.common import NearLatent
+from app.web.shared.latents import Latents
 
 
 def near_latents(neighbours: Sequence[Neighbour], side: Side, latents: Latents) -> tuple[NearLatent, ...]:

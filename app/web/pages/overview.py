@@ -16,25 +16,18 @@ from app.store import read
 from app.store.page import LatentQuery
 from app.web.http import links
 from app.web.http.deps import EngineDep
-from app.web.pages.contexts import (
-    AxisChoice,
-    FilterForm,
-    OverviewPage,
-    PartnerRow,
-    ScatterData,
-    ScatterView,
-    ShownContext,
-    TopLatent,
-)
+from app.web.pages.contexts.common import FilterForm, ShownContext
+from app.web.pages.contexts.overview import AxisChoice, OverviewPage, ScatterData, ScatterView, TopLatent
 from app.web.pages.degree import degree_state
 from app.web.pages.filterform import filter_fields, other_filters
-from app.web.pages.neighbours import latents_by_index
 from app.web.pages.params import Params, read_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
 from app.web.pages.tokens import shown_context
 from app.web.shared import formatting as show
-from app.web.shared.figures import comparison as figures
+from app.web.shared.figures.levels import level_plots
+from app.web.shared.figures.scores import score_distribution
 from app.web.shared.find import find_degrees
+from app.web.shared.latents import PartnerRow, latents_by_index
 
 router = APIRouter()
 
@@ -75,8 +68,8 @@ def build(visit: Visit) -> OverviewPage:
             filter_fields(summary, view.sae, view.filters),
             other_filters(view.sae, view.filters),
         ),
-        score_plot=figures.score_distribution(summary),
-        level_plots=figures.level_plots(summary),
+        score_plot=score_distribution(summary),
+        level_plots=level_plots(summary),
         top=top_latents(visit.engine, visit.slug),
         degree=next(iter(find_degrees(visit.engine, summary)), None),
     )

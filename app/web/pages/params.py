@@ -9,9 +9,9 @@ from starlette.requests import Request
 
 from app.errors import QueryError
 from app.records import Side
+from app.records.sides import SIDES
 from app.store.filters import Filter, parse_filters
 
-SIDES: tuple[Side, ...] = ("narrow", "reference")
 HIGHLIGHTS = ("both", "latent", "partner")
 FRAME = ("embed", "theme")
 """Parameters that any page takes: without header and footer; light or dark, whatever the system says."""

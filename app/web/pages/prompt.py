@@ -14,16 +14,17 @@ from app.errors import PromptError, QueryError, WorkerError
 from app.inference.client import Inference
 from app.inference.wire import LatentRef
 from app.records import ComparisonSummary, Side
+from app.records.sides import SIDES, other_side
+from app.serving.headers import NEVER_KEPT
 from app.store import read
 from app.web.http.bodies import read_form
 from app.web.http.deps import EngineDep, InferenceDep
-from app.web.live.prompt import SIDES, check_latent, read_prompt
+from app.web.live.prompt import check_latent, read_prompt
 from app.web.live.prompt_records import ActiveLatent, PromptLatent, PromptResult, PromptToken
-from app.web.live.worker_errors import retry_headers, unanswered
-from app.web.pages.contexts import PromptChoice, PromptNotice, PromptPage, PromptRow
+from app.web.live.worker_errors import retry_headers, worker_problem
+from app.web.pages.contexts.prompt import PromptChoice, PromptNotice, PromptPage, PromptRow
 from app.web.pages.params import no_params
 from app.web.pages.respond import Visit, answer, comparison_frame, serve
-from app.web.pages.templating import other_side
 from app.web.shared import formatting as show
 from app.web.shared.find import find_comparison
 
@@ -32,7 +33,6 @@ router = APIRouter()
 TOP = 4
 """Latents shown for each token and SAE."""
 
-NEVER_KEPT = {"Cache-Control": "no-store"}
 HEALTH_S = 1.5
 """Seconds that the empty page waits to hear whether there is a worker."""
 
@@ -60,10 +60,10 @@ async def read_text(request: Request, engine: EngineDep, inference: InferenceDep
         latents = await run_in_threadpool(_wanted, visit, chosen)
         result = await read_prompt(request, inference, engine, visit.summary, text, top=TOP, latents=latents)
     except (PromptError, WorkerError) as error:
-        told = unanswered(error)
-        notice = PromptNotice(told.title, str(error))
+        problem = worker_problem(error)
+        notice = PromptNotice(problem.title, str(error))
         context = await run_in_threadpool(_empty, visit, chosen, text, notice)
-        return _never_kept(answer(request, "prompt.html", context), told.status, retry_headers(error))
+        return _never_kept(answer(request, "prompt.html", context), problem.status, retry_headers(error))
     return _never_kept(answer(request, "prompt.html", _context(visit, chosen, text, result)))
 
 

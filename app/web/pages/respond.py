@@ -17,10 +17,10 @@ import app
 from app.records import ComparisonSummary
 from app.web.http import links
 from app.web.http.caching import checked, immutable, tagged
-from app.web.pages.contexts import Crumb, Frame
+from app.web.pages.contexts.common import Crumb, Frame
 from app.web.pages.params import FRAME
-from app.web.pages.templating import render
 from app.web.shared.find import find_comparison, redirect
+from app.web.shared.templating import render
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from app.records import Context, PairContext, TextRow
-from app.web.pages.contexts import ContextGroup, ShownContext, ShownToken
+from app.web.pages.contexts.common import ShownContext, ShownToken
+from app.web.pages.contexts.latent import ContextGroup
 from app.web.shared.formatting import intensity
+from app.web.shared.text import tokens_of
 
 GROUP_TITLES: Mapping[str, str] = {
     "top": "Strongest firings",
@@ -53,7 +55,7 @@ def shown_context(context: Context, rows: Rows, largest: float | None, other_lar
         activation=context.activation,
         other=None if context.partner_activations is None else context.partner_activations[centre],
         tokens=_tokens(
-            _texts(rows, context.row, context.start, len(context.activations)),
+            tokens_of(rows, context.row, context.start, len(context.activations)) or (),
             context.activations,
             context.partner_activations,
             (largest, other_largest),
@@ -73,17 +75,13 @@ def shown_pair_context(
         activation=context.narrow_activations[centre],
         other=context.reference_activations[centre],
         tokens=_tokens(
-            _texts(rows, context.row, context.start, len(context.narrow_activations)),
+            tokens_of(rows, context.row, context.start, len(context.narrow_activations)) or (),
             context.narrow_activations,
             context.reference_activations,
             (narrow_largest, reference_largest),
             centre,
         ),
     )
-
-
-def _texts(rows: Rows, row: int, start: int, length: int) -> Sequence[str]:
-    return rows[row].tokens[start : start + length] if row in rows else ()
 
 
 def _tokens(

@@ -9,51 +9,75 @@ import pytest
 from jinja2 import UndefinedError, meta, nodes
 
 from app.records import FiringTable
-from app.web.pages import contexts
-from app.web.pages.templating import environment, render
+from app.web.pages.contexts.about import AboutPage, SpecGroup
+from app.web.pages.contexts.common import (
+    Crumb,
+    FilterChip,
+    FilterField,
+    FilterForm,
+    Frame,
+    NearLatent,
+    ShownContext,
+    ShownToken,
+)
+from app.web.pages.contexts.degree import DegreePage
+from app.web.pages.contexts.home import ComparisonRow, HomePage
+from app.web.pages.contexts.job_forms import AskForm, CompareNewPage, SaeNewPage
+from app.web.pages.contexts.jobs import JobPage, JobRow, JobsPage
+from app.web.pages.contexts.lab import LabPage, ShownToy
+from app.web.pages.contexts.latent import ContextGroup, LatentPage, Steps
+from app.web.pages.contexts.latents import Column, LatentsPage
+from app.web.pages.contexts.levels import LevelsPage
+from app.web.pages.contexts.overview import OverviewPage, TopLatent
+from app.web.pages.contexts.pair import PairPage
+from app.web.pages.contexts.prompt import PromptChoice, PromptNotice, PromptPage, PromptRow
+from app.web.pages.contexts.saes import SaesPage
+from app.web.shared.figures.plot import DataTable, Plot
+from app.web.shared.latents import PartnerRow
+from app.web.shared.templating import environment, render
 
 TEMPLATES = {
-    "home.html": contexts.HomePage,
-    "overview.html": contexts.OverviewPage,
-    "latents.html": contexts.LatentsPage,
-    "latent.html": contexts.LatentPage,
-    "pair.html": contexts.PairPage,
-    "levels.html": contexts.LevelsPage,
-    "degree.html": contexts.DegreePage,
-    "prompt.html": contexts.PromptPage,
-    "saes.html": contexts.SaesPage,
-    "jobs.html": contexts.JobsPage,
-    "job.html": contexts.JobPage,
-    "compare_new.html": contexts.CompareNewPage,
-    "sae_new.html": contexts.SaeNewPage,
-    "about.html": contexts.AboutPage,
-    "lab.html": contexts.LabPage,
+    "home.html": HomePage,
+    "overview.html": OverviewPage,
+    "latents.html": LatentsPage,
+    "latent.html": LatentPage,
+    "pair.html": PairPage,
+    "levels.html": LevelsPage,
+    "degree.html": DegreePage,
+    "prompt.html": PromptPage,
+    "saes.html": SaesPage,
+    "jobs.html": JobsPage,
+    "job.html": JobPage,
+    "compare_new.html": CompareNewPage,
+    "sae_new.html": SaeNewPage,
+    "about.html": AboutPage,
+    "lab.html": LabPage,
 }
 PARTS = (
-    contexts.Frame,
-    contexts.Crumb,
-    contexts.Plot,
-    contexts.DataTable,
-    contexts.FilterChip,
-    contexts.FilterField,
-    contexts.FilterForm,
-    contexts.ShownToken,
-    contexts.ShownContext,
-    contexts.ContextGroup,
-    contexts.ComparisonRow,
-    contexts.TopLatent,
-    contexts.Column,
-    contexts.NearLatent,
-    contexts.Steps,
-    contexts.PartnerRow,
+    Frame,
+    Crumb,
+    Plot,
+    DataTable,
+    FilterChip,
+    FilterField,
+    FilterForm,
+    ShownToken,
+    ShownContext,
+    ContextGroup,
+    ComparisonRow,
+    TopLatent,
+    Column,
+    NearLatent,
+    Steps,
+    PartnerRow,
     FiringTable,
-    contexts.PromptChoice,
-    contexts.PromptNotice,
-    contexts.PromptRow,
-    contexts.SpecGroup,
-    contexts.ShownToy,
-    contexts.JobRow,
-    contexts.AskForm,
+    PromptChoice,
+    PromptNotice,
+    PromptRow,
+    SpecGroup,
+    ShownToy,
+    JobRow,
+    AskForm,
 )
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from app.catalogue import LATENT_FIELDS
 from app.records import DegreeRecord
-from app.web.pages.contexts import DataTable, Plot
 from app.web.shared import formatting as show
-from app.web.shared.figures.comparison import NARROW_COLOUR, round_ticks
+from app.web.shared.figures.plot import DataTable, Plot
+from app.web.shared.figures.style import NARROW_COLOUR, round_ticks
 
 AXES = ("hedging_score", "mean_activation", "density")
 """Fields of the narrow latents that the degree can be drawn against; the first one unless another is asked for."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from app.records import ToyResult
-from app.web.pages.contexts import DataTable, Plot
 from app.web.shared import formatting as show
+from app.web.shared.figures.plot import DataTable, Plot
 
 LATENT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Okabe and Ito's palette, one colour a latent."""

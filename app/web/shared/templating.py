@@ -13,8 +13,10 @@ from markupsafe import Markup
 
 from app.catalogue import HEDGING_SCORE_PARTS, LATENT_FIELDS, PARTNER_FIELDS, SUMMARY_FIELDS, ScoreSpec
 from app.paths import resource
-from app.records import Side, TokenWeight
+from app.records import TokenWeight
+from app.records.sides import other_side
 from app.web.http import links
+from app.web.http.errors import Problem
 from app.web.shared import formatting as show
 
 SCRIPT_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -24,6 +26,11 @@ SCRIPT_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2
 def render(template: str, /, **fields: Any) -> str:
     """A template with these variables; one that is missing is an error."""
     return environment().get_template(template).render(**fields)
+
+
+def error_page(problem: Problem) -> str:
+    """The page of a problem."""
+    return render("error.html", status=problem.status, title=problem.title, detail=problem.detail, valid=problem.valid)
 
 
 @cache
@@ -87,11 +94,6 @@ def relative(weight: float, among: Sequence[TokenWeight]) -> str:
 def numbers(values: Sequence[int]) -> str:
     """Whole numbers in a row."""
     return ", ".join(show.number(value) for value in values)
-
-
-def other_side(side: Side) -> Side:
-    """The other SAE of a comparison."""
-    return "reference" if side == "narrow" else "narrow"
 
 
 def words(name: str) -> str:

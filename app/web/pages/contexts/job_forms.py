@@ -1,0 +1,47 @@
+"""What the forms for a comparison and an SAE show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.web.pages.contexts.common import Frame
+
+
+@dataclass(frozen=True)
+class AskForm:
+    """A form that submits a job.
+
+    Attributes:
+        fields: field -> its title, description and limits.
+        given: field -> what stands in it.
+        error: why what was sent can't be done; None before anything was sent.
+        wrong: the field that the error is about.
+        asks_token: whether a token is needed.
+        is_open: whether anybody can start jobs on this server.
+    """
+
+    fields: Mapping[str, Mapping[str, Any]]
+    given: Mapping[str, str]
+    error: str | None
+    wrong: str | None
+    asks_token: bool
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class CompareNewPage:
+    """The form for a comparison; `choices` are the SAEs, and the prefixes of Matryoshka SAEs as `name@width`."""
+
+    frame: Frame
+    form: AskForm
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SaeNewPage:
+    """The form for the registration of an SAE."""
+
+    frame: Frame
+    form: AskForm

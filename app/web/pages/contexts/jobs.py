@@ -1,0 +1,53 @@
+"""What `/jobs` and the page of one job show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.jobs.records import Job
+from app.web.pages.contexts.common import Frame
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job in the list of all.
+
+    Attributes:
+        title: what was asked for, in a few words.
+        result_url: what came out; None where nothing did yet.
+    """
+
+    job: Job
+    title: str
+    result_url: str | None
+
+
+@dataclass(frozen=True)
+class JobsPage:
+    """Jobs, newest first; `older_url` leads to those before them."""
+
+    frame: Frame
+    rows: tuple[JobRow, ...]
+    older_url: str | None
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """One job, followed while it runs.
+
+    Attributes:
+        facts: what was asked for, as names and values.
+        result_url: what came out; None where nothing did yet.
+        events_url: its stream of events.
+        asks_token: whether cancelling and resuming need a token.
+        again_url: the form, filled in with the same request.
+    """
+
+    frame: Frame
+    job: Job
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    result_url: str | None
+    events_url: str
+    asks_token: bool
+    again_url: str

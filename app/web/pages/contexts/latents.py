@@ -1,0 +1,61 @@
+"""What `/c/{slug}/latents` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from app.catalogue import ScoreSpec
+from app.records import (
+    ComparisonSummary,
+    LatentScores,
+    Side,
+)
+from app.web.pages.contexts.common import FilterChip, FilterForm, Frame
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the latents table.
+
+    Attributes:
+        sort_url: the table sorted by it (descending first; again: the other way); None where it can't be.
+        sorted: how the table is sorted by it now.
+    """
+
+    spec: ScoreSpec
+    sort_url: str | None
+    sorted: Literal["ascending", "descending"] | None
+
+
+@dataclass(frozen=True)
+class LatentsPage:
+    """The table of one SAE's latents.
+
+    Attributes:
+        total: latents that pass the filters; None where not counted.
+        first_url: the first page; None on it. `next_url`: the next page; None on the last.
+        columns_url: the same with all columns, or with the usual ones again.
+        latent_query: parameters that a latent's page takes to lead through the same order.
+    """
+
+    frame: Frame
+    summary: ComparisonSummary
+    sae: Side
+    columns: tuple[Column, ...]
+    all_columns: bool
+    columns_url: str
+    items: tuple[LatentScores, ...]
+    total: int | None
+    limit: int
+    q: str
+    form: FilterForm
+    chips: tuple[FilterChip, ...]
+    side_urls: Mapping[Side, str]
+    first_url: str | None
+    next_url: str | None
+    plot_url: str
+    csv_url: str
+    ndjson_url: str
+    latent_query: tuple[tuple[str, str], ...]

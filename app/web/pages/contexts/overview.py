@@ -1,0 +1,87 @@
+"""What `/c/{slug}` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.records import (
+    ComparisonSummary,
+    DegreeRecord,
+    LatentScores,
+    NullSummary,
+    Side,
+)
+from app.web.pages.contexts.common import FilterForm, Frame, ShownContext
+from app.web.shared.figures.plot import Plot
+from app.web.shared.latents import PartnerRow
+
+
+@dataclass(frozen=True)
+class AxisChoice:
+    """A field that an axis or the colour can show."""
+
+    name: str
+    title: str
+    unit: str
+    definition: str
+    log: bool
+
+
+@dataclass(frozen=True)
+class ScatterView:
+    """What the overview's plot shows, all of it from the URL.
+
+    Attributes:
+        filters: query parameters `(field__op, value)`, in order.
+        zoom: `x0, x1, y0, y1` in data units; None for the whole plot.
+    """
+
+    sae: Side
+    x: str
+    y: str
+    color: str
+    filters: tuple[tuple[str, str], ...]
+    zoom: tuple[float, float, float, float] | None
+
+
+@dataclass(frozen=True)
+class ScatterData:
+    """What the browser needs to draw the scatter: read by `static/js/scatter.js`."""
+
+    view: ScatterView
+    axes: tuple[AxisChoice, ...]
+    null: NullSummary
+    points_url: str
+    overview_url: str
+    table_url: str
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class TopLatent:
+    """One of the most hedged latents, with its strongest context.
+
+    Attributes:
+        partners: its main partner and the first hedged ones.
+        n_more: hedged partners that `partners` leaves out.
+    """
+
+    latent: LatentScores
+    partners: tuple[PartnerRow, ...]
+    n_more: int
+    context: ShownContext | None
+
+
+@dataclass(frozen=True)
+class OverviewPage:
+    """One comparison at a glance; `degree` is the narrow SAE's hedging degree, where it was measured."""
+
+    frame: Frame
+    summary: ComparisonSummary
+    scatter: ScatterData
+    form: FilterForm
+    score_plot: Plot
+    level_plots: tuple[Plot, ...]
+    top: tuple[TopLatent, ...]
+    degree: DegreeRecord | None

@@ -1,0 +1,88 @@
+"""What `/c/{slug}/prompt` shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.records import (
+    ComparisonSummary,
+    LatentDiagnosis,
+    Side,
+)
+from app.web.live.prompt_records import PromptLatent
+from app.web.pages.contexts.common import Frame
+
+
+@dataclass(frozen=True)
+class PromptChoice:
+    """A latent among the strongest of a token.
+
+    Attributes:
+        activation: on this token.
+        partners: its hedged partners in words; empty where it has none.
+    """
+
+    sae: Side
+    index: int
+    label: str
+    activation: float
+    diagnosis: LatentDiagnosis | None
+    partners: str
+
+
+@dataclass(frozen=True)
+class PromptRow:
+    """A token of one's own text.
+
+    Attributes:
+        place: among the tokens, from 0.
+        text: empty where the token holds only part of a character.
+        activation, other: of the chosen latent and its main partner.
+        strength, other_strength: colour steps, 0 … 10.
+        narrow, reference: the strongest latents of each SAE, strongest first.
+    """
+
+    place: int
+    text: str
+    scored: bool
+    activation: float
+    other: float
+    strength: int
+    other_strength: int
+    n_active_narrow: int
+    n_active_reference: int
+    narrow: tuple[PromptChoice, ...]
+    reference: tuple[PromptChoice, ...]
+
+
+@dataclass(frozen=True)
+class PromptNotice:
+    """Why there is no answer."""
+
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class PromptPage:
+    """One's own text, read by a comparison's model and both its SAEs.
+
+    Attributes:
+        text: what is in the box.
+        chosen: the latent whose activations are shown over the text; None where none fires and none was asked for.
+        chosen_partner: its main partner, where it fires as well; shown beside it.
+        rows: the tokens; empty before a text was read.
+        latents: what the script needs to show another latent: those that `rows` name.
+        notice: why there is no answer.
+        read_by: model, hook, device and dtype in words; None before a text was read.
+    """
+
+    frame: Frame
+    summary: ComparisonSummary
+    text: str
+    chosen: PromptLatent | None
+    chosen_partner: PromptLatent | None
+    rows: tuple[PromptRow, ...]
+    latents: tuple[PromptLatent, ...]
+    notice: PromptNotice | None
+    read_by: str | None
