@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.postgres import USER, PostgresServer, account
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
 
@@ -67,10 +67,7 @@ def test_nothing_stays_when_the_test_run_is_killed() -> None:
         port, folder = run.stdout.readline().split()
         with socket.create_connection(("127.0.0.1", int(port)), timeout=10):
             run.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 60
-    while Path(folder).exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not Path(folder).exists()
+    wait_until(lambda: not Path(folder).exists())
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(port)), timeout=10)
 

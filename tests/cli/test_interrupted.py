@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import random
 import signal
-import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from app.store.session import make_engine
 from tests.cli import driver
 from tests.pipeline.dump import Dump, dump
 from tests.pipeline.world import World, make_activations, save_activations
+from tests.waiting import take_time, wait_until
 
 N_ROWS = 70
 N_FILES = 3 * N_ROWS
@@ -69,9 +69,7 @@ def shards(folder: Path) -> list[Path]:
 def signal_at(n_files: int, arguments: list[str], folder: Path, number: signal.Signals) -> BaseProcess:
     """Start the command, and send a signal once so many shard files are there."""
     process = start(arguments, folder)
-    end = time.monotonic() + TIMEOUT
-    while len(shards(folder)) < n_files and process.is_alive() and time.monotonic() < end:
-        time.sleep(0.002)
+    wait_until(lambda: len(shards(folder)) >= n_files or not process.is_alive(), timeout_s=TIMEOUT, every_s=0.002)
     assert process.pid is not None
     os.kill(process.pid, number)
     process.join(TIMEOUT)
@@ -112,9 +110,8 @@ def nothing_stored(folder: Path) -> bool:
 def test_killed_after_the_pass(arguments: list[str], undisturbed: Dump, tmp_path: Path) -> None:
     """While statistics are made or the comparison is stored: it is whole or not there."""
     process = start(arguments, tmp_path)
-    while len(shards(tmp_path)) < N_FILES and process.is_alive():
-        time.sleep(0.002)
-    time.sleep(random.uniform(0, 0.5))
+    wait_until(lambda: len(shards(tmp_path)) >= N_FILES or not process.is_alive(), timeout_s=TIMEOUT, every_s=0.002)
+    take_time(random.uniform(0, 0.5))
     process.kill()
     process.join(TIMEOUT)
     assert finish(arguments, tmp_path) == undisturbed

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +23,7 @@ from app.settings import Settings
 from app.store.session import make_engine, upgrade
 from app.store.write import register_sae
 from tests.pipeline.world import make_activations, make_world, save_activations
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 240
@@ -67,10 +67,12 @@ def serving(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def wait_for(engine: Engine, condition: Callable[[Job], bool], log: Path) -> Job:
-    end = time.monotonic() + DEADLINE_S
-    while not condition(job := get_job(engine, 1)):
-        assert time.monotonic() < end, (job, log.read_text())
-        time.sleep(0.02)
+    def found() -> Job | None:
+        job = get_job(engine, 1)
+        return job if condition(job) else None
+
+    job = wait_until(found, timeout_s=DEADLINE_S, report=log.read_text)
+    assert job is not None
     return job
 
 

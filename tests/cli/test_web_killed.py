@@ -7,8 +7,7 @@ import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,17 +27,9 @@ from app.store.session import make_engine, upgrade
 from app.store.write import register_sae
 from tests.pipeline.dump import dump
 from tests.pipeline.world import World
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 240
-"""The child imports torch before it works: on a busy machine that takes a while."""
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.01)
 
 
 @contextmanager
@@ -88,17 +79,17 @@ def test_the_job_goes_on_without_the_pages(tmp_path: Path, world: World, engine:
 
     with serving(tmp_path, world) as (server, url):
         number = ask(url, world)
-        until(lambda: job().state == "running")
+        wait_until(lambda: job().state == "running")
         (worker,) = job_workers(server)
         server.kill()
         server.wait(60)
     was_active = job().is_active
-    until(lambda: not job().is_active)
+    wait_until(lambda: not job().is_active)
     assert was_active, "the server was killed while the job was running"
     assert job().state == "done", (job(), (tmp_path / "err").read_text())
     owners = {step.owner.split(":")[1] for step in held_steps(engine, number)}
     assert owners == {str(worker.pid)}, "the same process from the first step to the last"
-    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     other = make_engine(f"sqlite:///{tmp_path / 'other.db'}")
     upgrade(f"sqlite:///{tmp_path / 'other.db'}")
     slug = job().slug
@@ -112,10 +103,10 @@ def test_the_job_goes_on_without_the_pages(tmp_path: Path, world: World, engine:
 def test_a_new_server_shows_the_job_of_the_killed_one(tmp_path: Path, world: World, engine: Any) -> None:
     with serving(tmp_path, world) as (server, url):
         number = ask(url, world)
-        until(lambda: get_job(engine, number).state == "running")
+        wait_until(lambda: get_job(engine, number).state == "running")
         server.kill()
         server.wait(60)
     with serving(tmp_path, world) as (_, url):
-        until(lambda: json.loads(urlopen(f"{url}/api/v1/jobs/{number}", timeout=60).read())["state"] == "done")
+        wait_until(lambda: json.loads(urlopen(f"{url}/api/v1/jobs/{number}", timeout=60).read())["state"] == "done")
         slug = get_job(engine, number).slug
         assert urlopen(f"{url}/c/{slug}", timeout=60).status == 200

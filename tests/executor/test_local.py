@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from app.sparse.csr import SparseActs, concatenate
 from app.sparse.shards import TOKEN_FOLDER, Shard, ShardStore, plan_shards
 from tests.saved_saes import save_matryoshka, save_sae
 from tests.sparse.streams import CountingStream, random_acts, save_acts
+from tests.waiting import take_time, wait_until
 
 N_TOKENS = 2100
 """17 rows of 128 tokens; the last one is not full."""
@@ -116,11 +116,9 @@ def killed_run(acts_file: Path, saes: list[LoadedSae], root: Path, n_shards: int
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
-        run(CountingStream(acts_file), saes, root, progress=lambda n: time.sleep(0.02))
+        run(CountingStream(acts_file), saes, root, progress=lambda n: take_time(0.02))
         os._exit(0)
-    deadline = time.monotonic() + 60
-    while len(list(root.rglob(f"{TOKEN_FOLDER}/*.safetensors"))) < n_shards:
-        assert time.monotonic() < deadline
+    wait_until(lambda: len(list(root.rglob(f"{TOKEN_FOLDER}/*.safetensors"))) >= n_shards, every_s=0.001)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import threading
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -42,6 +41,7 @@ from tests.pipeline.dump import assert_close, dump  # noqa: E402
 from tests.pipeline.world import make_world  # noqa: E402
 from tests.saved_saes import save_matryoshka, save_sae  # noqa: E402
 from tests.sparse.streams import random_acts, save_acts  # noqa: E402
+from tests.waiting import take_time, wait_until  # noqa: E402
 
 N_TOKENS = 5000
 """40 rows of 128 tokens, 20 shards of two rows."""
@@ -55,7 +55,7 @@ class SlowStream(FileStream):
         self._seconds = seconds
 
     def batches(self, start: int, stop: int) -> Iterator[ActivationBatch]:
-        time.sleep(self._seconds)
+        take_time(self._seconds)
         return super().batches(start, stop)
 
 
@@ -218,9 +218,7 @@ def test_when_a_machine_dies_the_other_one_does_its_shards(
     assert sum(done) == N_TOKENS
     assert contents(store) == contents(local.store)
     # The head takes a machine for dead only once it has missed its health checks for some seconds.
-    deadline = time.monotonic() + 60
-    while n_alive() > 2 and time.monotonic() < deadline:
-        time.sleep(0.2)
+    wait_until(lambda: n_alive() <= 2, every_s=0.2)
     assert n_alive() == 2
 
 

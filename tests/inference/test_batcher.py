@@ -12,6 +12,7 @@ import pytest
 
 from app.errors import WorkerBusyError
 from app.inference.server.batcher import Batcher, Limits
+from tests.waiting import wait_until_async
 
 ROOMY = Limits(tokens=1000, jobs=8, wait_s=0.05, waiting_tokens=1000)
 
@@ -41,14 +42,6 @@ async def running(run: Doubler, limits: Limits) -> AsyncIterator[Batcher[int, in
             run.gate.set()
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
-
-
-async def until(condition: object) -> None:
-    for _ in range(1000):
-        if condition():  # type: ignore[operator]
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came to that")
 
 
 def test_jobs_that_come_together_are_done_together() -> None:
@@ -102,9 +95,9 @@ def test_too_much_waiting_is_refused_with_a_time() -> None:
         run.gate.clear()
         async with running(run, Limits(tokens=100, jobs=1, wait_s=0, waiting_tokens=100)) as batcher:
             first = asyncio.create_task(batcher.submit(1, 100))
-            await until(lambda: run.batches == [[1]])
+            await wait_until_async(lambda: run.batches == [[1]])
             second = asyncio.create_task(batcher.submit(2, 90))
-            await until(lambda: batcher.waiting == (1, 90))
+            await wait_until_async(lambda: batcher.waiting == (1, 90))
             with pytest.raises(WorkerBusyError, match=r"1 prompts with 90 tokens wait.*at most 100") as caught:
                 await batcher.submit(3, 20)
             assert caught.value.retry_after_s >= 1
@@ -122,9 +115,9 @@ def test_a_caller_that_leaves_frees_its_place_and_is_never_run() -> None:
         run.gate.clear()
         async with running(run, Limits(tokens=100, jobs=4, wait_s=0, waiting_tokens=100)) as batcher:
             first = asyncio.create_task(batcher.submit(1, 100))
-            await until(lambda: run.batches == [[1]])
+            await wait_until_async(lambda: run.batches == [[1]])
             leaver = asyncio.create_task(batcher.submit(2, 100))
-            await until(lambda: batcher.waiting == (1, 100))
+            await wait_until_async(lambda: batcher.waiting == (1, 100))
             leaver.cancel()
             await asyncio.gather(leaver, return_exceptions=True)
             assert batcher.waiting == (0, 0)
@@ -142,7 +135,7 @@ def test_a_caller_that_leaves_while_its_batch_runs_disturbs_nobody() -> None:
         run.gate.clear()
         async with running(run, ROOMY) as batcher:
             staying, leaving = (asyncio.create_task(batcher.submit(job, 1)) for job in (1, 2))
-            await until(lambda: run.batches == [[1, 2]])
+            await wait_until_async(lambda: run.batches == [[1, 2]])
             leaving.cancel()
             run.gate.set()
             assert await staying == 2
@@ -157,9 +150,9 @@ def test_what_still_waits_at_the_end_is_cancelled() -> None:
         run.gate.clear()
         async with running(run, Limits(tokens=1, jobs=1, wait_s=0, waiting_tokens=100)) as batcher:
             _first = asyncio.create_task(batcher.submit(1, 1))
-            await until(lambda: run.batches == [[1]])
+            await wait_until_async(lambda: run.batches == [[1]])
             waiting = asyncio.create_task(batcher.submit(2, 1))
-            await until(lambda: batcher.waiting == (1, 1))
+            await wait_until_async(lambda: batcher.waiting == (1, 1))
         await asyncio.gather(_first, waiting, return_exceptions=True)
         return waiting
 

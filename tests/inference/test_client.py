@@ -24,6 +24,7 @@ from app.errors import (
 )
 from app.inference.client import Address, Inference, fixed, nowhere
 from app.inference.wire import LatentRef, PromptAnswer, PromptRequest
+from tests.waiting import take_time
 
 SECRET = SecretStr("s3cret-of-the-test")
 PROMPT = PromptRequest(slug="demo-123", text="CONFIDENTIAL words")
@@ -85,7 +86,7 @@ def drip(connection: socket.socket, _request: bytes) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
     for _ in range(200):
         connection.sendall(b" ")
-        time.sleep(0.05)
+        take_time(0.05)
 
 
 def flood(connection: socket.socket, _request: bytes) -> None:

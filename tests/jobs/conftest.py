@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,9 +24,11 @@ from app.sparse.shards import plan_shards
 from app.store.session import make_engine, upgrade
 from app.store.write import register_sae
 from tests.jobs import driver
+from tests.jobs.clock import DatabaseClock
 from tests.one_thread import one_thread
 from tests.pipeline.dump import Dump, dump
 from tests.pipeline.world import World, make_activations, make_world, save_activations
+from tests.waiting import wait_until
 
 __all__ = ["one_thread"]
 
@@ -70,10 +71,13 @@ class Place:
 
     def wait(self, job_id: int, until: Callable[[Job], bool]) -> Job:
         """The job, once it is as wanted."""
-        end = time.monotonic() + TIMEOUT_S
-        while not until(job := get_job(self.engine, job_id)):
-            assert time.monotonic() < end, (job, self.log())
-            time.sleep(0.01)
+
+        def found() -> Job | None:
+            job = get_job(self.engine, job_id)
+            return job if until(job) else None
+
+        job = wait_until(found, timeout_s=TIMEOUT_S, report=lambda: (get_job(self.engine, job_id), self.log()))
+        assert job is not None
         return job
 
     def log(self) -> str:
@@ -122,6 +126,12 @@ def place(database_url: str, tmp_path: Path, world: World) -> Iterator[Place]:
     made = make_place(database_url, tmp_path, world)
     yield made
     made.close()
+
+
+@pytest.fixture
+def clock(place: Place) -> DatabaseClock:
+    """The clock that the place's engine reads."""
+    return DatabaseClock(place.engine)
 
 
 @pytest.fixture(scope="session")

@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 import random
 import signal
-import time
 
 from app.jobs.queue import get_job
 from app.jobs.records import Job
 from tests.jobs.conftest import TIMEOUT_S, Place
+from tests.waiting import take_time, wait_until
 
 
 def kill_at(place: Place, job: Job, shards: int, pause_s: float) -> bool:
     """Start a worker, and kill it a moment after so many shards are on disk; whether the job was still running."""
     worker = place.start()
-    end = time.monotonic() + TIMEOUT_S
-    while len(on_disk(place)) < shards and worker.is_alive() and time.monotonic() < end:
-        time.sleep(0.002)
-    time.sleep(pause_s)
+    wait_until(lambda: len(on_disk(place)) >= shards or not worker.is_alive(), timeout_s=TIMEOUT_S, every_s=0.002)
+    take_time(pause_s)
     was_active = get_job(place.engine, job.id).is_active
     assert worker.pid is not None
     os.kill(worker.pid, signal.SIGKILL)

@@ -24,6 +24,7 @@ from tests.jobs.kills import kill_at, moments, on_disk
 from tests.pipeline.dump import Dump, dump
 from tests.postgres import PostgresServer
 from tests.saved_saes import save_sae
+from tests.waiting import wait_until
 
 N_KILLS = 4
 """The benchmark `bench.kill` does twenty."""
@@ -107,6 +108,7 @@ def test_the_database_is_restarted_in_the_middle(
     # Once for all requests: the pool of connections has to get over it.
     pages = TestClient(create_app(Settings(database_url=place.url, data_dir=place.folder), engine))
     assert "asked" in pages.get(f"/jobs/{job.id}").text
+    leased_until = max(step.expires or 0 for step in held_steps(place.engine, job.id))
     postgres_server.stop(immediate=True)
     for path in ("/", "/jobs", f"/jobs/{job.id}", f"/api/v1/jobs/{job.id}"):
         answer = pages.get(path)
@@ -114,7 +116,7 @@ def test_the_database_is_restarted_in_the_middle(
         assert "Traceback" not in answer.text
         assert postgres_server.password not in answer.text
     assert pages.get("/readyz").status_code == 503
-    time.sleep(2 * LEASE_S)
+    wait_until(lambda: time.time() > leased_until + LEASE_S)
     assert worker.is_alive()
     postgres_server.start()
     assert [pages.get(path).status_code for path in ("/", "/jobs", f"/jobs/{job.id}")] == [200, 200, 200]

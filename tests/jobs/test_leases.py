@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
+from functools import partial
 
 import pytest
 
@@ -22,12 +22,14 @@ from app.jobs.leases import (
     renew,
 )
 from app.jobs.queue import MAX_ACTIVE, cancel, get_job, get_jobs, list_jobs, resume, submit
-from app.jobs.records import Claim, Plan, ShardPlan
+from app.jobs.records import Claim, Job, Plan, ShardPlan
 from app.records import ComparisonRequest, SaeRequest
 from app.store.session import writing
+from tests.jobs.clock import DatabaseClock
 from tests.jobs.conftest import REQUEST, Place
+from tests.waiting import wait_until
 
-LONG_S, SHORT_S = 60.0, 0.05
+LONG_S = 60.0
 
 
 def plan_of(*n_tokens: int, done: tuple[int, ...] = ()) -> Plan:
@@ -74,11 +76,13 @@ def test_a_job_goes_from_plan_over_shards_to_done(place: Place) -> None:
     assert claim_step(place.engine, "a", LONG_S) is None
 
 
-def test_a_lease_that_ran_out_completes_nothing(place: Place) -> None:
+def test_a_lease_that_ran_out_completes_nothing(place: Place, clock: DatabaseClock) -> None:
     job = place.ask()
     complete_plan(place.engine, take(place), plan_of(100, 50))
-    late = take(place, "late", SHORT_S)
-    time.sleep(2 * SHORT_S)
+    late = take(place, "late")
+    clock.advance(LONG_S - 1)
+    assert take(place, "early").number != late.number
+    clock.advance(2)
     new = take(place, "new")
     assert (new.number, new.fence > late.fence) == (late.number, True)
     with pytest.raises(LeaseLost):
@@ -94,22 +98,23 @@ def test_a_lease_that_ran_out_completes_nothing(place: Place) -> None:
     assert (found.state, found.done) == ("running", 100)
 
 
-def test_the_same_worker_can_not_complete_with_an_older_lease(place: Place) -> None:
+def test_the_same_worker_can_not_complete_with_an_older_lease(place: Place, clock: DatabaseClock) -> None:
     place.ask()
     complete_plan(place.engine, take(place), plan_of(100, 50))
-    older = take(place, "a", SHORT_S)
-    time.sleep(2 * SHORT_S)
+    older = take(place, "a")
+    clock.advance(LONG_S + 1)
     newer = take(place, "a")
     with pytest.raises(LeaseLost):
         complete_shard(place.engine, older)
     complete_shard(place.engine, newer)
 
 
-def test_a_renewed_lease_is_kept(place: Place) -> None:
+def test_a_renewed_lease_is_kept(place: Place, clock: DatabaseClock) -> None:
     place.ask()
-    claim = take(place, "a", SHORT_S)
+    claim = take(place, "a")
+    clock.advance(LONG_S - 1)
     renew(place.engine, claim, LONG_S, {"stage": "reading", "done": 3, "total": 7, "unit": "rows"})
-    time.sleep(2 * SHORT_S)
+    clock.advance(LONG_S - 1)
     assert claim_step(place.engine, "b", LONG_S) is None
     job = get_job(place.engine, claim.job.id)
     assert (job.stage, job.done, job.total, job.share) == ("reading", 3, 7, 3 / 7)
@@ -185,11 +190,11 @@ def test_handed_back_it_is_free_at_once(place: Place) -> None:
     assert take(place, "b").number == claim.number
 
 
-def test_a_job_that_kills_its_workers_is_given_up(place: Place) -> None:
+def test_a_job_that_kills_its_workers_is_given_up(place: Place, clock: DatabaseClock) -> None:
     job = place.ask()
     for _ in range(MAX_DEATHS + 1):
-        take(place, lease_s=0.001)
-        time.sleep(0.005)
+        take(place)
+        clock.advance(LONG_S + 1)
     assert claim_step(place.engine, "a", LONG_S) is None
     found = get_job(place.engine, job.id)
     assert found.state == "failed"
@@ -236,12 +241,24 @@ def test_a_hold_keeps_its_lease_and_tells_the_progress(place: Place) -> None:
         seen = place.wait(job.id, lambda found: found.done == 4)
         assert (seen.stage, seen.total, seen.unit) == ("reading", 10, "rows")
         assert seen.rate is not None
-        time.sleep(1.5)
+        for _ in range(2):
+            wait_until(partial(is_renewed, place, job, held_steps(place.engine, job.id)[0].expires))
         assert claim_step(place.engine, "b", LONG_S) is None
         cancel(place.engine, job.id)
-        time.sleep(1.0)
-        with pytest.raises(LeaseLost):
-            hold.check()
+        wait_until(lambda: is_lost(hold))
+
+
+def is_renewed(place: Place, job: Job, before: float) -> bool:
+    """Whether the job's only step is leased for longer than `before`."""
+    return bool(held_steps(place.engine, job.id)[0].expires > before)
+
+
+def is_lost(keeper: LeaseKeeper) -> bool:
+    try:
+        keeper.check()
+    except LeaseLost:
+        return True
+    return False
 
 
 def test_a_hold_says_when_to_stop(place: Place) -> None:

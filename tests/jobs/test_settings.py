@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from app.settings import Settings
 from app.store.session import make_engine, upgrade
 from app.store.write import register_sae
 from tests.builders import make_sae_record
+from tests.waiting import wait_until
 
 NO_SUCH_GPU = "cuda:99"
 DEADLINE_S = 180
@@ -73,9 +73,11 @@ def test_the_dtype_of_a_job_is_that_of_the_command(tmp_path: Path) -> None:
 def test_what_the_work_reads_is_handed_on_to_the_child(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The child process says what device it was told: none that there is."""
     with job_worker(settings_with_a_job(tmp_path / "here", rows_per_forward=2)):
-        said, end = "", time.monotonic() + DEADLINE_S
-        while NO_SUCH_GPU not in said and time.monotonic() < end:
-            said += capfd.readouterr().err
-            time.sleep(0.1)
-    assert f"device '{NO_SUCH_GPU}'" in said
+        said: list[str] = []
+
+        def is_said() -> bool:
+            said.append(capfd.readouterr().err)
+            return f"device '{NO_SUCH_GPU}'" in "".join(said)
+
+        wait_until(is_said, timeout_s=DEADLINE_S, every_s=0.1)
     assert {"device", "rows_per_forward", "shards", "data_dir", "input_dir"} <= set(HANDED_ON)

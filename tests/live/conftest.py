@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +19,7 @@ from app.serving.connections import Connection
 from app.web.main import create_app
 from tests.inference.place import SECRET, Place, make_place
 from tests.one_thread import one_thread as one_thread
+from tests.waiting import wait_until
 
 START_S = 60
 
@@ -33,9 +33,7 @@ def served(app: FastAPI) -> Iterator[str]:
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    deadline = time.monotonic() + START_S
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: server.started, timeout_s=START_S)
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,13 +17,7 @@ from app.inference.server.service import Service
 from app.web.main import create_app
 from tests.inference.place import SECRET, Place
 from tests.live.conftest import served
-
-
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.01)
+from tests.waiting import wait_until
 
 
 def post(url: str, body: bytes) -> socket.socket:
@@ -53,9 +46,9 @@ def test_a_client_that_leaves_is_cancelled_and_a_full_queue_says_when(place: Pla
         with served(pages) as url:
             api = f"{url}/api/v1/comparisons/{place.slug}/prompt"
             running = post(api, json.dumps({"text": "w1 w2"}).encode())
-            until(lambda: seen == [3])
+            wait_until(lambda: seen == [3])
             waiting = post(api, json.dumps({"text": "w1 " * 15}).encode())
-            until(lambda: service.batcher.waiting == (1, 16))
+            wait_until(lambda: service.batcher.waiting == (1, 16))
             refused = http.post(api, json={"text": "w1 " * 10})
             assert refused.status_code == 503
             assert int(refused.headers["retry-after"]) >= 1
@@ -63,14 +56,14 @@ def test_a_client_that_leaves_is_cancelled_and_a_full_queue_says_when(place: Pla
             form = http.post(f"{url}/c/{place.slug}/prompt", data={"text": "w1 " * 10})
             assert (form.status_code, form.headers["retry-after"]) == (503, refused.headers["retry-after"])
             waiting.close()
-            until(lambda: service.batcher.waiting == (0, 0))
+            wait_until(lambda: service.batcher.waiting == (0, 0))
             third = threading.Thread(target=lambda: http.post(api, json={"text": "w1 " * 4}))
             third.start()
-            until(lambda: service.batcher.waiting == (1, 5))
+            wait_until(lambda: service.batcher.waiting == (1, 5))
             gate.set()
             third.join(30)
             running.close()
-            until(lambda: len(seen) == 2)
+            wait_until(lambda: len(seen) == 2)
     assert seen == [3, 5]
 
 

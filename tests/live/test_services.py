@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from tests.pipeline.test_with_model import HOOK, START, save_model
 from tests.pipeline.world import N_WORDS, make_tokenizer
 from tests.postgres import PostgresServer, free_port
 from tests.saved_saes import save_matryoshka, save_sae
+from tests.waiting import wait_until
 
 Found = TypeVar("Found")
 
@@ -61,15 +62,15 @@ def services(tmp_path: Path, postgres_url: str, postgres_server: PostgresServer)
 
 def wait_for(ask: Callable[[], Found | None], services: Services) -> Found:
     """What it finds, as soon as it finds something."""
-    end = time.monotonic() + DEADLINE_S
-    while True:
-        try:
-            if (found := ask()) is not None:
-                return found
-        except httpx.TransportError:
-            pass
-        assert time.monotonic() < end, services.logs()
-        time.sleep(0.1)
+
+    def found() -> Found | None:
+        with suppress(httpx.TransportError):
+            return ask()
+        return None
+
+    answer = wait_until(found, timeout_s=DEADLINE_S, every_s=0.1, report=services.logs)
+    assert answer is not None
+    return answer
 
 
 def ended_well(client: httpx.Client, services: Services, **request: Any) -> dict[str, Any]:

@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
+
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -118,11 +120,18 @@ def test_a_client_that_says_nothing_more_is_left(server: tuple[subprocess.Popen[
 
 
 def test_a_client_that_does_not_read_is_left(server: tuple[subprocess.Popen[str], int]) -> None:
-    _, port = server
+    process, port = server
     with socket.create_connection(("127.0.0.1", port), 60) as connection:
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-        time.sleep(4)
+        wait_until(lambda: is_holding(process, connection))
+        wait_until(lambda: not is_holding(process, connection))
         assert received_from(connection) < 50_000_000
+
+
+def is_holding(process: subprocess.Popen[str], connection: socket.socket) -> bool:
+    """Whether the server has not closed its end of a connection."""
+    open_now = psutil.Process(process.pid).net_connections("tcp")
+    return any(one.raddr and one.raddr.port == connection.getsockname()[1] for one in open_now)
 
 
 def received_from(connection: socket.socket) -> int:

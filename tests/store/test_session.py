@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +35,7 @@ from app.store.tables import metadata
 from app.store.write import register_sae
 from tests.builders import make_sae_record
 from tests.store.conftest import ON_POSTGRESQL, ON_SQLITE, fresh_engine, url_of
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,12 +113,12 @@ def test_an_odd_path_is_no_problem(tmp_path: Path) -> None:
 
 
 UPGRADER = """
-import sys, time
+import sys
 from pathlib import Path
 from app.store.session import upgrade
+from tests.waiting import wait_until
 Path(sys.argv[3]).touch()
-while not Path(sys.argv[2]).exists():
-    time.sleep(0.001)
+wait_until(lambda: Path(sys.argv[2]).exists(), every_s=0.001)
 upgrade(sys.argv[1])
 """
 
@@ -130,9 +130,7 @@ def test_processes_may_upgrade_at_once(url: str, tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", UPGRADER, url, go, flag], cwd=ROOT, stderr=subprocess.PIPE, text=True)
         for flag in ready
     ]
-    deadline = time.monotonic() + 60
-    while not all(flag.exists() for flag in ready) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: all(flag.exists() for flag in ready))
     go.touch()
     errors = [process.communicate(timeout=60)[1] for process in processes]
 

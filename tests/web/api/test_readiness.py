@@ -42,7 +42,7 @@ async def away(_request: httpx.Request) -> httpx.Response:
 
 
 async def slow(_request: httpx.Request) -> httpx.Response:
-    await anyio.sleep(60)
+    await anyio.sleep_forever()
     raise AssertionError
 
 
