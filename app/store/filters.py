@@ -94,7 +94,7 @@ def parse_filter(parameter: str, text: str) -> Filter:
     op = op or "eq"
     if field not in FILTER_FIELDS:
         raise QueryError(
-            f"unknown filter {parameter!r}; fields are {', '.join(FILTER_FIELDS)}",
+            f"unknown parameter {parameter!r}; expected {', '.join(FILTER_FIELDS)}",
             parameter=parameter,
             valid=FILTER_FIELDS,
         )

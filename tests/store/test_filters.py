@@ -97,11 +97,11 @@ def test_parsed_values_have_the_fields_types() -> None:
 @pytest.mark.parametrize(
     ("parameter", "text", "message", "valid"),
     [
-        ("nope", "1", "unknown filter 'nope'", FILTER_FIELDS),
-        ("label", "1", "unknown filter 'label'", FILTER_FIELDS),
-        ("main_partner", "1", "unknown filter", FILTER_FIELDS),
-        ("__gte", "1", "unknown filter", FILTER_FIELDS),
-        ("", "1", "unknown filter", FILTER_FIELDS),
+        ("nope", "1", "unknown parameter 'nope'", FILTER_FIELDS),
+        ("label", "1", "unknown parameter 'label'", FILTER_FIELDS),
+        ("main_partner", "1", "unknown parameter", FILTER_FIELDS),
+        ("__gte", "1", "unknown parameter", FILTER_FIELDS),
+        ("", "1", "unknown parameter", FILTER_FIELDS),
         ("density__like", "1", "unknown operation 'like'", tuple(OPS)),
         ("density__gte__lte", "1", "unknown operation 'gte__lte'", tuple(OPS)),
         ("diagnosis__gt", "hedged", "unknown operation 'gt'", ("eq", "ne", "in", "isnull")),

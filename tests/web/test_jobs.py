@@ -113,7 +113,7 @@ def test_other_sites_start_nothing(client: TestClient) -> None:
             assert client.post(path, headers=headers, **content).status_code == 403  # type: ignore[arg-type]
     # A form of another site can only send these types.
     plain = client.post("/api/v1/jobs", content=json.dumps(ASKED), headers={"Content-Type": "text/plain"})
-    assert plain.status_code == 400
+    assert plain.status_code == 415
     assert client.get("/api/v1/jobs").json()["items"] == []
 
 

@@ -18,10 +18,10 @@ from app.web.api.routes import get, json_response, post
 from app.web.http import links
 from app.web.http.auth import check_token
 from app.web.http.caching import checked
-from app.web.http.deps import no_parameters, refuse_unknown
+from app.web.http.params import check_parameters, no_parameters
 from app.web.http.writer_thread import writing_apart
 from app.web.live.events import Watch, event_id
-from app.web.shared.job_forms import KINDS, read_json, schema_of
+from app.web.shared.job_forms import KINDS, read_job, schema_of
 from app.web.shared.job_queue import JobQueueDep
 
 router = APIRouter(tags=["Jobs"])
@@ -35,7 +35,7 @@ Before = Annotated[int | None, Query(ge=1, description="Only jobs with a smaller
 
 
 async def _known_parameters(request: Request) -> None:
-    refuse_unknown(request, ("limit", "before"))
+    check_parameters(request, ("limit", "before"))
 
 
 def _asked_for() -> dict[str, Any]:
@@ -54,10 +54,10 @@ EVENTS = {
 }
 
 
-@post(router, "/jobs", Job, problems=(400, 401, 403, 409), status=201, extra=_asked_for(), checks=CHECKS)
+@post(router, "/jobs", Job, problems=(400, 401, 403, 409, 415), status=201, extra=_asked_for(), checks=CHECKS)
 async def start_job(request: Request, jobs: JobQueueDep) -> Response:
     """Ask for a comparison or the registration of an SAE; a worker takes it when it comes to it."""
-    wanted = await read_json(request)
+    wanted = await read_job(request)
     job = await writing_apart(request, jobs.submit, wanted)
     return json_response(job, {**NEVER_KEPT, "Location": links.api_job(job.id)}, 201)
 

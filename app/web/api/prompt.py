@@ -16,7 +16,8 @@ from app.web.api.describe import model_of
 from app.web.api.models import WorkerStatus
 from app.web.api.routes import documented_problems, get, json_response
 from app.web.http.bodies import read_json
-from app.web.http.deps import EngineDep, InferenceDep, no_parameters
+from app.web.http.deps import EngineDep, InferenceDep
+from app.web.http.params import no_parameters
 from app.web.live.prompt import read_prompt
 from app.web.live.prompt_records import PromptResult
 from app.web.shared.find import ComparisonDep
@@ -46,7 +47,7 @@ def _body() -> dict[str, Any]:
     operation_id="post_prompt",
     summary="Read a text",
     response_model=model_of(PromptResult),
-    responses=documented_problems((400, 404, 502, 503)),
+    responses=documented_problems((400, 404, 415, 502, 503)),
     dependencies=[Depends(no_parameters)],
     openapi_extra=_body(),
 )

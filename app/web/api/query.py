@@ -11,9 +11,10 @@ from app.catalogue import LATENT_FIELDS
 from app.errors import QueryError
 from app.records import Side
 from app.store.cursors import SORT_FIELDS
-from app.store.filters import CHOICES, FILTER_FIELDS, MAX_SEARCH_CHARACTERS, OPS, Filter, parse_filters
+from app.store.filters import CHOICES, FILTER_FIELDS, MAX_SEARCH_CHARACTERS, OPS, Filter
 from app.store.page import LatentQuery
-from app.web.http.deps import SettingsDep, refuse_unknown
+from app.web.http.deps import SettingsDep
+from app.web.http.params import check_parameters
 
 OWN = ("sae", "sort", "q", "limit", "cursor")
 """Parameters that are not filters."""
@@ -25,13 +26,9 @@ async def _filters(request: Request) -> tuple[Filter, ...]:
     """The filters among the query's parameters; every parameter must be one or be in `OWN`.
 
     Raises:
-        QueryError: an unknown parameter, or a filter that makes no sense.
+        QueryError: an unknown parameter, or an invalid filter.
     """
-    given = request.query_params.multi_items()
-    filters = [pair for pair in given if pair[0] not in OWN]
-    unknown = [name for name, _ in filters if name.partition("__")[0] not in FILTER_FIELDS]
-    refuse_unknown(request, (*OWN, *FILTER_FIELDS) if unknown else (*OWN, *(name for name, _ in filters)))
-    return parse_filters(filters)
+    return check_parameters(request, OWN, filters=True)
 
 
 async def _latent_query(
@@ -60,7 +57,7 @@ async def _latent_query(
         str | None, Query(description="`next` of the page before, with the same `sae`, `sort`, `q` and filters.")
     ] = None,
 ) -> LatentQuery:
-    """The query that the parameters stand for. Raises QueryError for what makes no sense."""
+    """The query that the parameters stand for. Raises QueryError for an invalid one."""
     if limit > settings.page_size_max:
         raise QueryError(
             f"limit is {limit}; expected 1 to {settings.page_size_max}",

@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from app.web.api.describe import model_of
 from app.web.api.models import ParameterProblem, ProblemDocument
-from app.web.http.deps import no_parameters
 from app.web.http.errors import PROBLEM_JSON
+from app.web.http.params import no_parameters
 
 Handler = TypeVar("Handler", bound=Callable[..., Response | Awaitable[Response]])
 
@@ -23,6 +23,7 @@ PROBLEMS: dict[int | str, tuple[type, str]] = {
     403: (ProblemDocument, "Not from here: no token is set, or another site asked for it"),
     404: (ProblemDocument, "No such resource"),
     409: (ProblemDocument, "Not possible as things are"),
+    415: (ProblemDocument, "The body is not JSON by its media type"),
     422: (ParameterProblem, "A malformed index in the path"),
     502: (ProblemDocument, "The inference worker's answer makes no sense"),
     503: (ProblemDocument, "There is no inference worker, or it is busy: then `Retry-After` says when to try again"),

@@ -1,11 +1,11 @@
-"""What browsers and programs send, read as what it should be. `app.serving.body` limits how long it is."""
+"""Bodies of requests: JSON and forms, in UTF-8. `app.serving.body` limits their size and the time they take."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
+import orjson
 from fastapi import HTTPException
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -14,21 +14,20 @@ from app.errors import QueryError
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
-FIELDS_MAX = 100
+MAX_FIELDS = 100
+"""Of a form."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 async def read_json(request: Request, model: type[Model]) -> Model:
-    """The body as a message. What was found is not repeated.
+    """The body as a message. The error does not repeat what was sent, which may be a private text.
 
     Raises:
-        HTTPException: 415 not JSON.
-        QueryError: it is not UTF-8, or not what was expected.
+        HTTPException: 415, it is not JSON by its media type.
+        QueryError: it is not UTF-8 or not JSON, or a field is invalid; names the field.
     """
-    _expect(request, JSON)
-    body = await request.body()
-    _expect_utf8(body)
+    body = await _json_body(request)
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
@@ -38,37 +37,56 @@ async def read_json(request: Request, model: type[Model]) -> Model:
         raise QueryError(f"{where}: {message[:1].lower()}{message[1:]}", parameter=where) from None
 
 
-async def read_form(request: Request) -> Mapping[str, str]:
-    """The fields of a form; a repeated one counts the last time.
+async def read_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object.
 
     Raises:
-        HTTPException: 415 not a form.
+        HTTPException: 415, it is not JSON by its media type.
+        QueryError: it is not UTF-8, not JSON or not an object.
+    """
+    body = await _json_body(request)
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise QueryError(f"the body is not JSON ({error}); expected an object", parameter="body") from error
+    if not isinstance(found, dict):
+        raise QueryError("the body is JSON, but not an object; expected an object", parameter="body")
+    return found
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form; the last of a repeated one counts. Nothing at all is an empty form.
+
+    Raises:
+        HTTPException: 415, it is not a form by its media type.
         QueryError: it is not UTF-8, or has too many fields.
     """
-    _expect(request, FORM)
     body = await request.body()
+    if body:
+        _check_media_type(request, FORM)
     try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX, encoding="utf-8"
-        )
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except UnicodeDecodeError:
-        raise QueryError("text is not valid UTF-8; expected text in UTF-8", parameter="text") from None
+        raise QueryError("the form is not valid UTF-8; expected text in UTF-8", parameter="body") from None
     except ValueError:
-        raise QueryError(f"the form has more than {FIELDS_MAX} fields; expected fewer", parameter="text") from None
+        message = f"the form has more than {MAX_FIELDS} fields; expected at most {MAX_FIELDS}"
+        raise QueryError(message, parameter="body") from None
     return dict(pairs)
 
 
-def _expect_utf8(body: bytes) -> None:
-    """Raises QueryError, with the place of the first byte that is wrong."""
+async def _json_body(request: Request) -> bytes:
+    _check_media_type(request, JSON)
+    body = await request.body()
     try:
         body.decode()
     except UnicodeDecodeError as error:
         message = f"the body is not valid UTF-8 (byte {error.start:,} of {len(body):,}); expected JSON in UTF-8"
         raise QueryError(message, parameter="body") from None
+    return body
 
 
-def _expect(request: Request, media_type: str) -> None:
+def _check_media_type(request: Request, expected: str) -> None:
     """Refuse another media type: a form of another site can't send JSON. Raises HTTPException with 415."""
     found = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if found != media_type:
-        raise HTTPException(415, f"the body is {found[:80] or 'of no stated type'}; expected {media_type}")
+    if found != expected:
+        raise HTTPException(415, f"the media type of the body is {found[:80] or 'not stated'}; expected {expected}")

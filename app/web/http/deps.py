@@ -5,14 +5,12 @@ Those that need no database are coroutines, so that they cost no turn of the thr
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Annotated
 
 from fastapi import Depends, Path
 from sqlalchemy import Engine
 from starlette.requests import Request
 
-from app.errors import QueryError
 from app.inference.client import Inference
 from app.settings import Settings
 from app.store.lookup import MAX_INDEX
@@ -48,23 +46,3 @@ Slug = Annotated[
     ),
 ]
 Index = Annotated[int, Path(ge=0, le=MAX_INDEX, description="Index of a latent in its SAE, from 0.")]
-
-
-async def no_parameters(request: Request) -> None:
-    """Refuse any query parameter. Raises QueryError."""
-    refuse_unknown(request, ())
-
-
-def refuse_unknown(request: Request, known: Collection[str]) -> None:
-    """Refuse parameters that are not known or are given twice: a slip must not show other data than asked for.
-
-    Raises:
-        QueryError: names the parameter and the known ones.
-    """
-    names = [name for name, _ in request.query_params.multi_items()]
-    for name in names:
-        if name not in known:
-            expected = ", ".join(known) if known else "none"
-            raise QueryError(f"unknown parameter {name!r}; expected {expected}", parameter=name, valid=tuple(known))
-        if names.count(name) > 1:
-            raise QueryError(f"parameter {name!r} is given {names.count(name)} times; expected once", parameter=name)

@@ -10,7 +10,7 @@ from app.catalogue import LATENT_SPECS, PARTNER_SPECS, SCORING_VERSION, SUMMARY_
 from app.web.http import links
 from app.web.pages.contexts.about import AboutPage, SpecGroup
 from app.web.pages.contexts.common import Crumb
-from app.web.pages.params import no_params
+from app.web.pages.params import read_params
 from app.web.pages.respond import changing_page, make_frame, page
 
 router = APIRouter()
@@ -25,7 +25,7 @@ GROUPS = (
 @page(router, "/about")
 def about(request: Request) -> Response:
     """The scores, explained."""
-    no_params(request)
+    read_params(request)
     frame = make_frame(
         request,
         "What the scores mean",

@@ -13,7 +13,7 @@ from app.store import read
 from app.store.degrees import degrees_tag
 from app.web.http.deps import EngineDep
 from app.web.pages.contexts.degree import DegreePage
-from app.web.pages.params import no_params
+from app.web.pages.params import read_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
 from app.web.shared.figures.degree import AXES, degree_plot
 from app.web.shared.find import find_degrees
@@ -31,7 +31,7 @@ def degree(request: Request, engine: EngineDep, slug: str) -> Response:
 
 def build(visit: Visit) -> DegreePage:
     """What the page shows."""
-    params = no_params(visit.request, ("x",))
+    params = read_params(visit.request, ("x",))
     axis = params.choice("x", AXES[0], AXES)
     found = find_degrees(visit.engine, visit.summary)
     frame = comparison_frame(

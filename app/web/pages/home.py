@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.web.http import links
 from app.web.http.deps import EngineDep
 from app.web.pages.contexts.home import ComparisonRow, HomePage
-from app.web.pages.params import no_params
+from app.web.pages.params import read_params
 from app.web.pages.respond import changing_page, make_frame, page
 from app.web.shared.find import all_comparisons
 
@@ -19,7 +19,7 @@ router = APIRouter()
 @page(router, "/", twin="/index.json")
 def home(request: Request, engine: EngineDep) -> Response:
     """All comparisons with their key numbers."""
-    no_params(request)
+    read_params(request)
     rows = tuple(ComparisonRow(summary, summary.score_quantiles.get("0.5")) for summary in all_comparisons(engine))
     frame = make_frame(
         request,

@@ -21,10 +21,10 @@ from app.web.http.deps import EngineDep, SettingsDep
 from app.web.http.writer_thread import writing_apart
 from app.web.pages.contexts.common import Crumb
 from app.web.pages.contexts.job_forms import AskForm, CompareNewPage, SaeNewPage
-from app.web.pages.params import no_params
+from app.web.pages.params import read_params
 from app.web.pages.respond import answer, changing_page, make_frame, page
 from app.web.shared.find import all_saes
-from app.web.shared.job_forms import from_form, read_form
+from app.web.shared.job_forms import from_form, read_job_form
 from app.web.shared.job_queue import JobQueue, JobQueueDep
 
 router = APIRouter()
@@ -35,7 +35,7 @@ Values = Mapping[str, str]
 @page(router, "/compare/new")
 def compare_new(request: Request, engine: EngineDep, settings: SettingsDep) -> Response:
     """The form for a comparison."""
-    values = no_params(request, tuple(about(ComparisonRequest))).own
+    values = read_params(request, tuple(about(ComparisonRequest))).own
     return changing_page(request, "compare_new.html", comparison_form(request, engine, settings, values, None))
 
 
@@ -52,7 +52,7 @@ async def compare(request: Request, engine: EngineDep, settings: SettingsDep, jo
 @page(router, "/saes/new")
 def sae_new(request: Request, settings: SettingsDep) -> Response:
     """The form for the registration of an SAE."""
-    values = no_params(request, tuple(about(SaeRequest))).own
+    values = read_params(request, tuple(about(SaeRequest))).own
     return changing_page(request, "sae_new.html", sae_form(request, settings, values, None))
 
 
@@ -72,7 +72,7 @@ async def _submit(
     kind: JobKind,
     again: Callable[[Values, QueryError], Response],
 ) -> Response:
-    values = await read_form(request)
+    values = await read_job_form(request)
     await check_access(request, values.pop(FIELD, None))
     try:
         job = await writing_apart(request, jobs.submit, from_form(kind, values))

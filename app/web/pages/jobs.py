@@ -17,9 +17,9 @@ from app.web.http.deps import SettingsDep
 from app.web.http.writer_thread import writing_apart
 from app.web.pages.contexts.common import Crumb
 from app.web.pages.contexts.jobs import JobPage, JobRow, JobsPage
-from app.web.pages.params import no_params
+from app.web.pages.params import read_params
 from app.web.pages.respond import changing_page, make_frame, page
-from app.web.shared.job_forms import read_form
+from app.web.shared.job_forms import read_job_form
 from app.web.shared.job_queue import JobQueueDep
 
 router = APIRouter()
@@ -34,7 +34,7 @@ JobId = Annotated[int, Path(ge=1, le=MAX_INDEX)]
 @page(router, "/jobs")
 def job_list(request: Request, jobs: JobQueueDep) -> Response:
     """Jobs, newest first."""
-    params = no_params(request, ("before",))
+    params = read_params(request, ("before",))
     before = params.whole("before", NEWEST, 1, NEWEST)
     found = jobs.page(limit=PAGE, before=before)
     older = links.jobs(found[-1].id) if len(found) == PAGE and found[-1].id > 1 else None
@@ -47,7 +47,7 @@ def job_list(request: Request, jobs: JobQueueDep) -> Response:
 @page(router, "/jobs/{job_id}")
 def job(request: Request, jobs: JobQueueDep, settings: SettingsDep, job_id: JobId) -> Response:
     """One job."""
-    no_params(request)
+    read_params(request)
     found = jobs.get(job_id)
     title = title_of(found)
     crumbs = (Crumb("Comparisons", links.home()), Crumb("Jobs", links.jobs()))
@@ -69,7 +69,7 @@ def job(request: Request, jobs: JobQueueDep, settings: SettingsDep, job_id: JobI
 @router.post("/jobs/{job_id}/cancel", include_in_schema=False)
 async def cancel(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """The button; leads back to the job."""
-    await check_access(request, (await read_form(request)).get(FIELD))
+    await check_access(request, (await read_job_form(request)).get(FIELD))
     await writing_apart(request, jobs.cancel, job_id)
     return RedirectResponse(links.job(job_id), 303)
 
@@ -77,7 +77,7 @@ async def cancel(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response
 @router.post("/jobs/{job_id}/resume", include_in_schema=False)
 async def resume(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """The button; leads back to the job."""
-    await check_access(request, (await read_form(request)).get(FIELD))
+    await check_access(request, (await read_job_form(request)).get(FIELD))
     await writing_apart(request, jobs.resume, job_id)
     return RedirectResponse(links.job(job_id), 303)
 

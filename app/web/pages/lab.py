@@ -15,7 +15,7 @@ from app.records import ToyLab, ToyResult
 from app.web.http import links
 from app.web.pages.contexts.common import Crumb
 from app.web.pages.contexts.lab import LabPage, ShownToy
-from app.web.pages.params import no_params
+from app.web.pages.params import read_params
 from app.web.pages.respond import changing_page, make_frame, page
 from app.web.shared import formatting as show
 from app.web.shared.figures.lab import toy_plot
@@ -29,7 +29,7 @@ RESULTS = "demo/lab/toys.json"
 @page(router, "/lab")
 def lab(request: Request) -> Response:
     """The toys of the last run that was kept."""
-    no_params(request)
+    read_params(request)
     results = read_toys(resource(RESULTS))
     frame = make_frame(
         request,

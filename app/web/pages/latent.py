@@ -95,7 +95,7 @@ def reference(request: Request, engine: EngineDep, slug: str, index: int) -> Res
 
 def build(visit: Visit, side: Side, index: int) -> LatentPage:
     """What the page shows."""
-    params = read_params(visit.request, OWN)
+    params = read_params(visit.request, OWN, filters=True)
     latent = read.get_latent(visit.engine, visit.slug, side, index)
     detail = read.get_detail(visit.engine, visit.slug, side, index)
     partners = _partners(visit, side, index)

@@ -160,7 +160,7 @@ def build(visit: Visit, most: int) -> LatentsPage:
 
 def table_state(visit: Visit) -> TableState:
     """The table's state. Raises QueryError where the URL makes no sense."""
-    params = read_params(visit.request, OWN)
+    params = read_params(visit.request, OWN, filters=True)
     side = params.side()
     return TableState(visit.slug, params, side, parse_sort(params.own.get("sort", DEFAULT_SORT[side])))
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.web.http.deps import EngineDep
 from app.web.pages.contexts.levels import LevelsPage
-from app.web.pages.params import no_params
+from app.web.pages.params import read_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
 from app.web.shared.figures.levels import level_plots
 
@@ -23,7 +23,7 @@ def levels(request: Request, engine: EngineDep, slug: str) -> Response:
 
 def build(visit: Visit) -> LevelsPage:
     """What the page shows."""
-    no_params(visit.request)
+    read_params(visit.request)
     description = "Explained variance, L0, dead latents and hedging by Matryoshka level."
     frame = comparison_frame(visit, "Levels", description, api="/levels")
     return LevelsPage(frame, visit.summary, level_plots(visit.summary))

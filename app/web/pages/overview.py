@@ -56,7 +56,7 @@ def overview(request: Request, engine: EngineDep, slug: str) -> Response:
 def build(visit: Visit) -> OverviewPage:
     """What the page shows."""
     summary = visit.summary
-    params = read_params(visit.request, OWN)
+    params = read_params(visit.request, OWN, filters=True)
     scatter = scatter_data(summary, params)
     view = scatter.view
     return OverviewPage(

@@ -12,7 +12,7 @@ from app.web.http import links
 from app.web.http.deps import EngineDep
 from app.web.pages.contexts.common import Crumb, ShownContext
 from app.web.pages.contexts.pair import PairPage
-from app.web.pages.params import HIGHLIGHTS, no_params
+from app.web.pages.params import HIGHLIGHTS, read_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
 from app.web.pages.tokens import rows_of, shown_pair_context
 from app.web.shared import formatting as show
@@ -31,7 +31,7 @@ def pair(request: Request, engine: EngineDep, slug: str, i: int, j: int) -> Resp
 def build(visit: Visit, i: int, j: int) -> PairPage:
     """What the page shows."""
     engine, slug = visit.engine, visit.slug
-    params = no_params(visit.request, ("highlight",))
+    params = read_params(visit.request, ("highlight",))
     narrow = read.get_latent(engine, slug, "narrow", i)
     reference = read.get_latent(engine, slug, "reference", j)
     partner = read.get_partner(engine, slug, i, j)

@@ -10,12 +10,10 @@ from starlette.requests import Request
 from app.errors import QueryError
 from app.records import Side
 from app.records.sides import SIDES
-from app.store.filters import Filter, parse_filters
+from app.store.filters import Filter
+from app.web.http.params import FRAME, check_parameters
 
 HIGHLIGHTS = ("both", "latent", "partner")
-FRAME = ("embed", "theme")
-"""Parameters that any page takes: without header and footer; light or dark, whatever the system says."""
-
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -24,7 +22,7 @@ class Params:
     """The parameters of a page.
 
     Attributes:
-        own: those that are not filters; a repeated one counts the last time.
+        own: those that are not filters.
         filters: `(field__op, value)` in order, each once and written in one way: `0.5`, not `5e-1`.
         parsed: the same as conditions.
     """
@@ -56,27 +54,19 @@ class Params:
         return tuple((name, self.own[name]) for name in names if name in self.own)
 
 
-def read_params(request: Request, own: Collection[str]) -> Params:
-    """The query of a page that has parameters of its own; every other one must be a filter.
+def read_params(request: Request, own: Collection[str] = (), *, filters: bool = False) -> Params:
+    """The query of a page.
+
+    Args:
+        own: parameters of this page, apart from those that every page takes.
+        filters: whether it takes filters of latents as well.
 
     Raises:
-        QueryError: an unknown parameter, or a filter that makes no sense.
+        QueryError: an unknown or repeated parameter, or an invalid filter.
     """
-    given = request.query_params.multi_items()
-    parsed = parse_filters(pair for pair in given if pair[0] not in own and pair[0] not in FRAME)
-    return Params(dict(pair for pair in given if pair[0] in own), tuple(map(as_parameter, parsed)), parsed)
-
-
-def no_params(request: Request, own: Collection[str] = ()) -> Params:
-    """The query of a page that takes no filters.
-
-    Raises:
-        QueryError: an unknown parameter.
-    """
-    for name in request.query_params:
-        if name not in own and name not in FRAME:
-            raise QueryError(f"unknown parameter {name!r}", parameter=name, valid=(*own, *FRAME))
-    return Params(dict(request.query_params), (), ())
+    parsed = check_parameters(request, (*own, *FRAME), filters=filters)
+    given = request.query_params.items()
+    return Params({name: text for name, text in given if name in own}, tuple(map(as_parameter, parsed)), parsed)
 
 
 def as_parameter(condition: Filter) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from app.catalogue import LATENT_FIELDS
 from app.errors import QueryError
 from app.store import read
 from app.web.http.deps import EngineDep
-from app.web.pages.params import no_params
+from app.web.pages.params import read_params
 from app.web.pages.respond import Visit, comparison_answer, serve
 from app.web.shared import formatting as show
 
@@ -26,7 +26,7 @@ def points(request: Request, engine: EngineDep, slug: str) -> Response:
 
 def build(visit: Visit) -> Response:
     """The columns as JSON: `sae`, `n`, and `columns` by name."""
-    params = no_params(visit.request, ("sae", "fields"))
+    params = read_params(visit.request, ("sae", "fields"))
     side = params.side()
     names = list(dict.fromkeys(("index", *filter(None, params.own.get("fields", "").split(",")))))
     for name in names:

@@ -23,7 +23,7 @@ from app.web.live.prompt import check_latent, read_prompt
 from app.web.live.prompt_records import ActiveLatent, PromptLatent, PromptResult, PromptToken
 from app.web.live.worker_errors import retry_headers, worker_problem
 from app.web.pages.contexts.prompt import PromptChoice, PromptNotice, PromptPage, PromptRow
-from app.web.pages.params import no_params
+from app.web.pages.params import read_params
 from app.web.pages.respond import Visit, answer, comparison_frame, serve
 from app.web.shared import formatting as show
 from app.web.shared.find import find_comparison
@@ -74,7 +74,7 @@ def _visit(request: Request, engine: EngineDep, slug: str) -> Visit:
 
 def _asked(request: Request, summary: ComparisonSummary) -> LatentRef | None:
     """The chosen latent, from the address: `latent=narrow:17`. Raises QueryError."""
-    text = no_params(request, ("latent",)).own.get("latent", "")
+    text = read_params(request, ("latent",)).own.get("latent", "")
     if not text:
         return None
     side, _, index = text.partition(":")

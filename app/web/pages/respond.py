@@ -17,8 +17,8 @@ import app
 from app.records import ComparisonSummary
 from app.web.http import links
 from app.web.http.caching import checked, immutable, tagged
+from app.web.http.params import FRAME
 from app.web.pages.contexts.common import Crumb, Frame
-from app.web.pages.params import FRAME
 from app.web.shared.find import find_comparison, redirect
 from app.web.shared.templating import render
 

@@ -10,7 +10,7 @@ from app.web.http import links
 from app.web.http.deps import EngineDep
 from app.web.pages.contexts.common import Crumb
 from app.web.pages.contexts.saes import SaesPage
-from app.web.pages.params import no_params
+from app.web.pages.params import read_params
 from app.web.pages.respond import changing_page, make_frame, page
 from app.web.shared.find import all_saes
 
@@ -20,7 +20,7 @@ router = APIRouter()
 @page(router, "/saes")
 def saes(request: Request, engine: EngineDep) -> Response:
     """All registered SAEs."""
-    no_params(request)
+    read_params(request)
     frame = make_frame(
         request,
         "SAEs",

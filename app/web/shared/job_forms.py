@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, cast
-from urllib.parse import parse_qsl
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 
 from app.errors import QueryError, RequestError
 from app.jobs.records import JobKind
 from app.records.request import ComparisonRequest, JobRequest, SaeRequest, about
-
-MAX_FIELDS = 50
+from app.web.http.bodies import read_form, read_object
 
 RECORDS: Mapping[JobKind, type[JobRequest]] = {"comparison": ComparisonRequest, "sae": SaeRequest}
 KINDS = tuple(RECORDS)
@@ -32,43 +29,23 @@ def schema_of(kind: JobKind) -> dict[str, Any]:
     return {**schema, "properties": {"kind": named, **schema["properties"]}, "additionalProperties": False}
 
 
-async def read_json(request: Request) -> JobRequest:
+async def read_job(request: Request) -> JobRequest:
     """The job that a body of JSON requests.
 
     Raises:
-        QueryError: it is not JSON, or a field is invalid; names the field.
+        HTTPException, QueryError: as `read_object`; or a field is invalid, which the error names.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise QueryError(f"the body is {media_type or 'of no type'!r}; expected application/json", parameter="body")
-    try:
-        given = orjson.loads(await request.body())
-    except orjson.JSONDecodeError as error:
-        raise QueryError(f"the body is not JSON in UTF-8 ({error}); expected an object", parameter="body") from error
-    if not isinstance(given, dict):
-        raise QueryError("the body is JSON, but not an object; expected an object", parameter="body")
+    given = await read_object(request)
     kind = given.pop("kind", "comparison")
     if kind not in KINDS:
         raise QueryError(f"kind is {str(kind)[:80]!r}; expected {', '.join(KINDS)}", parameter="kind", valid=KINDS)
     return checked(cast(JobKind, kind), given)
 
 
-async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form without the empty ones; the last of a repeated one counts.
-
-    Raises:
-        QueryError: it is not a form in UTF-8.
-    """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await request.body()
-    if body and media_type != "application/x-www-form-urlencoded":
-        raise QueryError(f"the body is {media_type!r}; expected a form", parameter="body")
-    try:
-        text = body.decode("ascii")
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
-    except ValueError as error:
-        raise QueryError("the form is not in UTF-8, or has too many fields", parameter="body") from error
-    return {name: value.strip() for name, value in pairs if value.strip()}
+async def read_job_form(request: Request) -> dict[str, str]:
+    """The fields of a form that are not empty. Raises as `read_form`."""
+    fields = await read_form(request)
+    return {name: value.strip() for name, value in fields.items() if value.strip()}
 
 
 def from_form(kind: JobKind, values: Mapping[str, str]) -> JobRequest:

@@ -79,7 +79,7 @@ def test_head_has_the_headers_and_no_body(client: TestClient, slug: str) -> None
         ("/c/{slug}/latents?limit=1e3", 400, "from 1 to"),
         ("/c/{slug}/latents?columns=some", 400, "usual, all"),
         ("/c/{slug}/latents?cursor=x", 400, "damaged"),
-        ("/c/{slug}/latents?nope__gte=1", 400, "unknown filter"),
+        ("/c/{slug}/latents?nope__gte=1", 400, "unknown parameter"),
         ("/c/{slug}/latents.csv?hedging_score__like=1", 400, "unknown operation"),
         ("/c/{slug}?x=label", 400, "max_jaccard"),
         ("/c/{slug}?color=diagnosis", 400, "hedging_score"),
