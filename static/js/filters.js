@@ -15,6 +15,11 @@ const OPS = {
   isnull: (text) => (value) => (value === null) === (text === "1"),
 };
 
+/** Names of the operations; a test holds them to those of the database. */
+export function operations() {
+  return Object.keys(OPS);
+}
+
 /** The field that a parameter `field__op` is about. */
 export function fieldOf(parameter) {
   return parameter.split("__")[0];

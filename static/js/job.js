@@ -1,37 +1,15 @@
 // Follows a job by its events: stage, bar, rate, time left. Once it has ended, the page is loaded anew.
+import { isActive, textsOf } from "./job-text.js";
 
 const box = document.getElementById("job");
 const fields = Object.fromEntries([...box.querySelectorAll("[data-field]")].map((node) => [node.dataset.field, node]));
 const note = document.getElementById("follow");
-const ACTIVE = new Set(["queued", "running"]);
-
-const number = (value) => value.toLocaleString("en", { maximumSignificantDigits: value < 1000 ? 3 : 21, maximumFractionDigits: 0 });
-
-/** As the page has it: the two largest units. */
-function duration(seconds) {
-  if (seconds === null) return "–";
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
-}
-
-function stageOf(job) {
-  if (job.state === "queued") return "Waiting for a job runner";
-  const stage = job.stage ?? "Starting";
-  return job.workers ? stage : `${stage} (waiting for a job runner)`;
-}
-
-function put(name, text) {
-  if (fields[name].textContent !== text) fields[name].textContent = text;
-}
 
 function show(job) {
-  put("stage", stageOf(job));
-  put("done", job.total ? `${number(job.done)} of ${number(job.total)} ${job.unit}` : "–");
-  put("rate", job.rate === null ? "–" : `${number(Math.round(job.rate))} ${job.unit}/s`);
-  put("left", duration(job.seconds_left));
-  put("workers", String(job.workers));
+  for (const [name, text] of Object.entries(textsOf(job))) {
+    // Written only where it changes: a screen reader reads out what is written.
+    if (fields[name].textContent !== text) fields[name].textContent = text;
+  }
   if (job.total) fields.bar.value = job.done / job.total;
   const badge = document.querySelector(".head .badge");
   badge.textContent = job.state;
@@ -45,7 +23,7 @@ events.addEventListener("error", () => { note.textContent = "Connection lost; re
 events.addEventListener("job", (event) => {
   const job = JSON.parse(event.data);
   show(job);
-  if (!ACTIVE.has(job.state)) {
+  if (!isActive(job)) {
     events.close();
     location.reload();
   }

@@ -4,22 +4,22 @@ import { isDark } from "./theme-state.js";
 
 const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b"];
 
-/** Viridis, told apart with any colour vision: higher values stand out more from the background. */
-export function sequential() {
-  const colours = isDark() ? VIRIDIS.slice(1) : VIRIDIS.toReversed();
+/** Viridis, distinct with any colour vision: higher values stand out more from the background. */
+export function sequential(dark = isDark()) {
+  const colours = dark ? VIRIDIS.slice(1) : VIRIDIS.toReversed();
   return colours.map((colour, place) => [place / (colours.length - 1), colour]);
 }
 
-/** The colours that an element's style sheet gives it. */
-export function colours(element) {
+/** The colours and the font that the style sheet gives an element. */
+export function styleOf(element) {
   const style = getComputedStyle(element);
-  return { text: style.color, grid: style.borderTopColor, surface: style.backgroundColor };
+  const family = getComputedStyle(document.body).fontFamily;
+  return { text: style.color, grid: style.borderTopColor, surface: style.backgroundColor, family };
 }
 
 /** A figure's layout with font, grid and background of the theme; axes keep what they say themselves. */
-export function themed(layout, element) {
-  const { text, grid, surface } = colours(element);
-  const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: text };
+export function themed(layout, { text, grid, surface, family }) {
+  const font = { family, size: 12, color: text };
   const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, tickcolor: grid, zeroline: false };
   const hover = { bgcolor: surface, bordercolor: text, font: { ...font, size: 13 }, align: "left" };
   return {

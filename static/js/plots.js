@@ -1,6 +1,6 @@
 // Draws the figures that the server built: each `[data-figure]` names the script element with its JSON.
 
-import { CONFIG, sequential, themed } from "./palette.js";
+import { CONFIG, sequential, styleOf, themed } from "./palette.js";
 
 function traces(figure) {
   return figure.data.map((trace) => (trace.meta?.sequential ? { ...trace, colorscale: sequential() } : trace));
@@ -8,7 +8,7 @@ function traces(figure) {
 
 async function draw(element) {
   const figure = JSON.parse(document.getElementById(element.dataset.figure).textContent);
-  await Plotly.react(element, traces(figure), themed(figure.layout, element), { ...CONFIG, displayModeBar: false });
+  await Plotly.react(element, traces(figure), themed(figure.layout, styleOf(element)), { ...CONFIG, displayModeBar: false });
   element.dataset.drawn = "true";
 }
 

@@ -1,5 +1,6 @@
 // Columns and a view to Plotly traces and layout. No state, no events.
 
+import { UNDEFINED, ofSpec } from "./format.js";
 import { sequential, themed } from "./palette.js";
 
 const SIZES = [
@@ -12,11 +13,6 @@ const HOVER_LABEL = 48;
 /** Plotly reads markup in text: the characters that would start it. */
 function escaped(text) {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-}
-
-function shown(value) {
-  if (value === null) return "–";
-  return Number.isInteger(value) ? String(value) : value.toPrecision(3);
 }
 
 /** The score of a narrow latent, then what the plot shows. */
@@ -38,8 +34,8 @@ function hoverText(row, columns, view, axes) {
   return [
     `<b>${view.sae} ${columns.index[row]}</b>`,
     escaped(cut) || "no label",
-    ...hoverFields(view).map((name) => `${axes[name].title}: ${shown(columns[name][row])}`),
-    `Main partner: ${partner === null ? "–" : `${other} ${partner}`}`,
+    ...hoverFields(view).map((name) => `${axes[name].title}: ${ofSpec(columns[name][row], axes[name])}`),
+    `Main partner: ${partner === null ? UNDEFINED : `${other} ${partner}`}`,
   ].join("<br>");
 }
 
@@ -141,8 +137,8 @@ function nullLines(view, q95, colour) {
   return { shapes, annotations };
 }
 
-/** Layout of the scatter for a view. `uirevision` keeps a zoom while only colours or filters change. */
-export function scatterLayout(view, axes, q95, element, narrowScreen) {
+/** Layout of the scatter for a view, in the style of its element. */
+export function scatterLayout(view, axes, q95, style, narrowScreen) {
   const [x0, x1, y0, y1] = view.zoom ?? [];
   const layout = {
     xaxis: axisLayout(axes[view.x], view.zoom && [x0, x1]),
@@ -150,7 +146,7 @@ export function scatterLayout(view, axes, q95, element, narrowScreen) {
     hovermode: "closest",
     dragmode: narrowScreen ? "pan" : "zoom",
     margin: { l: 54, r: 10, t: narrowScreen ? 56 : 14, b: 46 },
-    ...nullLines(view, q95, getComputedStyle(element).color),
+    ...nullLines(view, q95, style.text),
   };
-  return themed(layout, element);
+  return themed(layout, style);
 }

@@ -1,14 +1,15 @@
 // The overview's scatter: reads its state from the page, draws, and keeps the URL in step.
 
 import { fieldOf, passing } from "./filters.js";
-import { CONFIG } from "./palette.js";
+import { CONFIG, styleOf } from "./palette.js";
 import { neededFields, placed, scatterLayout, scatterTraces } from "./scatter-figure.js";
-import { formFilters, keptParams, viewParams } from "./scatter-state.js";
+import { countText, formFilters, inDataUnits, keptParams, viewParams, withWindow } from "./scatter-state.js";
 
 const data = JSON.parse(document.getElementById("scatter-data").textContent);
 const axes = Object.fromEntries(data.axes.map((axis) => [axis.name, axis]));
 const view = { ...data.view, filters: data.view.filters.map((pair) => [...pair]) };
 const element = document.getElementById("scatter");
+const countLine = document.getElementById("scatter-count");
 const form = document.getElementById("scatter-form");
 const windowButton = document.getElementById("scatter-window");
 const resetButton = document.getElementById("scatter-reset");
@@ -25,21 +26,14 @@ async function fetchColumns(names) {
   Object.assign(columns, (await response.json()).columns);
 }
 
-function say(rows, drawn) {
-  const total = columns.index.length;
-  const unplaced = rows.length - drawn.length;
-  const left = unplaced ? `; ${unplaced} not shown (no value on these axes)` : "";
-  document.getElementById("scatter-count").textContent = `${drawn.length} of ${total} latents shown${left}`;
-}
-
 async function drawNow() {
   await fetchColumns([...neededFields(view), ...view.filters.map(([parameter]) => fieldOf(parameter))]);
   const rows = passing(view.filters, columns, columns.index.length);
   const drawn = placed(rows, columns, view, axes);
   const traces = scatterTraces(drawn, columns, view, axes, narrowScreen.matches);
-  const layout = scatterLayout(view, axes, data.null.q95, element, narrowScreen.matches);
+  const layout = scatterLayout(view, axes, data.null.q95, styleOf(element), narrowScreen.matches);
   await Plotly.react(element, traces, layout, CONFIG);
-  say(rows, drawn);
+  countLine.textContent = countText(drawn.length, rows.length, columns.index.length);
   element.dataset.points = String(drawn.length);
   element.dataset.drawn = "true";
 }
@@ -47,13 +41,13 @@ async function drawNow() {
 function draw() {
   // One after the other: a later call must not be overtaken by an earlier one that waits for its columns.
   drawing = drawing.then(drawNow).catch((error) => {
-    document.getElementById("scatter-count").textContent = `Points could not be loaded: ${error.message}`;
+    countLine.textContent = `Points could not be loaded: ${error.message}`;
   });
   return drawing;
 }
 
 function writeUrl() {
-  const query = viewParams(view, keptParams());
+  const query = viewParams(view, keptParams(location.search));
   history.replaceState(null, "", `${data.overview_url}?${query}`);
   for (const link of document.querySelectorAll("a[data-follow-query]")) {
     link.search = query;
@@ -72,7 +66,7 @@ function update() {
 
 /** The other SAE has other levels, other inputs and no hedging scores: the server makes that page. */
 function changeSide(sae) {
-  const query = new URLSearchParams([["sae", sae], ...keptParams()]);
+  const query = new URLSearchParams([["sae", sae], ...keptParams(location.search)]);
   location.assign(`${data.overview_url}?${query}`);
 }
 
@@ -81,14 +75,12 @@ function onFormChange(event) {
   if (name === "sae") return changeSide(value);
   if (name === "x" || name === "y") view.zoom = null;
   if (name === "x" || name === "y" || name === "color") view[name] = value;
-  else if (event.target.checkValidity()) view.filters = formFilters(form);
+  else if (event.target.checkValidity()) view.filters = formFilters([...new FormData(form)]);
   return update();
 }
 
-/** Plotly reports ranges in the axis' own coordinates: logarithms on a logarithmic axis. */
 function currentRange(axisName, field) {
-  const range = [...element.layout[axisName].range];
-  return axes[field].log ? range.map((value) => 10 ** value) : range;
+  return inDataUnits(element.layout[axisName].range, axes[field]);
 }
 
 function onRelayout(change) {
@@ -100,16 +92,7 @@ function onRelayout(change) {
 }
 
 function filterToWindow() {
-  const [x0, x1, y0, y1] = view.zoom.map((value) => String(Number(value.toPrecision(5))));
-  const replaced = [
-    [`${view.x}__gte`, x0],
-    [`${view.x}__lte`, x1],
-    [`${view.y}__gte`, y0],
-    [`${view.y}__lte`, y1],
-  ];
-  const names = new Set(replaced.map(([name]) => name));
-  const filters = view.filters.filter(([name]) => !names.has(name)).concat(replaced);
-  const query = viewParams({ ...view, filters, zoom: null }, keptParams());
+  const query = viewParams({ ...view, filters: withWindow(view), zoom: null }, keptParams(location.search));
   location.assign(`${data.overview_url}?${query}`);
 }
 

@@ -1,8 +1,6 @@
 // Which theme is shown. No side effects: this module may be loaded under several URLs.
 
-const system = matchMedia("(prefers-color-scheme: dark)");
-
 export function isDark() {
   const { theme } = document.documentElement.dataset;
-  return theme ? theme === "dark" : system.matches;
+  return theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -10,6 +12,7 @@ from starlette.testclient import TestClient
 from app.inference.client import nowhere
 from app.web.main import create_app
 from tests.inference.place import Place
+from tests.js.node import call
 from tests.web.pages.markup import Document
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
@@ -54,6 +57,49 @@ def test_a_latent_is_chosen_by_the_address(client: TestClient, place: Place) -> 
     assert "Reference 3" in title.text
     forms = [element for element in document.elements if element.attributes.get("id") == "prompt-form"]
     assert [form.attributes["action"] for form in forms] == [f"/c/{place.slug}/prompt?latent=reference:3"]
+
+
+def templates(page: str) -> dict[str, tuple[dict[str, str], str]]:
+    """Latent to the attributes and the markup that the script shows it with."""
+    attribute = r'data-(\w+)="([^"]*)"'
+    found = (
+        (dict(re.findall(attribute, head)), body)
+        for head, body in re.findall(r"<template ([^>]*)>(.*?)</template>", page, re.DOTALL)
+    )
+    return {attributes["shown"]: (attributes, body) for attributes, body in found}
+
+
+def test_the_script_shows_a_latent_as_the_server_does(client: TestClient, place: Place) -> None:
+    def page_of(query: str = "") -> str:
+        text = client.post(f"/c/{place.slug}/prompt{query}", content=f"text={quote(place.documents[0])}", headers=FORM)
+        return text.text
+
+    known = templates(page_of())
+    tokens = [each for each in Document(page_of()).elements if "data-token" in each.attributes]
+    with_partner = [name for name, (attributes, _) in known.items() if attributes["partner"]]
+    assert with_partner
+    for name in (*with_partner[:2], *list(known)[-2:]):
+        page = page_of(f"?latent={name}")
+        attributes, markup = known[name]
+        box = re.search(r'<section class="chosen"[^>]*>\n(.*?)\n</section>', page, re.DOTALL)
+        assert box is not None
+        assert box[1] == markup
+        latent, partner = latents_of(known, name, attributes["partner"])
+        document = Document(page)
+        calls = [[token.classes, int(token.attributes["data-token"]), latent, partner] for token in tokens]
+        shown = {each.attributes["data-token"]: each for each in document.elements if "data-token" in each.attributes}
+        for token, classes in zip(tokens, call("prompt-latent.js", "tokenClasses", calls), strict=True):
+            assert set(classes) == set(shown[token.attributes["data-token"]].classes)
+        cells = [each.text for each in document.elements if "chosen-value" in each.classes]
+        calls = [[token, latent, partner] for token in range(len(cells))]
+        texts = call("prompt-latent.js", "shownActivations", calls)
+        assert cells == [(text["own"] or "") + (text["other"] or "") for text in texts]
+
+
+def latents_of(known: dict[str, tuple[dict[str, str], str]], *names: str) -> list[Any]:
+    """Latents as the script reads them; null where a latent has no partner."""
+    given = [[known[name][0]] for name in names if name]
+    return [*call("prompt-latent.js", "readLatent", given), None][: len(names)]
 
 
 def test_text_is_escaped(client: TestClient, place: Place) -> None:

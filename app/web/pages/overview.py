@@ -40,7 +40,7 @@ LOG_FIELDS = frozenset({"density", "n_firings", "max_activation", "mean_activati
 """Fields that spread over decades: their axes are logarithmic."""
 
 AXES = tuple(
-    AxisChoice(s.name, s.title, s.unit, s.definition, s.name in LOG_FIELDS)
+    AxisChoice(s.name, s.title, s.unit, s.definition, s.name in LOG_FIELDS, s.kind)
     for s in LATENT_SPECS
     if s.sortable and s.kind in ("integer", "number")
 )

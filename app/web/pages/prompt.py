@@ -22,7 +22,7 @@ from app.web.http.deps import EngineDep, InferenceDep
 from app.web.live.prompt import check_latent, read_prompt
 from app.web.live.prompt_records import ActiveLatent, PromptLatent, PromptResult, PromptToken
 from app.web.live.worker_errors import retry_headers, worker_problem
-from app.web.pages.contexts.prompt import PromptChoice, PromptNotice, PromptPage, PromptRow
+from app.web.pages.contexts.prompt import PromptChoice, PromptNotice, PromptPage, PromptRow, PromptShown
 from app.web.pages.params import read_params
 from app.web.pages.respond import Visit, answer, comparison_frame, serve
 from app.web.shared import formatting as show
@@ -131,7 +131,8 @@ def _context(visit: Visit, asked: LatentRef | None, text: str, result: PromptRes
     partner = _main_partner(chosen, latents)
     rows = tuple(_row(place, token, chosen, partner, latents) for place, token in enumerate(result.tokens))
     read_by = f"{result.model_name} at {result.hook_name}, {result.dtype} on {result.device}"
-    return _page(visit, text=text, chosen=chosen, partner=partner, rows=rows, latents=result.latents, read_by=read_by)
+    shown = tuple(PromptShown(each, _main_partner(each, latents), _largest(each)) for each in result.latents)
+    return _page(visit, text=text, chosen=chosen, partner=partner, rows=rows, latents=shown, read_by=read_by)
 
 
 def _page(
@@ -141,7 +142,7 @@ def _page(
     chosen: PromptLatent | None,
     partner: PromptLatent | None = None,
     rows: tuple[PromptRow, ...] = (),
-    latents: tuple[PromptLatent, ...] = (),
+    latents: tuple[PromptShown, ...] = (),
     notice: PromptNotice | None = None,
     read_by: str | None = None,
 ) -> PromptPage:

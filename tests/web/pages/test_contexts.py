@@ -30,7 +30,7 @@ from app.web.pages.contexts.latents import Column, LatentsPage
 from app.web.pages.contexts.levels import LevelsPage
 from app.web.pages.contexts.overview import OverviewPage, TopLatent
 from app.web.pages.contexts.pair import PairPage
-from app.web.pages.contexts.prompt import PromptChoice, PromptNotice, PromptPage, PromptRow
+from app.web.pages.contexts.prompt import PromptChoice, PromptNotice, PromptPage, PromptRow, PromptShown
 from app.web.pages.contexts.saes import SaesPage
 from app.web.shared.figures.plot import DataTable, Plot
 from app.web.shared.latents import PartnerRow
@@ -74,6 +74,7 @@ PARTS = (
     PromptChoice,
     PromptNotice,
     PromptRow,
+    PromptShown,
     SpecGroup,
     ShownToy,
     JobRow,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.catalogue import Kind
 from app.records import (
     ComparisonSummary,
     DegreeRecord,
@@ -26,6 +27,7 @@ class AxisChoice:
     unit: str
     definition: str
     log: bool
+    kind: Kind
 
 
 @dataclass(frozen=True)

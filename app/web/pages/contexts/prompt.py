@@ -64,6 +64,20 @@ class PromptNotice:
 
 
 @dataclass(frozen=True)
+class PromptShown:
+    """A latent that can be shown over the text.
+
+    Attributes:
+        partner: its main partner, where that fires on the text as well.
+        largest: the activation that gets full colour.
+    """
+
+    latent: PromptLatent
+    partner: PromptLatent | None
+    largest: float
+
+
+@dataclass(frozen=True)
 class PromptPage:
     """One's own text, read by a comparison's model and both its SAEs.
 
@@ -72,7 +86,7 @@ class PromptPage:
         chosen: the latent whose activations are shown over the text; None where none fires and none was asked for.
         chosen_partner: its main partner, where it fires as well; shown beside it.
         rows: the tokens; empty before a text was read.
-        latents: what the script needs to show another latent: those that `rows` name.
+        latents: those that `rows` name: each can be chosen in its turn.
         notice: why there is no answer.
         read_by: model, hook, device and dtype in words; None before a text was read.
     """
@@ -83,6 +97,6 @@ class PromptPage:
     chosen: PromptLatent | None
     chosen_partner: PromptLatent | None
     rows: tuple[PromptRow, ...]
-    latents: tuple[PromptLatent, ...]
+    latents: tuple[PromptShown, ...]
     notice: PromptNotice | None
     read_by: str | None
