@@ -31,8 +31,8 @@ from app.lab.scratch import scratch_database
 from app.lab.trained import N_SCORED, N_TRAIN, impurity_of, train_in, train_quietly
 from app.lab.validation import specs
 from app.lab.worlds import World, WorldSpec
-from app.pipeline.progress import silent
 from app.pipeline.run import run_several
+from app.progress import silent
 from app.records import ComparisonRequest
 from app.sae.load import load_sae
 from app.sparse.encode import encode
@@ -117,7 +117,7 @@ def _scores(sae: Path, widths: Sequence[int], held_out: torch.Tensor, folder: Pa
     requests = [ComparisonRequest(f"{sae}@{width}", str(sae), activations=str(file)) for width in widths]
     found = []
     with scratch_database(folder) as engine:
-        for summary in run_several(engine, folder, requests, silent, ModelShelf(folder / "models")):
+        for summary in run_several(engine, folder, requests, silent, models=ModelShelf(folder / "models")):
             scores = columns(engine, summary.slug, "narrow", ["hedging_score"])["hedging_score"]
             known = np.array([each for each in scores if each is not None])
             found.append({"median": float(np.median(known)), "mean": float(known.mean()), "n": len(known)})

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from app.lab.scratch import scratch_database
-from app.pipeline.progress import silent
 from app.pipeline.run import run
+from app.progress import silent
 from app.sparse.encode import encode
 from app.store.read import get_latent
 from bench.bundled import Bundled, open_bundled
@@ -36,7 +36,7 @@ def scores(bundled: Bundled) -> list[float | None]:
     """Hedging scores of the narrow latents."""
     say(f"a comparison in {bundled.dtype}")
     with tempfile.TemporaryDirectory() as name, scratch_database(Path(name)) as engine:
-        summary = run(engine, Path(name), bundled.request("drift"), silent, bundled.models)
+        summary = run(engine, Path(name), bundled.request("drift"), silent, models=bundled.models)
         return [get_latent(engine, summary.slug, "narrow", i).hedging_score for i in range(summary.narrow.sae.d_sae)]
 
 

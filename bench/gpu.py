@@ -31,8 +31,8 @@ from app.executor.device import Device
 from app.executor.local import LocalExecutor, run_shards
 from app.lab.scratch import scratch_database
 from app.pipeline.open import Resources
-from app.pipeline.progress import silent
 from app.pipeline.run import run
+from app.progress import silent
 from app.records import LatentScores
 from app.sparse.on_device import DeviceEncoder, no_tf32, product_in_float32
 from app.sparse.shards import ShardStore, plan_shards
@@ -141,9 +141,11 @@ def agreement(device: torch.device, n_tokens: int) -> dict[str, Any]:
 def latents_computed_by(encoder: Device, model_device: torch.device, n_tokens: int) -> list[LatentScores]:
     """The narrow latents of the bundled comparison."""
     models = ModelShelf(models_folder(), device=model_device, rows_per_forward=16)
-    resources = Resources(engine=LocalExecutor(encoder))
+    resources = Resources(executor=LocalExecutor(encoder))
     with tempfile.TemporaryDirectory() as name, scratch_database(Path(name)) as engine:
-        summary = run(engine, Path(name), bundled_request("agreement", n_tokens), silent, models, resources)
+        summary = run(
+            engine, Path(name), bundled_request("agreement", n_tokens), silent, models=models, resources=resources
+        )
         return [get_latent(engine, summary.slug, "narrow", i) for i in range(summary.narrow.sae.d_sae)]
 
 

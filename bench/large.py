@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from app.lab.scratch import scratch_database
-from app.pipeline.passes import ShardReader
-from app.pipeline.progress import silent
+from app.pipeline.read import ShardReader
+from app.progress import silent
+from app.records import BySide
 from app.sparse.shards import ShardStore, plan_shards
 from bench.child import ChildDiedError, in_fresh_process
 from bench.machine import facts, measured_on, peak_mib, say
@@ -38,7 +39,7 @@ class Synthetic:
 
     def __init__(self, size: Size, folder: Path) -> None:
         self.size, self.folder = size, folder
-        self.saes = (
+        self.saes = BySide(
             synthetic_sae("narrow", size.narrow, size.d_in, 1),
             synthetic_sae("reference", size.reference, size.d_in, 2),
         )
@@ -49,7 +50,7 @@ class Synthetic:
     @property
     def reader(self) -> ShardReader:
         """The shards, for one more pass."""
-        return ShardReader(self.store, self.shards, *self.saes)
+        return ShardReader(self.store, self.shards, self.saes)
 
     def shards_written(self) -> dict[str, Any]:
         """The shards of both SAEs."""
@@ -58,35 +59,38 @@ class Synthetic:
 
     def co_firing(self) -> dict[str, Any]:
         """How often the latents of each pair fire together."""
-        from app.pipeline.passes import co_firing_of
+        from app.stats.collect import co_firing_accumulator
 
-        accumulator = co_firing_of(self.reader, *self.saes)
+        accumulator = co_firing_accumulator(self.reader.shape)
         for shard in self.reader.read(silent, ""):
-            accumulator.update(shard.narrow, shard.reference)
+            accumulator.update(*shard.acts)
         found = accumulator.finalize()
         return {"kind": type(accumulator).__name__, "pairs_kept": int(found.n_both.nnz)}
 
     def contexts(self) -> dict[str, Any]:
         """Firings, histograms, and contexts of every strength for every latent of both SAEs."""
-        from app.pipeline.passes import SideAccumulators, band_contexts, chosen_contexts
+        from app.stats.collect import SideAccumulators, SideStatistics
+        from app.stats.contexts import chosen_contexts
 
-        sides = SideAccumulators(self.saes[0]), SideAccumulators(self.saes[1])
+        shape = self.reader.shape
+        sides = BySide.of(lambda side: SideAccumulators(shape.n_latents[side], shape.n_levels[side]))
         for shard in self.reader.read(silent, ""):
-            sides[0].update(shard.narrow, shard.tokens, shard.narrow_residual)
-            sides[1].update(shard.reference, shard.tokens, shard.reference_residual)
-        found = [side.finalize() for side in sides]
-        bands = [band_contexts(each) for each in found]
+            for side, accumulators in sides.items():
+                accumulators.update(shard.acts[side], shard.tokens, shard.residual[side])
+        found = sides.map(SideAccumulators.finalize)
+        bands = found.map(SideStatistics.band_contexts)
         for shard in self.reader.read(silent, ""):
-            bands[0].update(shard.narrow)
-            bands[1].update(shard.reference)
-        chosen = [chosen_contexts(each.top, band.finalize()) for each, band in zip(found, bands, strict=True)]
+            for side, accumulator in bands.items():
+                accumulator.update(shard.acts[side])
+        chosen = BySide.of(lambda side: chosen_contexts(found[side].top, bands[side].finalize()))
         return {"contexts": sum(len(each.latent) for each in chosen)}
 
     def geometry(self) -> dict[str, Any]:
         """Nearest latents both ways, mutual best, and the null: all cosines, a block of rows at a time."""
-        from app.scores.geometry import mutual_best, nearest, null_of
+        from app.scores.cosines import mutual_best, nearest
+        from app.scores.null import null_of
 
-        d, e = self.saes[0].unit_decoder, self.saes[1].unit_decoder
+        d, e = self.saes.narrow.unit_decoder, self.saes.reference.unit_decoder
         everything = np.ones(len(d), dtype=np.bool_), np.ones(len(e), dtype=np.bool_)
         forth, back = nearest(d, e, everything[1], 10), nearest(e, d, everything[0], 10)
         null = null_of(e, everything[1])
@@ -99,17 +103,18 @@ class Synthetic:
 
     def comparison(self) -> dict[str, Any]:
         """All of it, scores and database included."""
-        from app.pipeline.run import Prepared, score
+        from app.pipeline.inputs import ComparisonInputs
+        from app.pipeline.run import score_and_store
         from app.pipeline.source import Source
         from app.records import ComparisonRequest
 
         stream = RowsOnly(self.rows, self.size.d_in, "synthetic", {})
         source = Source(stream, None, None, "synthetic", "0" * 64)
         request = ComparisonRequest("narrow", "reference", activations="synthetic", name="large")
-        prepared = Prepared(request, self.saes, source, self.shards, self.store, "large", "0" * 64)
+        inputs = ComparisonInputs(request, self.saes, source, self.shards, self.store, "large", "0" * 64)
         with scratch_database(self.folder) as engine:
             clock = StageClock()
-            score(engine, prepared, clock)
+            score_and_store(engine, inputs, clock)
             stages = clock.seconds(time.perf_counter())
         return {"stages": stages, "database_bytes": (self.folder / "scratch.db").stat().st_size}
 

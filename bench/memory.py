@@ -22,10 +22,11 @@ import torch
 from app.activations.batch import ActivationBatch
 from app.executor.local import run_shards
 from app.lab.scratch import scratch_database
-from app.pipeline.progress import silent
-from app.pipeline.run import Prepared, score
+from app.pipeline.inputs import ComparisonInputs
+from app.pipeline.run import score_and_store
 from app.pipeline.source import Source
-from app.records import ComparisonRequest
+from app.progress import silent
+from app.records import BySide, ComparisonRequest
 from app.sae.load import LoadedSae
 from app.sparse.shards import ShardStore, plan_shards
 from bench.bundled import load_bundled_saes
@@ -64,17 +65,18 @@ class MadeStream:
 
 def one_comparison(n_tokens: int) -> dict[str, float]:
     """Seconds, and peak memory once the SAEs are loaded, after encoding, and at the end."""
-    saes = load_bundled_saes()
-    stream = MadeStream(saes[1], n_tokens)
+    saes = BySide(*load_bundled_saes())
+    stream = MadeStream(saes.reference, n_tokens)
     before = peak_mib()
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as name, scratch_database(Path(name)) as engine:
         store, shards = ShardStore(Path(name), stream.key), plan_shards(stream.rows)
-        run_shards(stream, saes, store, shards)
+        run_shards(stream, tuple(saes), store, shards)
         encoded = peak_mib()
         source = Source(stream, None, None, "made", "0" * 64)
         request = ComparisonRequest("narrow", "matryoshka", activations="made", name="memory")
-        score(engine, Prepared(request, saes, source, shards, store, "memory", "0" * 64), silent)
+        inputs = ComparisonInputs(request, saes, source, shards, store, "memory", "0" * 64)
+        score_and_store(engine, inputs, silent)
     memory = {"start_mib": before, "encoded_mib": encoded, "peak_mib": peak_mib()}
     return {"tokens": n_tokens, "seconds": time.perf_counter() - started, **memory}
 

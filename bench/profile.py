@@ -17,8 +17,10 @@ from typing import Any
 
 from app.executor.local import run_shards
 from app.lab.scratch import scratch_database
-from app.pipeline.progress import silent
-from app.pipeline.run import prepare, score
+from app.pipeline.inputs import open_inputs
+from app.pipeline.open import OpenFiles, Resources
+from app.pipeline.run import score_and_store
+from app.progress import silent
 from bench.bundled import Bundled, open_bundled
 from bench.machine import facts, measured_on, say
 from bench.output import command_line, page, table, write_results
@@ -29,12 +31,13 @@ N_SHOWN = 20
 def profile(bundled: Bundled) -> pstats.Stats:
     """Everything after the model."""
     with tempfile.TemporaryDirectory() as name, scratch_database(Path(name)) as engine:
-        prepared = prepare(engine, Path(name), bundled.request("profile"), bundled.models)
-        say(f"shards of {prepared.n_tokens:,} tokens")
-        run_shards(prepared.source.stream, prepared.saes, prepared.store, prepared.shards)
+        files = OpenFiles(engine, bundled.models)
+        inputs = open_inputs(files, Path(name), bundled.request("profile"), Resources())
+        say(f"shards of {inputs.n_tokens:,} tokens")
+        run_shards(inputs.source.stream, tuple(inputs.saes), inputs.store, inputs.shards)
         say("scores, profiled")
         profiler = cProfile.Profile()
-        profiler.runcall(score, engine, prepared, silent)
+        profiler.runcall(score_and_store, engine, inputs, silent)
     return pstats.Stats(profiler)
 
 

@@ -29,8 +29,8 @@ from app.activations.text import read_text
 from app.errors import WorkerError
 from app.inference.client import Inference, fixed
 from app.inference.wire import PromptRequest
-from app.pipeline.progress import silent
 from app.pipeline.run import run
+from app.progress import silent
 from app.store.session import make_engine, upgrade
 from bench.bundled import bundled_request, bundled_text, models_folder
 from bench.machine import facts
@@ -50,7 +50,7 @@ def make_comparison(folder: Path, models: Path) -> str:
     url = f"sqlite:///{folder / 'hedgescope.db'}"
     upgrade(url)
     request = bundled_request("bench", COMPARISON_TOKENS)
-    return run(make_engine(url), folder, request, silent, ModelShelf(models)).slug
+    return run(make_engine(url), folder, request, silent, models=ModelShelf(models)).slug
 
 
 @contextmanager

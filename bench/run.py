@@ -108,7 +108,7 @@ def whole(bundled: Bundled) -> dict[str, float]:
     say("whole pass")
     with tempfile.TemporaryDirectory() as name, scratch_database(Path(name)) as engine:
         clock = StageClock()
-        run(engine, Path(name), bundled.request("bench"), clock, bundled.models)
+        run(engine, Path(name), bundled.request("bench"), clock, models=bundled.models)
         end = time.perf_counter()
     times = {f"whole: {stage}": value for stage, value in clock.seconds(end).items()}
     return {"whole: reading": clock.before_first(), **times, "whole pass": end - clock.started}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from app.pipeline.progress import Advance
+from app.progress import Advance
 from bench.machine import say
 
 

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.pipeline.passes import ShardPair, ShardReader
-from app.pipeline.progress import silent
+from app.pipeline.read import ShardReader
+from app.progress import silent
+from app.records import SIDES, BySide
 from app.sparse.csr import SparseActs
 from app.sparse.shards import Shard, ShardStore
 from app.stats.co_firing import CoFiring
+from app.stats.collect import ShardPair
 from app.stats.contexts import BandContexts, TopContexts
 from app.stats.density import FiringCounts
 from app.stats.histograms import ActivationHistograms
@@ -47,12 +49,12 @@ def statistics_alone(store: ShardStore, bundled: Bundled) -> dict[str, float]:
 
     A shard is sorted by latent once, by the first statistic that needs it: contexts pay for all of them.
     """
-    pairs = list(ShardReader(store, bundled.shards, *bundled.saes).read(silent, ""))
+    pairs = list(ShardReader(store, bundled.shards, BySide(*bundled.saes)).read(silent, ""))
     widths = [sae.d_sae for sae in bundled.saes]
     with tempfile.TemporaryDirectory() as folder:
         copy = ShardStore(Path(folder), "copy")
         written = seconds(lambda: write_acts(copy, bundled.shards, pairs), 1)
-    timed = _Timed([[pair.narrow for pair in pairs], [pair.reference for pair in pairs]])
+    timed = _Timed([[pair.acts[side] for pair in pairs] for side in SIDES])
     top = timed.both("strongest contexts", lambda side: TopContexts(widths[side]))
     timed.both("firing counts", lambda side: FiringCounts(widths[side]))
     histograms = timed.both("histograms", lambda side: ActivationHistograms(widths[side]))
@@ -64,12 +66,12 @@ def statistics_alone(store: ShardStore, bundled: Bundled) -> dict[str, float]:
 def write_acts(store: ShardStore, shards: Sequence[Shard], pairs: Sequence[ShardPair]) -> None:
     """Write the active latents of all shards."""
     for shard, pair in zip(shards, pairs, strict=True):
-        store.write_acts(shard, "narrow", pair.narrow, pair.narrow_residual)
-        store.write_acts(shard, "reference", pair.reference, pair.reference_residual)
+        for side, acts in pair.acts.items():
+            store.write_acts(shard, side, acts, pair.residual[side])
 
 
 def count_co_firing(accumulator: CoFiring, pairs: Sequence[ShardPair]) -> None:
     """How often the latents of each pair fire together."""
     for pair in pairs:
-        accumulator.update(pair.narrow, pair.reference)
+        accumulator.update(*pair.acts)
     accumulator.finalize()

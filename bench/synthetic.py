@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.activations.batch import NO_TOKEN, ActivationBatch, TokenRows
-from app.records import SaeRecord
+from app.records import BySide, SaeRecord
 from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
 from app.sparse.inputs import pack, sampled_rows
@@ -137,11 +137,9 @@ def draw(rng: np.random.Generator, rows: TokenRows, start: int, d_sae: int, l0: 
     return SparseActs(indptr, latent[first], value, row.astype(np.int64) + start, position.astype(np.int32), d_sae)
 
 
-def make_shards(
-    store: ShardStore, shards: list[Shard], rows: TokenRows, saes: tuple[LoadedSae, LoadedSae], l0: int
-) -> None:
+def make_shards(store: ShardStore, shards: list[Shard], rows: TokenRows, saes: BySide[LoadedSae], l0: int) -> None:
     """Write the shards of both SAEs."""
-    d_in = saes[0].record.d_in
+    d_in = saes.narrow.record.d_in
     for shard in shards:
         part = rows.slice(shard.start, shard.stop)
         kept = part.keep & sampled_rows(rows, shard.start, shard.stop, d_in)[:, None]

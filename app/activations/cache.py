@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from app.activations.batch import TokenRows
 from app.activations.language_model import LanguageModel, model_batches
 from app.errors import ActivationsError
+from app.progress import Advance, unreported
 
 ROWS_PER_PART = 256
 """Rows a file: 128-token rows of width 576 in float16 make 37 MB, about 15 s of work on two cores."""
@@ -25,7 +26,7 @@ def cache_activations(
     hook_name: str,
     folder: Path,
     *,
-    progress: Callable[[int], None] = lambda n: None,
+    progress: Advance = unreported,
 ) -> None:
     """Write the activations of the scored tokens of `rows` to `folder`, in float16.
 

@@ -56,9 +56,9 @@ def compare(
     requests = [replace(common, narrow=each) for each in narrow]
     settings = load_settings(engine=engine, device=device)
     store = open_store(settings)
-    means, models = resources_of(settings), shelf_of(settings)
+    resources, models = resources_of(settings), shelf_of(settings)
     with stages() as progress:
-        summaries = list(run_several(store, settings.data_dir, requests, progress, models, means))
+        summaries = list(run_several(store, settings.data_dir, requests, progress, models=models, resources=resources))
     for summary in summaries:
         _tell(summary, settings, json)
 

@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from app.pipeline.progress import Advance
+from app.progress import Advance
 
 output = Console()
 errors = Console(stderr=True)

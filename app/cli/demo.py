@@ -88,10 +88,9 @@ def _score(engine: sa.Engine, settings: Settings, tokens: int) -> ComparisonSumm
         for line in (f"{name}: {record.d_sae:,} latents{quality}", *record.notes):
             errors.print(line, markup=False, highlight=False)
     narrow, reference = SAES
+    comparison = ComparisonRequest(narrow, reference, tokens=tokens, name=NAME)
     with stages() as progress:
-        return run(
-            engine, settings.data_dir, ComparisonRequest(narrow, reference, tokens=tokens, name=NAME), progress, models
-        )
+        return run(engine, settings.data_dir, comparison, progress, models=models)
 
 
 def _forget_older(engine: sa.Engine) -> None:

@@ -7,17 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from app.activations.stream import ActivationStream
+from app.progress import Advance, unreported
 from app.sae.load import LoadedSae
 from app.sparse.shards import Shard, ShardStore
 
-Advance = Callable[[int], None]
-"""Called with the tokens done since the last call, and with 0 while waiting; what it raises stops the run."""
-
 Opener = Callable[[], tuple[ActivationStream, Sequence[LoadedSae]]]
-
-
-def nobody(n: int) -> None:
-    """Progress that nobody watches."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +43,7 @@ class Executor(Protocol):
     """Runs shards. Work that is done stays done, so a run that was stopped goes on where it was."""
 
     def run_shards(
-        self, work: ShardWork, store: ShardStore, shards: Sequence[Shard], *, progress: Advance = nobody
+        self, work: ShardWork, store: ShardStore, shards: Sequence[Shard], *, progress: Advance = unreported
     ) -> None:
         """Make sure that every shard is in the store for every SAE.
 
@@ -59,7 +53,7 @@ class Executor(Protocol):
         ...
 
     def fold(
-        self, empty: Sum, add: Callable[[Sum, Shard], None], shards: Sequence[Shard], *, progress: Advance = nobody
+        self, empty: Sum, add: Callable[[Sum, Shard], None], shards: Sequence[Shard], *, progress: Advance = unreported
     ) -> Sum:
         """`add` every shard to an accumulator.
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from app.activations.stream import ActivationStream
-from app.executor.base import Advance, ShardWork, Sum, nobody
+from app.executor.base import ShardWork, Sum
 from app.executor.device import Device
+from app.progress import Advance, unreported
 from app.sae.load import LoadedSae
 from app.sparse.shards import Shard, ShardStore
 
@@ -19,7 +20,7 @@ def run_shards(
     store: ShardStore,
     shards: Sequence[Shard],
     *,
-    progress: Callable[[int], None] = lambda n: None,
+    progress: Advance = unreported,
     device: Device | None = None,
 ) -> None:
     """Make sure that every shard is in the store for every SAE.
@@ -68,13 +69,13 @@ class LocalExecutor:
         self._device = device
 
     def run_shards(
-        self, work: ShardWork, store: ShardStore, shards: Sequence[Shard], *, progress: Advance = nobody
+        self, work: ShardWork, store: ShardStore, shards: Sequence[Shard], *, progress: Advance = unreported
     ) -> None:
         """See `Executor`."""
         run_shards(work.stream, work.saes, store, shards, progress=progress, device=self._device)
 
     def fold(
-        self, empty: Sum, add: Callable[[Sum, Shard], None], shards: Sequence[Shard], *, progress: Advance = nobody
+        self, empty: Sum, add: Callable[[Sum, Shard], None], shards: Sequence[Shard], *, progress: Advance = unreported
     ) -> Sum:
         """See `Executor`."""
         for shard in shards:

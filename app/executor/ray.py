@@ -20,8 +20,9 @@ import torch
 from app.activations.device import choose_device
 from app.activations.stream import ActivationStream
 from app.errors import ExecutorError, HedgescopeError
-from app.executor.base import Advance, Opener, ShardWork, Sum, nobody
+from app.executor.base import Opener, ShardWork, Sum
 from app.executor.device import Device
+from app.progress import Advance, unreported
 from app.sae.load import LoadedSae
 from app.sparse.shards import Shard, ShardStore
 from app.sparse.work import missing_saes
@@ -69,7 +70,7 @@ class RayExecutor:
         _connect(address)
 
     def run_shards(
-        self, work: ShardWork, store: ShardStore, shards: Sequence[Shard], *, progress: Advance = nobody
+        self, work: ShardWork, store: ShardStore, shards: Sequence[Shard], *, progress: Advance = unreported
     ) -> None:
         """See `Executor`.
 
@@ -97,7 +98,7 @@ class RayExecutor:
             progress(shard.n_tokens)
 
     def fold(
-        self, empty: Sum, add: Callable[[Sum, Shard], None], shards: Sequence[Shard], *, progress: Advance = nobody
+        self, empty: Sum, add: Callable[[Sum, Shard], None], shards: Sequence[Shard], *, progress: Advance = unreported
     ) -> Sum:
         """See `Executor`. Partial sums are merged in the order of the shards, so the result is the same every time."""
         parts = [shards[start : start + SHARDS_A_SUM] for start in range(0, len(shards), SHARDS_A_SUM)]

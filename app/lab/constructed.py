@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from app.activations.language_model import ModelShelf
-from app.pipeline.progress import silent
 from app.pipeline.run import run
+from app.progress import silent
 from app.records import ComparisonRequest
 from app.store.read import columns, partners_of_narrow
 from app.store.session import make_engine, upgrade
@@ -195,7 +195,7 @@ def found_in(seed: int, folder: Path) -> tuple[list[str | None], list[str | None
         request = ComparisonRequest(
             str(folder / "narrow"), str(folder / "reference"), activations=str(folder / "activations.safetensors")
         )
-        slug = run(engine, folder, request, silent, ModelShelf(folder / "models")).slug
+        slug = run(engine, folder, request, silent, models=ModelShelf(folder / "models")).slug
         diagnoses: list[str | None] = columns(engine, slug, "narrow", ("diagnosis",))["diagnosis"]
         return world.truth, [_finding(engine, slug, i, diagnosis) for i, diagnosis in enumerate(diagnoses)]
     finally:

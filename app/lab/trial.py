@@ -14,14 +14,16 @@ from app.activations.language_model import ModelShelf
 from app.executor.local import run_shards
 from app.lab.trained import REFERENCES, TrainedWorld, make_trained
 from app.lab.worlds import WorldSpec
-from app.pipeline.passes import ShardReader, first_pass
-from app.pipeline.progress import silent
-from app.pipeline.run import prepare, score
-from app.pipeline.score import geometry_of
+from app.pipeline.inputs import ComparisonInputs, open_inputs
+from app.pipeline.open import OpenFiles, Resources
+from app.pipeline.passes import collect_statistics
+from app.pipeline.run import score_and_store
+from app.progress import silent
 from app.records import ComparisonRequest
 from app.scores.diagnosis import MIN_SCORE
-from app.scores.score import score_sample
-from app.stats.inputs import Sample
+from app.scores.geometry import geometry_of
+from app.scores.hedging import hedging_scores
+from app.stats.input_sample import Sample
 from app.store.read import columns
 from app.store.session import make_engine, upgrade
 
@@ -84,9 +86,9 @@ def _trial(engine: Any, world: TrainedWorld, reference: str, folder: Path) -> Tr
     request = ComparisonRequest(
         str(world.narrow), str(world.references[reference]), activations=str(world.activations), name=reference
     )
-    prepared = prepare(engine, folder, request, ModelShelf(folder / "models"))
-    run_shards(prepared.source.stream, prepared.saes, prepared.store, prepared.shards)
-    slug = score(engine, prepared, silent).slug
+    inputs = open_inputs(OpenFiles(engine, ModelShelf(folder / "models")), folder, request, Resources())
+    run_shards(inputs.source.stream, tuple(inputs.saes), inputs.store, inputs.shards)
+    slug = score_and_store(engine, inputs, silent).slug
     found = columns(engine, slug, "narrow", FIELDS)
     scored = np.array([value is not None for value in found[SCORE]])
     numbers = {name: np.array(found[name], dtype=np.float64)[scored] for name in FIELDS if name != "diagnosis"}
@@ -94,7 +96,6 @@ def _trial(engine: Any, world: TrainedWorld, reference: str, folder: Path) -> Tr
     measures |= dict(
         zip(BASELINES, (1 - numbers["max_decoder_cosine"], 1 - numbers["max_jaccard"], numbers["c_dec"]), strict=True)
     )
-    reader = ShardReader(prepared.store, prepared.shards, *prepared.saes)
     return Trial(
         family=world.spec.family,
         world=world.spec.name,
@@ -105,17 +106,17 @@ def _trial(engine: Any, world: TrainedWorld, reference: str, folder: Path) -> Tr
         high=numbers["hedging_score_high"].tolist(),
         diagnosis=[name for name, has in zip(found["diagnosis"], scored, strict=True) if has],
         n_unscored=int((~scored).sum()),
-        shuffled=_shuffled(reader, prepared.saes, world.spec.seed),
+        shuffled=_shuffled(inputs, world.spec.seed),
     )
 
 
-def _shuffled(reader: ShardReader, saes: Any, seed: int) -> float:
+def _shuffled(inputs: ComparisonInputs, seed: int) -> float:
     """Share of latents called hedged when the narrow SAE's activations belong to other tokens."""
-    statistics = first_pass(reader, saes[0], saes[1], silent)
+    statistics = collect_statistics(inputs.reader, silent)
     sample = statistics.sample
     order = np.random.default_rng(seed).permutation(len(sample))
     shuffled = Sample(sample.inputs, sample.narrow_rows[order].tocsc(), sample.reference, sample.bounds)
-    counted: NDArray[np.bool_] = geometry_of(saes[0], saes[1], statistics).reference_alive
-    scores = score_sample(shuffled, saes[0].unit_decoder, counted).score
+    counted: NDArray[np.bool_] = geometry_of(inputs.weights, statistics).reference.matchable
+    scores = hedging_scores(shuffled, inputs.weights.narrow.decoder, counted).score
     # A latent whose score is undefined is not called hedged.
     return float((np.nan_to_num(scores) >= MIN_SCORE).mean())

@@ -23,9 +23,10 @@ from app.jobs.lease_keeper import LeaseKeeper
 from app.jobs.messages import Places
 from app.jobs.records import Claim, Plan, ShardPlan
 from app.jobs.runner import JobRunner, Store, new_owner
-from app.pipeline.open import resources_of, shelf_of
+from app.pipeline.inputs import ComparisonInputs, open_inputs
+from app.pipeline.open import OpenFiles, resources_of, shelf_of
 from app.pipeline.register import add_sae
-from app.pipeline.run import ENCODING, Prepared, find, prepare, score
+from app.pipeline.run import ENCODING, find, score_and_store
 from app.records import ComparisonRequest, SaeRequest
 from app.settings import Settings
 from app.sparse.files import remove_leftovers
@@ -84,48 +85,43 @@ class JobWork:
         # By its whole path, so that errors can name it by what it is for.
         here = settings.model_copy(update={"engine": "local", "data_dir": settings.data_dir.resolve()})
         self._engine, self._data_dir, self._input_dir = engine, here.data_dir, here.resolved_input_dir
-        self._means = resources_of(here)
+        self._resources = resources_of(here)
         self._device = Device.of(choose_device(settings.device))
         self.models = models or shelf_of(here)
-        self._ready: tuple[int, Prepared] | None = None
+        self._ready: tuple[int, ComparisonInputs] | None = None
         self._tidied = 0.0
 
     def plan(self, claim: Claim, hold: LeaseKeeper) -> Plan:
         """Read what the comparison names, and see which of its shards are on disk."""
         self._ready = None
-        prepared = self._prepared(claim, hold)
+        inputs = self._inputs(claim, hold)
         self._tidy()
-        prepared.store.describe(prepared.source.stream.description)
+        inputs.store.describe(inputs.source.stream.description)
         return Plan(
-            content_hash=prepared.content_hash,
+            content_hash=inputs.content_hash,
             stage=ENCODING,
-            shards=tuple(
-                ShardPlan(
-                    shard.start, shard.stop, shard.n_tokens, not missing_saes(prepared.store, shard, prepared.saes)
-                )
-                for shard in prepared.shards
-            ),
-            is_stored=find(self._engine, prepared.slug) is not None,
+            shards=tuple(_planned(inputs, shard) for shard in inputs.shards),
+            is_stored=find(self._engine, inputs.slug) is not None,
         )
 
     def shard(self, claim: Claim, hold: LeaseKeeper) -> None:
         """Compute a shard, or nothing where it is on disk."""
-        prepared = self._prepared(claim, hold)
+        inputs = self._inputs(claim, hold)
         shard = Shard(claim.start, claim.stop, claim.n_tokens)
         with memory_explained(f"encoding rows {shard.start} to {shard.stop - 1}"):
-            self._device.run_shard(Checked(prepared.source.stream, hold), prepared.saes, prepared.store, shard)
+            self._device.run_shard(Checked(inputs.source.stream, hold), tuple(inputs.saes), inputs.store, shard)
 
     def finish(self, claim: Claim, hold: LeaseKeeper, done: Store) -> None:
         """Score and store a comparison from its shards, or check and register an SAE."""
         if isinstance(claim.job.request, SaeRequest):
             self._register(claim.job.request, claim, hold, done)
             return
-        prepared = self._prepared(claim, hold)
-        if find(self._engine, prepared.slug) is None:
-            score(self._engine, prepared, hold, within=lambda connection: done(connection, prepared.slug))
+        inputs = self._inputs(claim, hold)
+        if find(self._engine, inputs.slug) is None:
+            score_and_store(self._engine, inputs, hold, within=lambda connection: done(connection, inputs.slug))
         else:
             with writing(self._engine) as connection:
-                done(connection, prepared.slug)
+                done(connection, inputs.slug)
         self._ready = None
 
     def idle(self) -> None:
@@ -139,7 +135,7 @@ class JobWork:
         for path in remove_leftovers(self._data_dir / "shards"):
             log.info("removed %s, which a killed writer had left", path.name)
 
-    def _prepared(self, claim: Claim, hold: LeaseKeeper) -> Prepared:
+    def _inputs(self, claim: Claim, hold: LeaseKeeper) -> ComparisonInputs:
         """What the comparison needs, loaded once for all its steps."""
         if self._ready is not None and self._ready[0] == claim.job.id:
             ready = self._ready[1]
@@ -149,16 +145,16 @@ class JobWork:
         assert isinstance(request, ComparisonRequest)
         if claim.phase == "plan":
             hold("loading model and SAEs", 1, "comparisons")
-        prepared = prepare(self._engine, self._data_dir, request, self.models, self._find, means=self._means)
+        inputs = open_inputs(OpenFiles(self._engine, self.models, self._find), self._data_dir, request, self._resources)
         hold.check()
-        if claim.content_hash is not None and prepared.content_hash != claim.content_hash:
+        if claim.content_hash is not None and inputs.content_hash != claim.content_hash:
             raise ShardError(
                 f"this worker finds another text, model or SAE than the one that planned the job "
-                f"({prepared.content_hash[:12]}, not {claim.content_hash[:12]}): all workers need the same data "
+                f"({inputs.content_hash[:12]}, not {claim.content_hash[:12]}): all workers need the same data "
                 "folder, input folder and versions; then resume the job"
             )
-        self._ready = claim.job.id, prepared
-        return prepared
+        self._ready = claim.job.id, inputs
+        return inputs
 
     def _register(self, request: SaeRequest, claim: Claim, hold: LeaseKeeper, done: Store) -> None:
         advance = hold("checking the SAE", 1, "SAEs")
@@ -171,6 +167,11 @@ class JobWork:
 
     def _find(self, name: str) -> str:
         return allowed(name, self._input_dir)
+
+
+def _planned(inputs: ComparisonInputs, shard: Shard) -> ShardPlan:
+    is_done = not missing_saes(inputs.store, shard, tuple(inputs.saes))
+    return ShardPlan(shard.start, shard.stop, shard.n_tokens, is_done)
 
 
 @dataclass(frozen=True)

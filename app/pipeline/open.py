@@ -1,4 +1,4 @@
-"""What the comparisons of one run share: SAEs, model, text, and the means they are computed with."""
+"""What the comparisons of one run share: SAEs, model, text, and what they are computed with."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from app.settings import Settings
 
 @dataclass(frozen=True)
 class Resources:
-    """With what comparisons are computed; it does not change what is computed.
+    """What comparisons are computed with; it does not change the numbers.
 
     Attributes:
         shards: folder or URL that shards are kept in; `shards` in the data folder, if None.
-        engine: runs the shards; this process, if None.
+        executor: runs the shards; this process, if None.
         device: what other processes compute on, as the settings have it.
     """
 
     shards: str | None = None
-    engine: Executor | None = None
+    executor: Executor | None = None
     device: str = "auto"
 
 

@@ -2,48 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 
-from app.pipeline.passes import SideStatistics
-from app.records import LatentScores, LevelSummary, NullSummary, SaeRecord, SideSummary
-from app.scores.geometry import Null
+from app.catalogue import SCORING_VERSION
+from app.pipeline.identity import versions
+from app.pipeline.inputs import ComparisonInputs
+from app.pipeline.results import Results
+from app.records import (
+    BySide,
+    ComparisonSummary,
+    LatentScores,
+    LevelSummary,
+    NullSummary,
+    SideSummary,
+)
+from app.sae.load import LoadedSae
+from app.scores.null import Null
+from app.stats.collect import SideStatistics
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 N_BINS = 20
 
 
-def side_summary(
-    sae: SaeRecord, widths: Sequence[int], statistics: SideStatistics, latents: Sequence[LatentScores]
-) -> SideSummary:
+def summarize(inputs: ComparisonInputs, results: Results) -> ComparisonSummary:
+    """The summary of a comparison."""
+    source, statistics, latents = inputs.source, results.statistics, results.records.latents
+    sides = BySide.of(lambda side: side_summary(inputs.saes[side], statistics.sides[side], latents[side]))
+    quantiles, histogram, n_scored = distribution_of(latents.narrow)
+    geometry = results.found.geometry
+    return ComparisonSummary(
+        slug=inputs.slug,
+        name=inputs.name,
+        content_hash=inputs.content_hash,
+        scoring_version=SCORING_VERSION,
+        created_at=datetime.now(UTC),
+        narrow=sides.narrow,
+        reference=sides.reference,
+        model_name=source.language_model.name if source.language_model else None,
+        hook_name=inputs.saes.narrow.record.hook_name,
+        text_source=source.name,
+        text_checksum=source.checksum,
+        n_tokens=statistics.co_firing.n_tokens,
+        score_quantiles=quantiles,
+        score_histogram=histogram,
+        n_scored=n_scored,
+        n_hedged=_n_hedged(latents.narrow),
+        null=null_summary(geometry.narrow.null, int(geometry.reference.matchable.sum())),
+        command=shlex.join(replace(inputs.request, name=inputs.name).command),
+        versions=versions(),
+    )
+
+
+def side_summary(sae: LoadedSae, statistics: SideStatistics, latents: Sequence[LatentScores]) -> SideSummary:
     """One SAE on the comparison's tokens."""
-    firing = statistics.firing
-    levels = []
-    inner = 0
+    firing, explained = statistics.firing, statistics.explained.per_level
+    return SideSummary(
+        sae=sae.record,
+        l0=float(firing.n_firings.sum() / firing.n_tokens),
+        explained_variance=explained[-1],
+        n_dead=int((firing.n_firings == 0).sum()),
+        levels=tuple(_levels(sae.levels, statistics, latents)),
+    )
+
+
+def _levels(
+    widths: Sequence[int], statistics: SideStatistics, latents: Sequence[LatentScores]
+) -> Iterator[LevelSummary]:
+    """Each Matryoshka level, innermost first."""
+    firing, inner = statistics.firing, 0
     for level, width in enumerate(widths):
-        group = latents[inner:width]
+        n_firings, group = firing.n_firings[inner:width], latents[inner:width]
         scores = [latent.hedging_score for latent in group if latent.hedging_score is not None]
-        levels.append(
-            LevelSummary(
-                level=level,
-                width=width,
-                n_latents=width - inner,
-                n_dead=int((firing.n_firings[inner:width] == 0).sum()),
-                l0=float(firing.n_firings[inner:width].sum() / firing.n_tokens),
-                explained_variance=statistics.explained.per_level[level],
-                mean_hedging_score=float(np.mean(scores)) if scores else None,
-                n_hedged=sum(latent.diagnosis == "hedged" for latent in group),
-            )
+        yield LevelSummary(
+            level=level,
+            width=width,
+            n_latents=width - inner,
+            n_dead=int((n_firings == 0).sum()),
+            l0=float(n_firings.sum() / firing.n_tokens),
+            explained_variance=statistics.explained.per_level[level],
+            mean_hedging_score=float(np.mean(scores)) if scores else None,
+            n_hedged=_n_hedged(group),
         )
         inner = width
-    return SideSummary(
-        sae=sae,
-        l0=float(firing.n_firings.sum() / firing.n_tokens),
-        explained_variance=statistics.explained.per_level[-1],
-        n_dead=int((firing.n_firings == 0).sum()),
-        levels=tuple(levels),
-    )
+
+
+def _n_hedged(latents: Sequence[LatentScores]) -> int:
+    return sum(latent.diagnosis == "hedged" for latent in latents)
 
 
 def null_summary(null: Null, n_latents: int) -> NullSummary:
@@ -54,7 +103,7 @@ def null_summary(null: Null, n_latents: int) -> NullSummary:
     )
 
 
-def score_distribution(latents: Sequence[LatentScores]) -> tuple[dict[str, float], tuple[int, ...], int]:
+def distribution_of(latents: Sequence[LatentScores]) -> tuple[dict[str, float], tuple[int, ...], int]:
     """(quantiles, histogram over 20 equal bins of [0, 1], number of scored latents)."""
     scores = np.array([latent.hedging_score for latent in latents if latent.hedging_score is not None], dtype=float)
     counts = tuple(np.histogram(scores, bins=N_BINS, range=(0, 1))[0].tolist())

@@ -21,7 +21,7 @@ from app.records.latent import (
 from app.records.pair import FiringTable, Overlap, PairContext, PairDetail, PairProfile, Partner, PartnerDiagnosis
 from app.records.request import DTYPES, ComparisonRequest, Dtype, SaeRequest
 from app.records.sae import SaeRecord, WidthsSource
-from app.records.sides import SIDES, BySide, Side
+from app.records.sides import SIDES, BySide, Side, other_side
 
 __all__ = [
     "DTYPES",
@@ -58,4 +58,5 @@ __all__ = [
     "ToyLab",
     "ToyResult",
     "WidthsSource",
+    "other_side",
 ]

@@ -13,39 +13,44 @@ SIDES: tuple[Side, ...] = get_args(Side)
 
 
 def other_side(side: Side) -> Side:
-    """The other SAE of a comparison."""
+    """The side that a side is compared with."""
     return "reference" if side == "narrow" else "narrow"
 
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class BySide(Generic[T]):
+class BySide(Generic[T_co]):
     """One thing for the narrow SAE and one for the reference SAE."""
 
-    narrow: T
-    reference: T
+    narrow: T_co
+    reference: T_co
 
-    def __getitem__(self, side: Side) -> T:
+    @staticmethod
+    def of(make: Callable[[Side], Result]) -> BySide[Result]:
+        """What a function makes for each side."""
+        return BySide(make("narrow"), make("reference"))
+
+    def __getitem__(self, side: Side) -> T_co:
         """The one of a side."""
         return self.narrow if side == "narrow" else self.reference
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[T_co]:
         """Narrow, then reference."""
         yield self.narrow
         yield self.reference
 
-    def items(self) -> Iterator[tuple[Side, T]]:
+    def items(self) -> Iterator[tuple[Side, T_co]]:
         """Each side with its thing."""
         yield "narrow", self.narrow
         yield "reference", self.reference
 
-    def map(self, function: Callable[[T], Result]) -> BySide[Result]:
+    def map(self, function: Callable[[T_co], Result]) -> BySide[Result]:
         """What a function makes of each."""
         return BySide(function(self.narrow), function(self.reference))
 
-    def swapped(self) -> BySide[T]:
+    def swapped(self) -> BySide[T_co]:
         """Each side with the other one's thing."""
         return BySide(self.reference, self.narrow)

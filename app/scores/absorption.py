@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
-from app.stats.inputs import Sample
-
-Floats = NDArray[np.float64]
+from app.arrays import Flags, Float32s, Float64s, Int32s, Int64s
+from app.scores.cosines import Nearest
+from app.stats.input_sample import Sample
 
 MIN_MATCH = 0.7
 """Decoder cosine from which the nearest reference latent stands for the same feature."""
@@ -36,46 +35,51 @@ MAX_RATIO = 0.3
 
 def absorbed_by(
     sample: Sample,
-    encoder: NDArray[np.float32],
-    decoder: NDArray[np.float32],
-    match: NDArray[np.int64],
-    match_cosine: NDArray[np.float32],
-    counted: NDArray[np.bool_],
-) -> NDArray[np.int64]:
+    *,
+    encoder: Float32s,
+    decoder: Float32s,
+    match: Nearest,
+    counted: Flags,
+) -> Int64s:
     """`[n_narrow]` the reference latent that absorbs each narrow latent's feature; -1 for none.
 
     Args:
         encoder: `[n_narrow, d_in]` encoder rows.
         decoder: `[n_reference, d_in]` unit decoder rows of the reference.
-        match, match_cosine: `[n_narrow]` nearest reference latent by decoder cosine, -1 and NaN for none.
+        match: of each narrow latent the nearest reference latents by decoder cosine.
         counted: `[n_reference]` reference latents that can absorb.
     """
-    fires = sample.reference_rows
-    found = np.full(len(match), -1, dtype=np.int64)
-    for i in np.flatnonzero((match >= 0) & (match_cosine >= MIN_MATCH)).tolist():
-        found[i] = _absorbing(sample, fires, i, int(match[i]), encoder[i] @ decoder.T, counted)
+    nearest, cosine = match.index[:, 0], match.cosine[:, 0]
+    found = np.full(len(nearest), -1, dtype=np.int64)
+    for i in np.flatnonzero((nearest >= 0) & (cosine >= MIN_MATCH)).tolist():
+        opposed = counted & (encoder[i] @ decoder.T < 0)
+        found[i] = _absorbing(sample, i, int(nearest[i]), opposed)
     return found
 
 
-def _absorbing(
-    sample: Sample, fires: sp.csr_array, i: int, j: int, alignment: NDArray[np.float32], counted: NDArray[np.bool_]
-) -> int:
+def _absorbing(sample: Sample, i: int, j: int, opposed: Flags) -> int:
+    """The reference latent that absorbs the feature of narrow latent i, whose match is j; -1 for none.
+
+    Args:
+        opposed: `[n_reference]` latents that can absorb and that i's encoder points away from.
+    """
+    fires = sample.reference_rows
     own, tokens = _tokens(sample.narrow, i), _tokens(sample.reference, j)
     missed, caught = np.setdiff1d(tokens, own, assume_unique=True), np.intersect1d(tokens, own, assume_unique=True)
     if len(missed) < max(MIN_MISSED_TOKENS, MIN_MISSED * len(tokens)) or not len(caught):
         return -1
     on_missed, on_caught = _shares(fires[missed]), _shares(fires[caught])
-    possible = counted & (on_missed >= MIN_ON_MISSED) & (on_caught <= MAX_RATIO * on_missed) & (alignment < 0)
+    possible = opposed & (on_missed >= MIN_ON_MISSED) & (on_caught <= MAX_RATIO * on_missed)
     possible[j] = False
     return int(np.argmax(np.where(possible, on_missed, -1.0))) if possible.any() else -1
 
 
-def _tokens(acts: sp.csc_array, latent: int) -> NDArray[np.int32]:
-    tokens: NDArray[np.int32] = acts.indices[acts.indptr[latent] : acts.indptr[latent + 1]]
+def _tokens(acts: sp.csc_array, latent: int) -> Int32s:
+    tokens: Int32s = acts.indices[acts.indptr[latent] : acts.indptr[latent + 1]]
     return tokens
 
 
-def _shares(acts: sp.csr_array) -> Floats:
+def _shares(acts: sp.csr_array) -> Float64s:
     """`[n]` share of the tokens on which each latent fires."""
-    counts: Floats = np.bincount(acts.indices, minlength=acts.shape[1]) / acts.shape[0]
+    counts: Float64s = np.bincount(acts.indices, minlength=acts.shape[1]) / acts.shape[0]
     return counts

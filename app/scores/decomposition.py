@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from app.arrays import Float32s, Float64s, Int64s
 
 MAX_PARTNERS = 8
 """Reference rows in one decomposition at most."""
@@ -27,13 +26,13 @@ class Decomposition:
         residual: share of the squared norm that is not explained, in [0, 1].
     """
 
-    partners: NDArray[np.int64]
-    weights: Floats
-    shares: Floats
+    partners: Int64s
+    weights: Float64s
+    shares: Float64s
     residual: float
 
 
-def decompose(direction: NDArray[np.float32], rows: NDArray[np.float32], latents: NDArray[np.int64]) -> Decomposition:
+def decompose(direction: Float32s, rows: Float32s, latents: Int64s) -> Decomposition:
     """Orthogonal matching pursuit of a unit direction on a few candidate unit rows.
 
     The share of a row is what it contributes to the explained squared norm, `w_j · <d, e_j>`
@@ -49,7 +48,7 @@ def decompose(direction: NDArray[np.float32], rows: NDArray[np.float32], latents
     target = rows.astype(np.float64) @ direction.astype(np.float64)
     gram = rows.astype(np.float64) @ rows.T.astype(np.float64)
     chosen: list[int] = []
-    weights: Floats = np.zeros(0)
+    weights: Float64s = np.zeros(0)
     explained = 0.0
     while len(chosen) < min(MAX_PARTNERS, len(rows)):
         correlation = np.abs(target - gram[:, chosen] @ weights)
@@ -63,7 +62,7 @@ def decompose(direction: NDArray[np.float32], rows: NDArray[np.float32], latents
     return _ordered(latents[chosen], weights, target[chosen], explained)
 
 
-def _ordered(partners: NDArray[np.int64], weights: Floats, target: Floats, explained: float) -> Decomposition:
+def _ordered(partners: Int64s, weights: Float64s, target: Float64s, explained: float) -> Decomposition:
     contribution = np.clip(weights * target, 0, None)
     total = contribution.sum()
     shares = contribution / total if total > 0 else contribution

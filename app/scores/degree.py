@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.arrays import Flags, Float32s, Float64s
 from app.errors import ScoringError
 from app.records import LatentDegree
-
-Floats = NDArray[np.float64]
-Floats32 = NDArray[np.float32]
 
 __all__ = ["HedgingDegree", "LatentDegree", "hedging_degree", "span"]
 
@@ -66,7 +64,7 @@ class HedgingDegree:
 
 
 def hedging_degree(
-    control: Floats32, extended: Floats32, *, seed: int = 0, n_baselines: int = N_BASELINES
+    control: Float32s, extended: Float32s, *, seed: int = 0, n_baselines: int = N_BASELINES
 ) -> HedgingDegree:
     """The hedging degree of a pair of decoders (arXiv 2505.11756).
 
@@ -122,7 +120,7 @@ def hedging_degree(
     return _filled(result, projected, baselines, used)
 
 
-def span(rows: NDArray[np.floating[Any]]) -> Floats:
+def span(rows: NDArray[np.floating[Any]]) -> Float64s:
     """`[d_in, rank]` orthonormal basis of the span of `rows [N, d_in]`, by singular value decomposition.
 
     Rows come from float32 files: what their rounding alone could add is not counted as a direction.
@@ -134,7 +132,7 @@ def span(rows: NDArray[np.floating[Any]]) -> Floats:
     return np.ascontiguousarray(directions[values > tolerance].T)
 
 
-def _filled(result: HedgingDegree, projected: Floats, baselines: Floats, used: NDArray[np.bool_]) -> HedgingDegree:
+def _filled(result: HedgingDegree, projected: Float64s, baselines: Float64s, used: Flags) -> HedgingDegree:
     """The result with its numbers.
 
     Args:
@@ -169,7 +167,7 @@ def _beyond(raw: float, baseline: float) -> tuple[float | None, str | None]:
     return (raw - baseline) / (1 - baseline), None
 
 
-def _why_undefined(basis: Floats, n_new: int, d_in: int) -> str | None:
+def _why_undefined(basis: Float64s, n_new: int, d_in: int) -> str | None:
     if n_new >= d_in:
         return f"{n_new} new latents in {d_in} dimensions: any {d_in} directions span everything; add fewer latents"
     if basis.shape[1] == 0:
@@ -177,7 +175,7 @@ def _why_undefined(basis: Floats, n_new: int, d_in: int) -> str | None:
     return None
 
 
-def _check(control: Floats32, extended: Floats32, n_baselines: int) -> None:
+def _check(control: Float32s, extended: Float32s, n_baselines: int) -> None:
     if control.ndim != 2 or extended.ndim != 2 or control.shape[1] != extended.shape[1]:
         raise ScoringError(
             f"decoders of shape {list(control.shape)} and {list(extended.shape)}; expected two of the same d_in"
@@ -192,20 +190,20 @@ def _check(control: Floats32, extended: Floats32, n_baselines: int) -> None:
         raise ScoringError(f"{n_baselines} random subspaces; expected at least 2, for a mean and a deviation")
 
 
-def _unit_rows(rows: Floats32) -> Floats:
+def _unit_rows(rows: Float32s) -> Float64s:
     """Rows at unit norm; zero rows stay zero."""
     norms = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
-    unit: Floats = rows / np.where(norms > 0, norms, 1.0)
+    unit: Float64s = rows / np.where(norms > 0, norms, 1.0)
     return unit
 
 
-def _projected_norms(change: Floats, basis: Floats) -> Floats:
+def _projected_norms(change: Float64s, basis: Float64s) -> Float64s:
     """`[n]` norms of the rows' projections: lengths are the same in the basis's own coordinates."""
-    norms: Floats = np.linalg.norm(change @ basis, axis=1)
+    norms: Float64s = np.linalg.norm(change @ basis, axis=1)
     return norms
 
 
-def _baselines(change: Floats, n_new: int, seed: int, n_baselines: int) -> Floats:
+def _baselines(change: Float64s, n_new: int, seed: int, n_baselines: int) -> Float64s:
     """`[n_baselines, n]` norms of the projections on random subspaces.
 
     The span of independent Gaussian directions has no preferred orientation. They are independent

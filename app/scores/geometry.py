@@ -1,209 +1,80 @@
-"""Decoder cosines, and what chance alone would give."""
+"""Where the latents of both SAEs lie: decoder cosines both ways, and what chance would give."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
+from app.arrays import Flags, Float32s
+from app.errors import ScoringError
+from app.parallel import together
+from app.records import BySide, Side, other_side
+from app.scores.cosines import Nearest, nearest, neighbours
+from app.scores.null import Null, null_of
+from app.scores.weights import ComparedWeights
+from app.stats.collect import Statistics
 
-Floats = NDArray[np.float32]
-Flags = NDArray[np.bool_]
-
-BLOCK = 256
-"""Rows of a cosine table made at once: 256 × 65,536 cosines are 67 MB, putting them in order takes twice that."""
-
-MAX_INPUTS = 4096
-"""Inputs that random directions are mixed from."""
-
-GROUP = 64
-"""Columns of a table of which only the largest cosine is looked at first."""
-
-PAIR_VALUES = 1 << 24
-"""Numbers of decoder rows copied at once for given pairs: 67 MB."""
-
-N_RANDOM_DIRECTIONS = 2000
-"""Directions drawn for the null: the 95th percentile is then known to about 0.5 points of percentile."""
+N_NEIGHBOURS = 10
 
 
 @dataclass(frozen=True)
-class Nearest:
-    """The nearest rows of another decoder, for each row of one.
+class SideGeometry:
+    """Decoder cosines of one SAE's latents.
 
     Attributes:
-        index: `[n, k]` int64, nearest first; -1 where there are fewer than k.
-        cosine: `[n, k]` float32; NaN where there are fewer than k.
+        matchable: `[d_sae]` latents that can be the match of a latent of the other SAE.
+        other_sae, same_sae: nearest latents in either SAE.
+        c_dec: `[d_sae]` mean absolute cosine to the others of the same SAE.
+        null: best cosines of isotropic random directions against the other SAE.
+        data_null: the same of directions with the inputs' covariance.
     """
 
-    index: NDArray[np.int64]
-    cosine: Floats
+    matchable: Flags
+    other_sae: Nearest
+    same_sae: Nearest
+    c_dec: Float32s
+    null: Null
+    data_null: Null
 
 
-@dataclass(frozen=True)
-class Null:
-    """Best cosines of random directions against one decoder.
+Geometry = BySide[SideGeometry]
 
-    Attributes:
-        best: `[n_directions]` float32, ascending.
+
+def geometry_of(weights: ComparedWeights, statistics: Statistics) -> Geometry:
+    """Cosines both ways; latents that never fire can't be a match.
+
+    Where the narrow SAE is a prefix of the reference, its latents are left out of the reference:
+    each would only find itself.
+
+    Raises:
+        ScoringError: the reference has no latent left.
     """
+    fires = statistics.sides.map(lambda side: side.firing.n_firings > 0)
+    matchable = BySide(fires.narrow, fires.reference.copy())
+    if weights.is_prefix:
+        matchable.reference[: len(fires.narrow)] = False
+    if not matchable.reference.any():
+        raise ScoringError(_nothing_to_compare_with(weights, statistics.co_firing.n_tokens))
 
-    best: Floats
+    def measure(side: Side) -> SideGeometry:
+        other = other_side(side)
+        own_rows, other_rows, candidates = weights[side].decoder, weights[other].decoder, matchable[other]
+        # A reference latent that is a narrow latent too would find itself.
+        same = weights.is_prefix and side == "reference"
+        (same_sae, c_dec), other_sae, null, data_null = together(
+            partial(neighbours, own_rows, fires[side], N_NEIGHBOURS),
+            partial(nearest, own_rows, other_rows, candidates, N_NEIGHBOURS, same=same),
+            partial(null_of, other_rows, candidates),
+            partial(null_of, other_rows, candidates, inputs=statistics.sample.inputs),
+        )
+        return SideGeometry(matchable[side], other_sae, same_sae, c_dec, null, data_null)
 
-    def percentile(self, cosine: Floats) -> Floats:
-        """Share of random directions whose best cosine is smaller, for each cosine; NaN for NaN."""
-        share = np.searchsorted(self.best, cosine, side="left") / len(self.best)
-        return np.where(np.isnan(cosine), np.nan, share).astype(np.float32)
-
-
-def nearest(queries: Floats, decoder: Floats, alive: Flags, k: int, *, same: bool = False) -> Nearest:
-    """The k rows of `decoder` with the largest cosine to each query. Ties: lowest index first.
-
-    Args:
-        queries: `[n, d_in]` unit rows.
-        decoder: `[m, d_in]` unit rows.
-        alive: `[m]`, false for rows that are no match for anything (latents that never fire).
-        same: whether both are one decoder, so that a row is not its own neighbour.
-    """
-    columns = np.flatnonzero(alive)
-    rows = decoder if len(columns) == len(decoder) else decoder[columns]
-    found = _Found(len(queries), k)
-    for start in range(0, len(queries), BLOCK):
-        found.put(start, queries[start : start + BLOCK] @ rows.T, columns, same)
-    return found.finalize()
+    return BySide.of(measure)
 
 
-def neighbours(decoder: Floats, alive: Flags, k: int) -> tuple[Nearest, Floats]:
-    """The k nearest other rows of each row's own decoder, and `c_dec` of each row, from one table of cosines.
-
-    `c_dec`, `[n]`, is the mean absolute cosine of a row to all the other rows; NaN for a single row.
-    Source: *Sparse but Wrong*, arXiv 2508.16560.
-
-    Args:
-        decoder: `[n, d_in]` unit rows.
-        alive: `[n]`, false for rows that are nobody's neighbour.
-    """
-    columns = np.flatnonzero(alive)
-    found, total = _Found(len(decoder), k), np.zeros(len(decoder))
-    for start in range(0, len(decoder), BLOCK):
-        table = decoder[start : start + BLOCK] @ decoder.T
-        total[start : start + BLOCK] = np.abs(table).sum(axis=1, dtype=np.float64)
-        found.put(start, table if len(columns) == len(decoder) else table[:, columns], columns, True)
-    return found.finalize(), _mean_of_others(total, decoder)
-
-
-def _mean_of_others(total: NDArray[np.float64], decoder: Floats) -> Floats:
-    """`[n]` mean of the cosines in a sum over all rows, without the row itself."""
-    if len(decoder) < 2:
-        return np.full(len(decoder), np.nan, dtype=np.float32)
-    own = np.einsum("ij,ij->i", decoder, decoder, dtype=np.float64)
-    # Float32 products of orthogonal rows can come out a rounding below zero, of equal rows above one.
-    mean: Floats = np.clip((total - own) / (len(decoder) - 1), 0, 1).astype(np.float32)
-    return mean
-
-
-class _Found:
-    """The nearest rows found so far."""
-
-    def __init__(self, n: int, k: int) -> None:
-        self._index = np.full((n, k), -1, dtype=np.int64)
-        self._cosine = np.full((n, k), np.nan, dtype=np.float32)
-
-    def put(self, start: int, table: Floats, columns: NDArray[np.int64], same: bool) -> None:
-        """Choose for the queries from `start` on; `table` has their cosines to rows `columns` and is written to."""
-        if same:
-            own = columns[None, :] == np.arange(start, start + len(table))[:, None]
-            table[own] = -np.inf
-        top = min(self._index.shape[1], table.shape[1])
-        if top == 0:
-            return
-        order = _top(table, top)
-        found = np.take_along_axis(table, order, axis=1)
-        itself = np.isneginf(found)
-        self._index[start : start + len(table), :top] = np.where(itself, -1, columns[order])
-        self._cosine[start : start + len(table), :top] = np.where(itself, np.nan, found)
-
-    def finalize(self) -> Nearest:
-        """All of them."""
-        return Nearest(self._index, np.clip(self._cosine, -1, 1))
-
-
-def _top(table: Floats, k: int) -> NDArray[np.int64]:
-    """Column indices of the k largest values of each row, largest first, ties by index."""
-    n = table.shape[1]
-    if n >= 2 * k * GROUP:
-        return _top_of_groups(table, k)
-    part = np.argpartition(table, n - k, axis=1)[:, n - k :]
-    # A partition takes any of the values that tie with its smallest one: such rows are put in order whole.
-    border = np.take_along_axis(table, part, axis=1).min(axis=1)
-    torn = (table >= border[:, None]).sum(axis=1) > k
-    part[torn] = np.argsort(-table[torn], axis=1, kind="stable")[:, :k]
-    part.sort(axis=1)
-    order = np.argsort(-np.take_along_axis(table, part, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(part, order, axis=1).astype(np.int64)
-
-
-def _top_of_groups(table: Floats, k: int) -> NDArray[np.int64]:
-    """The same, of wide tables: the k-th largest maximum of groups of columns bounds what has to be put in order."""
-    n_groups = table.shape[1] // GROUP
-    maxima = table[:, : n_groups * GROUP].reshape(len(table), n_groups, GROUP).max(axis=2)
-    bound = np.partition(maxima, n_groups - k, axis=1)[:, n_groups - k]
-    row, column = np.nonzero(table >= bound[:, None])
-    order = np.lexsort((column, -table[row, column], row))
-    first = np.searchsorted(row, np.arange(len(table)))
-    chosen: NDArray[np.int64] = column[order][first[:, None] + np.arange(k)]
-    return chosen
-
-
-def null_of(
-    decoder: Floats,
-    alive: Flags,
-    *,
-    inputs: Floats | None = None,
-    seed: int = 0,
-    n_directions: int = N_RANDOM_DIRECTIONS,
-) -> Null:
-    """Best cosine of random directions against the alive rows of a decoder.
-
-    With many latents a large best cosine is no surprise: random directions reach about 0.31
-    against 4,000 rows in 128 dimensions.
-
-    Args:
-        inputs: `[m, d_in]` inputs of the SAE: directions are drawn with their covariance then, else
-            isotropic. Inputs vary in few directions mostly, and decoder rows lie there too, so that
-            this null is the harder one to beat.
-    """
-    rng = np.random.default_rng(seed)
-    if inputs is None:
-        directions = rng.standard_normal((n_directions, decoder.shape[1]), dtype=np.float32)
-    else:
-        # A Gaussian mixture of centred inputs has their covariance, without a matrix of it.
-        used = inputs[:: max(1, len(inputs) // MAX_INPUTS)]
-        centred = used - used.mean(axis=0)
-        directions = rng.standard_normal((n_directions, len(centred)), dtype=np.float32) @ centred
-    norms = np.linalg.norm(directions, axis=1, keepdims=True)
-    directions /= np.where(norms > 0, norms, 1)
-    best = nearest(directions, decoder, alive, 1).cosine[:, 0]
-    return Null(np.sort(best))
-
-
-def mutual_best(forth: NDArray[np.int64], back: NDArray[np.int64]) -> Flags:
-    """`[n]`: whether the nearest row's own nearest row is this one again.
-
-    Args:
-        forth: `[n]` index of each row's nearest row in the other decoder, -1 for none.
-        back: `[m]` the other way.
-    """
-    found = forth >= 0
-    return np.where(found, back[np.where(found, forth, 0)] == np.arange(len(forth)), False)
-
-
-def cosines_of_pairs(
-    narrow: Floats, reference: Floats, pairs_narrow: NDArray[np.int64], pairs_reference: NDArray[np.int64]
-) -> Floats:
-    """`[n_pairs]` cosines of given pairs of rows."""
-    result = np.empty(len(pairs_narrow), dtype=np.float32)
-    step = max(1, PAIR_VALUES // narrow.shape[1])
-    for start in range(0, len(result), step):
-        part = slice(start, start + step)
-        result[part] = np.einsum("ij,ij->i", narrow[pairs_narrow[part]], reference[pairs_reference[part]])
-    return np.clip(result, -1, 1)
+def _nothing_to_compare_with(weights: ComparedWeights, n_tokens: int) -> str:
+    beyond = " beyond the narrow SAE" if weights.is_prefix else ""
+    return (
+        f"{weights.reference.name}: no latent{beyond} fires on the {n_tokens:,} scored tokens, so there is nothing to "
+        "compare with; give more tokens or another reference"
+    )

@@ -1,145 +1,146 @@
-"""Which reference latents a narrow latent is mixed with: shares, gated by sign and co-firing.
+"""The hedging score: how much of a latent's direction is not its own.
 
-For narrow latent i with partners j (the first one the main partner):
+Two estimates of the same number, `1 - cos²` between the decoder row and the direction of the one
+feature that the latent stands for:
 
-    decoder share     s_ij   of the explained squared norm of its decoder row    (decomposition.py)
-    activation share  v_ij   of its explained activation variance                (regression below)
-    gate              g_ij   sign(w_ij) · z_ij >= threshold, 5 % for any false one among all pairs
+    t_i   typical hedging   from the input on a typical firing token        (typical.py)
+    r_i   refit hedging     from a regression together with other latents   (refit.py)
 
-    decoder hedging     = sum of s_ij over j other than the main partner
-    activation hedging  = sum of v_ij over j other than the main partner
-    hedged partner      : other than the main one, gated, with (s_ij + v_ij) / 2 of at least MIN_HEDGED_SHARE
+    hedging score  =  max(t_i, r_i)        where other latents take over part of what it holds
+                      max(t_i, r_i / 2)    where it keeps all of it (kept >= MIN_KEPT)
 
-Hedging mixes a positive component of positively correlated features into a latent and a negative
-component of anti-correlated ones (Chanin, Dulka & Garriga-Alonso, arXiv 2505.11756): hence the
-gate. All functions work on all narrow latents at once; lists of partners are padded.
+Each sees what the other misses. A feature that comes and goes with the latent, but has no latent
+anywhere, shows in the typical token only; one that never comes without it, or that excludes it,
+shows in the regression only. The regression alone also turns away from a decoder row that is right,
+where the reference has split or merged features; such a latent keeps its whole length, hence the
+half. The weight and the maximum were chosen on tuning worlds (decision 0013); `hedgescope validate`
+measures them on others.
 """
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.stats import t as student
+from threadpoolctl import threadpool_limits
 
-from app.scores.overlap import overlap
+from app.arrays import Flags, Float32s, Float64s, Int64s
+from app.progress import Advance, unreported
+from app.scores.refit import Refitter, correlated_neighbours
+from app.scores.typical import MIN_TOKENS, Residuals, typical_impurity
+from app.stats.input_sample import N_GROUPS, Sample
 
-Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+MIN_KEPT = 0.95
+"""From this share of its length on, a latent keeps what its decoder row says."""
 
-MIN_FIRINGS = 30
-"""A narrow latent that fires on fewer tokens has no activation hedging and no hedged partners."""
-
-MIN_HEDGED_SHARE = 0.05
-"""A gated partner counts as hedged from this mean share on."""
-
-RELATIVE_ZERO = 1e-12
-"""Explained variance below this share of the mean square is rounding of the sums: nothing is explained."""
-
-RIDGE = 1e-6
-"""Of the mean variance of the regressors: keeps the regression solvable when two are the same."""
+KEPT_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
-class PartnerMoments:
-    """Sums over tokens for L narrow latents and up to K partners each.
+class HedgingScores:
+    """Of L narrow latents; NaN where undefined.
 
     Attributes:
-        n_tokens: tokens.
-        n_i: `[L]` firings; sum_i, sum_ii: `[L]` sums of activations and of their squares.
-        n_j: `[L, K]` firings of the partners; sum_j: `[L, K]` sums of their activations.
-        n_both: `[L, K]` tokens on which both fire.
-        sum_ij: `[L, K]` sums of products.
-        sum_jk: `[L, K, K]` sums of products among the partners.
+        score, low, high: `[L]` hedging score and its 95 % interval.
+        typical, refit: `[L]` the two estimates; kept: `[L]` length of the refitted direction along the decoder row.
+        n_firings: `[L]` tokens of the sample on which the latent fires; n_tokens: of the sample.
     """
 
+    score: Float64s
+    low: Float64s
+    high: Float64s
+    typical: Float64s
+    refit: Float64s
+    kept: Float64s
+    n_firings: Int64s
     n_tokens: int
-    n_i: Counts
-    sum_i: Floats
-    sum_ii: Floats
-    n_j: Counts
-    sum_j: Floats
-    n_both: Counts
-    sum_ij: Floats
-    sum_jk: Floats
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """Of L narrow latents and their partners; NaN where undefined.
-
-    Attributes:
-        decoder, activation: `[L]` in [0, 1].
-        activation_share: `[L, K]`.
-        z: `[L, K]` standard score of the co-firing.
-        gated: `[L, K]` whether the sign agrees with significant co-firing.
-        hedged: `[L, K]` partners other than the main one that count as hedged.
-    """
-
-    decoder: Floats
-    activation: Floats
-    activation_share: Floats
-    z: Floats
-    gated: Flags
-    hedged: Flags
-
-
-def activation_shares(moments: PartnerMoments, valid: Flags) -> Floats:
-    """`[L, K]` share of each partner in the explained variance of the narrow latent's activation.
-
-    Least squares of activation i on its partners' activations over all tokens; the explained
-    variance is the sum over partners of `beta_j · Cov(i, j)`, negative terms counted as none.
-    NaN where nothing is explained.
-    """
-    n = float(moments.n_tokens)
-    cross = moments.sum_ij / n - moments.sum_i[:, None] * moments.sum_j / n**2
-    gram = moments.sum_jk / n - moments.sum_j[:, :, None] * moments.sum_j[:, None, :] / n**2
-    both_valid = valid[:, :, None] & valid[:, None, :]
-    gram = np.where(both_valid, gram, 0.0)
-    diagonal = np.einsum("lkk->lk", gram)
-    ridge = RIDGE * diagonal.sum(axis=1) / np.maximum(valid.sum(axis=1), 1) + 1e-30
-    width = valid.shape[1]
-    # Padding gets a one on the diagonal, so that every system has a solution.
-    gram = gram + np.eye(width) * np.where(valid, ridge[:, None], 1.0)[:, None, :]
-    cross = np.where(valid, cross, 0.0)
-    beta = np.linalg.solve(gram, cross[:, :, None])[:, :, 0]
-    contribution = np.clip(beta * cross, 0, None)
-    total = contribution.sum(axis=1, keepdims=True)
-    explained = total > RELATIVE_ZERO * moments.sum_ii[:, None] / n
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(explained, contribution / total, np.nan)
-
-
-def evidence(moments: PartnerMoments, weights: Floats, shares: Floats, valid: Flags, threshold: float) -> Evidence:
-    """Shares and gates of all narrow latents.
+def hedging_scores(sample: Sample, decoder: Float32s, counted: Flags, advance: Advance = unreported) -> HedgingScores:
+    """Score all narrow latents.
 
     Args:
-        weights, shares: `[L, K]` of the decompositions, main partner first.
-        valid: `[L, K]` false for padding.
-        threshold: |z| from which co-firing is significant (`app.scores.overlap.significant_z`).
+        decoder: `[n_narrow, d_in]` unit decoder rows.
+        counted: `[n_reference]` reference latents that can be a match.
+        advance: called with the number of latents done.
     """
-    others = valid.copy()
-    others[:, 0] = False
-    n_i = np.broadcast_to(moments.n_i[:, None], moments.n_both.shape)
-    z = overlap(moments.n_both, n_i, moments.n_j, moments.n_tokens).z
-    gated = valid & (np.sign(weights) * np.nan_to_num(z) >= threshold)
-    activation_share = activation_shares(moments, valid)
-    mean_share = (shares + activation_share) / 2
-    has_partner = valid[:, 0]
-    enough = has_partner & (moments.n_i >= MIN_FIRINGS)
-    scored = enough & np.isfinite(activation_share[:, 0])
-    return Evidence(
-        decoder=_total(shares, others, has_partner),
-        activation=_total(activation_share, others, scored),
-        activation_share=activation_share,
-        z=z,
-        gated=gated,
-        hedged=others & gated & (mean_share >= MIN_HEDGED_SHARE),
+    parts = estimate(sample, decoder, counted, advance)
+    scores = combined(parts.typical, parts.refit, parts.kept)
+    low, high = interval(scores[:, 0], scores[:, 1:])
+    return HedgingScores(
+        score=scores[:, 0],
+        low=low,
+        high=high,
+        typical=parts.typical[:, 0],
+        refit=parts.refit[:, 0],
+        kept=parts.kept[:, 0],
+        n_firings=np.diff(sample.narrow.indptr).astype(np.int64),
+        n_tokens=len(sample),
     )
 
 
-def _total(shares: Floats, counted: Flags, defined: Flags) -> Floats:
-    """`[L]` sum of the counted shares, without the rounding that lifts it above 1; NaN where not defined."""
-    total = np.where(counted, shares, 0.0).sum(axis=1)
-    return np.where(defined, np.minimum(total, 1.0), np.nan)
+@dataclass(frozen=True)
+class Estimates:
+    """The parts of the score, `[L, 1 + N_GROUPS]` each: from all groups of rows, then with each group left out.
+
+    Attributes:
+        typical, refit, kept: as in `HedgingScores`.
+    """
+
+    typical: Float64s
+    refit: Float64s
+    kept: Float64s
+
+
+def estimate(sample: Sample, decoder: Float32s, counted: Flags, advance: Advance) -> Estimates:
+    """The parts of all narrow latents; arguments as of `hedging_scores`."""
+    n_latents = len(decoder)
+    found = Estimates(*(np.full((n_latents, N_GROUPS + 1), np.nan) for _ in range(3)))
+    if not np.diff(sample.bounds).all():
+        # A text of fewer rows than groups: nothing can be told from noise.
+        return found
+    n_firings = np.diff(sample.narrow.indptr)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        neighbours = correlated_neighbours(sample, decoder, counted, pool.map)
+        refitter = Refitter(sample, decoder, neighbours, pool.map)
+        residuals = Residuals(sample, decoder, pool.map)
+
+        def estimate_one(i: int) -> None:
+            if n_firings[i] >= MIN_TOKENS:
+                found.refit[i], found.kept[i] = refitter.refit(i)
+                found.typical[i] = typical_impurity(residuals.spread(i))
+
+        # Many small products: a latent to each processor, not each product to all of them.
+        with threadpool_limits(1, user_api="blas"):
+            for _ in pool.map(estimate_one, range(n_latents)):
+                advance(1)
+    return found
+
+
+def combined(typical: Float64s, refit: Float64s, kept: Float64s) -> Float64s:
+    """The score from its parts, elementwise; NaN where either is undefined.
+
+    A refit that is noise is more than a missing part: the latent's activations then say nothing of
+    the input that holds in both halves of the text, and a mode of such inputs is a mode of anything.
+    """
+    weight = np.where(kept < MIN_KEPT, 1.0, KEPT_WEIGHT)
+    return np.maximum(typical, weight * refit)
+
+
+def interval(score: Float64s, left_out: Float64s) -> tuple[Float64s, Float64s]:
+    """95 % interval from a jackknife over groups of rows, cut to [0, 1]; NaN where a left-out score is undefined.
+
+    Source: Efron & Tibshirani, *An Introduction to the Bootstrap* (1993), eq. 11.5, with Student's t for few groups.
+
+    Args:
+        score: `[L]` from all groups.
+        left_out: `[L, G]` with each group left out.
+    """
+    n_groups = left_out.shape[1]
+    variance = (n_groups - 1) ** 2 / n_groups * left_out.var(axis=1, ddof=1)
+    half = student.ppf(0.975, n_groups - 1) * np.sqrt(variance)
+    return np.clip(score - half, 0, 1), np.clip(score + half, 0, 1)

@@ -5,21 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm
 
-Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
-
-Z_95 = 1.959964
-"""97.5 % quantile of the normal distribution."""
+from app.arrays import Float64s, Int64s
+from app.scores.confidence import Z_95
 
 FAMILY_WISE = 0.05
 """Probability of any false co-firing among all pairs that are looked at."""
 
 
 @dataclass(frozen=True)
-class Overlap:
+class OverlapArrays:
     """How much pairs of latents fire on the same tokens; NaN where undefined (a latent never fires).
 
     Attributes:
@@ -30,15 +26,15 @@ class Overlap:
         z: standard score of `n_both` under independence (hypergeometric mean and variance).
     """
 
-    jaccard: Floats
-    p_j_given_i: Floats
-    p_i_given_j: Floats
-    lift: Floats
-    phi: Floats
-    z: Floats
+    jaccard: Float64s
+    p_j_given_i: Float64s
+    p_i_given_j: Float64s
+    lift: Float64s
+    phi: Float64s
+    z: Float64s
 
 
-def overlap(n_both: Counts, n_i: Counts, n_j: Counts, n_tokens: int) -> Overlap:
+def overlap(n_both: Int64s, n_i: Int64s, n_j: Int64s, n_tokens: int) -> OverlapArrays:
     """Overlap of pairs from their 2×2 firing tables.
 
     Args:
@@ -51,7 +47,7 @@ def overlap(n_both: Counts, n_i: Counts, n_j: Counts, n_tokens: int) -> Overlap:
     with np.errstate(divide="ignore", invalid="ignore"):
         expected = i * j / t
         spread = expected * (1 - i / t) * (1 - j / t)
-        return Overlap(
+        return OverlapArrays(
             jaccard=_defined(both / (i + j - both)),
             p_j_given_i=_defined(both / i),
             p_i_given_j=_defined(both / j),
@@ -61,8 +57,8 @@ def overlap(n_both: Counts, n_i: Counts, n_j: Counts, n_tokens: int) -> Overlap:
         )
 
 
-def standard_score(n_both: Counts, n_i: Counts, n_j: Counts, n_tokens: int) -> Floats:
-    """`z` of `Overlap`, alone; the counts may have any shapes that fit one another."""
+def standard_score(n_both: Int64s, n_i: Int64s, n_j: Int64s, n_tokens: int) -> Float64s:
+    """`z` of `OverlapArrays`, alone; the counts may have any shapes that fit one another."""
     t = float(n_tokens)
     i, j = n_i.astype(np.float64), n_j.astype(np.float64)
     # Hypergeometric variance: i of t tokens drawn, j of them marked.
@@ -71,7 +67,7 @@ def standard_score(n_both: Counts, n_i: Counts, n_j: Counts, n_tokens: int) -> F
         return _defined((n_both - i * j / t) / np.sqrt(of_i * of_j))
 
 
-def wilson(successes: Counts, trials: Counts) -> tuple[Floats, Floats]:
+def wilson(successes: Int64s, trials: Int64s) -> tuple[Float64s, Float64s]:
     """95 % Wilson score interval of a share; NaN where there is no trial.
 
     Source: E. B. Wilson, *J. Am. Stat. Assoc.* 22 (1927) 209.
@@ -89,5 +85,5 @@ def significant_z(n_pairs: int) -> float:
     return float(norm.isf(FAMILY_WISE / 2 / max(n_pairs, 1)))
 
 
-def _defined(values: Floats) -> Floats:
+def _defined(values: Float64s) -> Float64s:
     return np.where(np.isfinite(values), values, np.nan)

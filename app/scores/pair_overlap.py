@@ -9,9 +9,7 @@ from __future__ import annotations
 from math import sqrt
 
 from app.records import FiringTable, Overlap
-
-Z_95 = 1.959964
-"""97.5 % quantile of the normal distribution."""
+from app.scores.confidence import Z_95
 
 
 def firing_table(n_both: int, n_narrow: int, n_reference: int, n_tokens: int) -> FiringTable:

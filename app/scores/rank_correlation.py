@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-Z_95 = 1.959964
+from app.scores.confidence import Z_95
+
 MIN_PAIRS = 10
 """Fewer pairs give no interval worth showing."""
 

@@ -1,8 +1,8 @@
-"""What direction the input itself gives a latent, once what fires beside it has its own share.
+"""What direction the input itself gives a latent, once the latents that fire with it have their own share.
 
 A latent's decoder row is what training settled on; its *refitted direction* is what the data say.
 For narrow latent i with activations a_i, the input x is regressed on a_i and on the activations z_k
-of other latents that fire beside it more, or less, often than chance:
+of other latents that fire with it more, or less, often than chance:
 
     x - mean(x)  =  a_i · v_i  +  sum over k of  z_k · u_k  +  rest          (least squares)
 
@@ -24,19 +24,19 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
-from app.scores.groups import PAIRS, PARTS, Over
+from app.arrays import Flags, Float32s, Float64s, Int64s
+from app.records import BySide, Side
+from app.scores.blocks import blocks
 from app.scores.overlap import significant_z, standard_score
-from app.stats.inputs import N_GROUPS, Sample
-
-Floats = NDArray[np.float64]
+from app.scores.sample_groups import HALF_PAIRS, PARTS, MapFunction
+from app.stats.input_sample import N_GROUPS, Sample
 
 IN_PART = np.array([[float(g in part) for g in range(N_GROUPS)] for part in PARTS])
 """`[parts, N_GROUPS]` 1 where a group belongs to a part."""
 
 MAX_REFERENCE, MAX_NARROW = 32, 16
-"""Latents beside which one is refitted, at most: those whose firing correlates most, by absolute phi."""
+"""Latents together with which one is refitted, at most: those whose firing correlates most, by absolute phi."""
 
 MAX_NARROW_COSINE = 0.2
 """Narrow latents nearer than this in direction may hold parts of the same feature: they are left out."""
@@ -49,85 +49,88 @@ MIN_AGREEMENT = 0.5
 
 
 @dataclass(frozen=True)
-class Beside:
-    """For each narrow latent, what it is refitted beside.
+class CorrelatedNeighbours:
+    """For each narrow latent, the latents together with which it is refitted.
 
     Attributes:
         reference, narrow: `[L]` arrays of indices.
     """
 
-    reference: list[NDArray[np.int64]]
-    narrow: list[NDArray[np.int64]]
+    reference: list[Int64s]
+    narrow: list[Int64s]
 
 
-LATENTS_PER_BLOCK = 64
-"""Narrow latents whose co-firing is counted at once: 64 × 65,536 pairs are 34 MB an array."""
-
-
-def beside(sample: Sample, decoder: NDArray[np.float32], counted: NDArray[np.bool_], over: Over = map) -> Beside:
-    """Choose what each narrow latent is refitted beside.
+def correlated_neighbours(
+    sample: Sample, decoder: Float32s, counted: Flags, map_function: MapFunction = map
+) -> CorrelatedNeighbours:
+    """Choose the latents together with which each narrow latent is refitted.
 
     Args:
         decoder: `[n_narrow, d_in]` unit decoder rows of the narrow SAE.
         counted: `[n_reference]` reference latents that can be a match.
-        over: what goes over the blocks of latents, such as the `map` of a pool.
+        map_function: applied to the blocks of latents, such as the `map` of a pool.
     """
-    choose = _Choose(sample, decoder, counted)
-    starts = range(0, len(decoder), LATENTS_PER_BLOCK)
-    blocks = list(over(choose, starts))
-    return Beside(*(list(chain.from_iterable(block[side] for block in blocks)) for side in (0, 1)))
+    found = list(map_function(_NeighbourSearch(sample, decoder, counted), blocks(len(decoder))))
+    return CorrelatedNeighbours(
+        reference=list(chain.from_iterable(block.reference for block in found)),
+        narrow=list(chain.from_iterable(block.narrow for block in found)),
+    )
 
 
-class _Choose:
-    """Chooses for a block of narrow latents.
+class _NeighbourSearch:
+    """Searches for a block of narrow latents.
 
     A block is so narrow that a sparse product with it as a dense matrix beats that of two sparse ones.
     """
 
-    def __init__(self, sample: Sample, decoder: NDArray[np.float32], counted: NDArray[np.bool_]) -> None:
-        self._decoder, self._counted = decoder, counted
-        self._acts, self._n_tokens = sample.narrow, len(sample)
+    def __init__(self, sample: Sample, decoder: Float32s, counted: Flags) -> None:
+        self._decoder, self._counted, self._n_tokens = decoder, counted, len(sample)
+        by_column = BySide(sample.narrow, sample.reference)
+        self._acts = sample.narrow
         self._by_latent = sample.reference_rows.T
-        self._fires = _ones(sample.narrow_rows.T), _ones(self._by_latent)
-        self._n = [np.diff(each.indptr).astype(np.int64) for each in (sample.narrow, sample.reference)]
+        self._fires = BySide(_ones(sample.narrow_rows.T), _ones(self._by_latent))
+        self._n_firings = by_column.map(lambda each: np.diff(each.indptr).astype(np.int64))
         self._threshold = significant_z(len(decoder) * max(int(counted.sum()), 1))
-        self._mean = [each.mean(axis=0) for each in (sample.narrow, sample.reference)]
-        squares = [each.power(2).mean(axis=0) for each in (sample.narrow, sample.reference)]
-        self._sd = [
-            np.sqrt(np.maximum(square - mean**2, 1e-30)) for mean, square in zip(self._mean, squares, strict=True)
-        ]
+        self._mean = by_column.map(lambda each: each.mean(axis=0))
+        self._sd = by_column.map(_standard_deviation)
 
-    def __call__(self, start: int) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
-        """(reference, narrow) latents beside each narrow latent from `start` on."""
-        block = slice(start, start + LATENTS_PER_BLOCK)
+    def __call__(self, block: slice) -> CorrelatedNeighbours:
+        """The neighbours of each narrow latent of a block."""
         acts = self._acts[:, block].toarray(order="C")
         fires = (acts > 0).astype(np.float32)
-        z = self._z(fires, block, 1)
+        z = self._z(fires, block, "reference")
         z[:, ~self._counted] = 0
         main_partner = np.argmax(self._correlation(acts, block), axis=1)
-        z[np.arange(len(z)), main_partner] = 0  # it stands for the same thing
-        own = self._z(fires, block, 0)
+        z[np.arange(len(z)), main_partner] = 0  # it stands for the same feature
+        own = self._z(fires, block, "narrow")
         own[np.abs(self._decoder[block] @ self._decoder.T) > MAX_NARROW_COSINE] = 0
-        return (
-            [_largest(each, self._threshold, MAX_REFERENCE) for each in z],
-            [_largest(each, self._threshold, MAX_NARROW) for each in own],
+        return CorrelatedNeighbours(
+            reference=[_most_significant(each, self._threshold, MAX_REFERENCE) for each in z],
+            narrow=[_most_significant(each, self._threshold, MAX_NARROW) for each in own],
         )
 
-    def _correlation(self, acts: NDArray[np.float32], block: slice) -> NDArray[np.float32]:
+    def _correlation(self, acts: Float32s, block: slice) -> Float32s:
         """`[block, n_reference]` correlation of activations; what is not counted has -inf."""
-        found: NDArray[np.float32] = np.ascontiguousarray((self._by_latent @ acts).T)
+        found: Float32s = np.ascontiguousarray((self._by_latent @ acts).T)
         found /= self._n_tokens
-        found -= np.outer(self._mean[0][block], self._mean[1])
-        found /= np.outer(self._sd[0][block], self._sd[1])
+        found -= np.outer(self._mean.narrow[block], self._mean.reference)
+        found /= np.outer(self._sd.narrow[block], self._sd.reference)
         found[:, ~self._counted] = -np.inf
         return found
 
-    def _z(self, fires: NDArray[np.float32], block: slice, side: int) -> Floats:
+    def _z(self, fires: Float32s, block: slice, side: Side) -> Float64s:
         """`[block, n]` standard scores of the co-firing with each latent of a side; 0 where undefined."""
         counts = np.ascontiguousarray((self._fires[side] @ fires).T)
-        z = standard_score(counts, self._n[0][block, None], self._n[side], self._n_tokens)
-        defined: Floats = np.nan_to_num(z, copy=False)
+        n_firings = self._n_firings
+        z = standard_score(counts, n_firings.narrow[block, None], n_firings[side], self._n_tokens)
+        defined: Float64s = np.nan_to_num(z, copy=False)
         return defined
+
+
+def _standard_deviation(acts: sp.csc_array) -> Any:
+    """`[n]` of each latent's activations."""
+    mean, square = acts.mean(axis=0), acts.power(2).mean(axis=0)
+    return np.sqrt(np.maximum(square - mean**2, 1e-30))
 
 
 def _ones(matrix: Any) -> Any:
@@ -135,7 +138,7 @@ def _ones(matrix: Any) -> Any:
     return type(matrix)((np.ones(matrix.nnz, dtype=np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
-def _largest(z: Floats, threshold: float, k: int) -> NDArray[np.int64]:
+def _most_significant(z: Float64s, threshold: float, k: int) -> Int64s:
     """At most k indices with the largest absolute z from the threshold on, ascending."""
     found = np.flatnonzero(np.abs(z) >= threshold)
     order = np.argsort(-np.abs(z[found]), kind="stable")[:k]
@@ -146,37 +149,38 @@ class Refitter:
     """Holds the sums over the sample that any latent's regression needs.
 
     Args:
-        used: reference latents that occur in any regression, ascending.
-        over: what goes over the groups, such as the `map` of a pool.
+        neighbours: the latents together with which each narrow latent is refitted.
+        map_function: applied to the groups, such as the `map` of a pool.
     """
 
     def __init__(
         self,
         sample: Sample,
-        decoder: NDArray[np.float32],
-        used: NDArray[np.int64],
-        over: Over = map,
+        decoder: Float32s,
+        neighbours: CorrelatedNeighbours,
+        map_function: MapFunction = map,
     ) -> None:
-        self._decoder, self._used, self._n_narrow = decoder, used, len(decoder)
+        self._decoder, self._neighbours, self._n_narrow = decoder, neighbours, len(decoder)
+        self._used = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *neighbours.reference]))
         self._n = np.diff(sample.bounds)
-        reference = sample.reference[:, used]
+        reference = sample.reference[:, self._used]
         self._acts, self._sample = (sample.narrow, reference), sample
         self._sums_by_group = np.vstack([_sums_by_group(each, sample.group_of()) for each in self._acts])
         rows = sample.narrow_rows, reference.tocsr()
 
-        def with_input(g: int) -> tuple[NDArray[np.float32], Floats]:
+        def with_input(g: int) -> tuple[Float32s, Float64s]:
             inputs = sample.inputs[sample.group(g)]
             cross = np.vstack([acts[sample.group(g)].T @ inputs for acts in rows])
             return cross, inputs.mean(axis=0, dtype=np.float64)
 
-        found = list(over(with_input, range(N_GROUPS)))
+        found = list(map_function(with_input, range(N_GROUPS)))
         self._with_input = [cross for cross, _ in found]
         self._mean_input = np.stack([mean for _, mean in found])
 
-    def _sums(self, i: int, chosen: Beside) -> _Sums:
+    def _sums(self, i: int) -> _Sums:
         """What the regression of latent i needs, by group."""
-        references = self._n_narrow + np.searchsorted(self._used, chosen.reference[i])
-        latents = np.concatenate([[i], chosen.narrow[i], references])
+        references = self._n_narrow + np.searchsorted(self._used, self._neighbours.reference[i])
+        latents = np.concatenate([[i], self._neighbours.narrow[i], references])
         regressors = self._dense(latents)
         parts = [regressors[:, self._sample.group(g)] for g in range(N_GROUPS)]
         return _Sums(
@@ -187,7 +191,7 @@ class Refitter:
             mean_input=self._mean_input,
         )
 
-    def _dense(self, latents: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _dense(self, latents: Int64s) -> Float32s:
         """`[k, m]` activations of some latents: so few that multiplying them out beats a sparse product."""
         dense = np.zeros((len(latents), len(self._sample)), dtype=np.float32)
         for out, latent in zip(dense, latents.tolist(), strict=True):
@@ -198,21 +202,21 @@ class Refitter:
             out[acts.indices[tokens]] = acts.data[tokens]
         return dense
 
-    def refit(self, i: int, chosen: Beside) -> tuple[Floats, Floats]:
+    def refit(self, i: int) -> tuple[Float64s, Float64s]:
         """(impurity, kept) of latent i, each `[1 + N_GROUPS]`: from all groups, then with each left out.
 
         Impurity is `1 - cos²` of decoder row and refitted direction, NaN where the direction is noise.
         Kept is the length of the refitted direction along the decoder row: 1 where the latent keeps
         all of it, less where other latents carry a part of what it holds.
         """
-        sums, row = self._sums(i, chosen), self._decoder[i].astype(np.float64)
+        sums, row = self._sums(i), self._decoder[i].astype(np.float64)
         directions = sums.directions()
-        both = [_compare(directions[a], directions[b], row) for a, b in PAIRS]
+        both = [_compare(directions[a], directions[b], row) for a, b in HALF_PAIRS]
         impurity, kept = zip(*both, strict=True)
         return np.array(impurity), np.array(kept)
 
 
-def _compare(first: Floats, second: Floats, row: Floats) -> tuple[float, float]:
+def _compare(first: Float64s, second: Float64s, row: Float64s) -> tuple[float, float]:
     """(impurity, kept) from the directions of two halves.
 
     Noise of the two halves is independent: products across them have none of it on average.
@@ -230,13 +234,13 @@ class _Sums:
     """By group: `[G]` tokens, `[G, k]` sums and `[G, k, k]` products of regressors, `[G, k, d_in]` with the input,
     `[G, d_in]` mean input. Regressor 0 is the latent itself."""
 
-    n: NDArray[np.int64]
-    sums: Floats
-    gram: Floats
-    cross: NDArray[np.float32]
-    mean_input: Floats
+    n: Int64s
+    sums: Float64s
+    gram: Float64s
+    cross: Float32s
+    mean_input: Float64s
 
-    def directions(self) -> Floats:
+    def directions(self) -> Float64s:
         """`[parts, d_in]` coefficient of the latent's own activation, from each of `PARTS`."""
         n = IN_PART @ self.n.astype(np.float64)
         mean = IN_PART @ self.sums / n[:, None]
@@ -252,13 +256,13 @@ class _Sums:
         by_group = (IN_PART[:, :, None] * weights[:, None, :]).reshape(len(n), -1)
         with_input = by_group @ self.cross.reshape(by_group.shape[1], -1)
         mean_input = (IN_PART * self.n) @ self.mean_input / n[:, None]
-        directions: Floats = with_input / n[:, None] - (weights * mean).sum(axis=1, keepdims=True) * mean_input
+        directions: Float64s = with_input / n[:, None] - (weights * mean).sum(axis=1, keepdims=True) * mean_input
         return directions
 
 
-def _sums_by_group(acts: sp.csc_array, group_of: NDArray[np.int64]) -> Floats:
+def _sums_by_group(acts: sp.csc_array, group_of: Int64s) -> Float64s:
     """`[n, N_GROUPS]` sum of each latent's activations."""
     n = acts.shape[1]
     cell = np.repeat(np.arange(n), np.diff(acts.indptr)) * N_GROUPS + group_of[acts.indices]
-    sums: Floats = np.bincount(cell, weights=acts.data, minlength=n * N_GROUPS).astype(np.float64)
+    sums: Float64s = np.bincount(cell, weights=acts.data, minlength=n * N_GROUPS).astype(np.float64)
     return sums.reshape(n, N_GROUPS)

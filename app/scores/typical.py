@@ -21,14 +21,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 from scipy.spatial.distance import cdist
 
-from app.scores.groups import PAIRS, PARTS, Over
-from app.stats.inputs import N_GROUPS, Sample
-
-Floats = NDArray[np.float64]
+from app.arrays import Float32s, Float64s, Int64s
+from app.scores.sample_groups import HALF_PAIRS, PARTS, MapFunction
+from app.stats.input_sample import N_GROUPS, Sample
 
 N_DIRECTIONS = 2
 """Directions looked at: 1 and 3 rank worse on the worlds that this was tuned on (decision 0013)."""
@@ -59,8 +57,8 @@ class Spread:
         group: `[n]` group of each token.
     """
 
-    places: Floats
-    group: NDArray[np.int64]
+    places: Float64s
+    group: Int64s
 
 
 class Residuals:
@@ -68,10 +66,10 @@ class Residuals:
 
     Args:
         decoder: `[n_narrow, d_in]` unit decoder rows.
-        over: what goes over the groups of tokens, such as the `map` of a pool.
+        map_function: applied to the groups of tokens, such as the `map` of a pool.
     """
 
-    def __init__(self, sample: Sample, decoder: NDArray[np.float32], over: Over = map) -> None:
+    def __init__(self, sample: Sample, decoder: Float32s, map_function: MapFunction = map) -> None:
         acts = sample.narrow_rows
         self._residual = np.empty_like(sample.inputs)
 
@@ -79,7 +77,7 @@ class Residuals:
             tokens = sample.group(g)
             self._residual[tokens] = sample.inputs[tokens] - (acts[tokens] @ decoder).astype(np.float32)
 
-        list(over(subtract, range(N_GROUPS)))
+        list(map_function(subtract, range(N_GROUPS)))
         self._residual -= self._residual.mean(axis=0, dtype=np.float64).astype(np.float32)
         self._moment = self._residual.T @ self._residual / np.float32(max(len(self._residual), 1))
         self._sample, self._decoder = sample, decoder
@@ -97,7 +95,7 @@ class Residuals:
         places = residual @ self._directions(residual, row) / values[:, None]
         return Spread(places.astype(np.float64), self._group[tokens[chosen]])
 
-    def _directions(self, residual: NDArray[np.float32], row: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _directions(self, residual: Float32s, row: Float32s) -> Float32s:
         """`[d_in, N_DIRECTIONS]` at right angles to the row, in which the second moment exceeds that over all tokens
         most."""
         n, d_in = residual.shape
@@ -120,7 +118,7 @@ class Residuals:
             # The row's own value is 0: it must not come before directions in which the residual varies less.
             dense = projected.dense() - 2 * np.linalg.norm(excess) * np.outer(row, row)
             vectors = np.linalg.eigh(dense)[1][:, -k:]
-        found: NDArray[np.float32] = vectors
+        found: Float32s = vectors
         return found
 
 
@@ -130,7 +128,7 @@ class _Projected:
     As an operator it is never made: at `d_in` 2,304 writing it takes as long as finding two eigenvectors.
     """
 
-    def __init__(self, matrix: NDArray[np.float32], row: NDArray[np.float32]) -> None:
+    def __init__(self, matrix: Float32s, row: Float32s) -> None:
         self._matrix, self._row = matrix, row
         self._along = matrix @ row
         self._twice = row @ self._along
@@ -140,21 +138,21 @@ class _Projected:
         """For products with vectors."""
         return LinearOperator(self._matrix.shape, matvec=self._times, dtype=self._matrix.dtype)
 
-    def _times(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _times(self, vector: Float32s) -> Float32s:
         vector = vector.ravel()
         share = self._row @ vector
-        product: NDArray[np.float32] = self._matrix @ vector
+        product: Float32s = self._matrix @ vector
         product -= share * self._along + (self._along @ vector - self._twice * share) * self._row
         return product
 
-    def dense(self) -> NDArray[np.float32]:
+    def dense(self) -> Float32s:
         """The matrix itself."""
         outer = np.outer(self._along, self._row)
         own = self._twice * np.outer(self._row, self._row)
         return np.asarray(self._matrix - outer - outer.T + own, dtype=np.float32)
 
 
-def typical_impurity(spread: Spread) -> Floats:
+def typical_impurity(spread: Spread) -> Float64s:
     """`[1 + N_GROUPS]`: `1 - cos²` of the decoder row and the typical direction, in [0, 1], from all
     groups of tokens, then with each group left out. NaN where a half has too few tokens.
 
@@ -162,33 +160,33 @@ def typical_impurity(spread: Spread) -> Floats:
     differs between them, does not lift it.
     """
     modes = [_mode_of(spread, part) for part in PARTS]
-    squared = np.array([_product(modes[a], modes[b]) for a, b in PAIRS])
-    impurity: Floats = squared / (1 + squared)
+    squared = np.array([_product(modes[a], modes[b]) for a, b in HALF_PAIRS])
+    impurity: Float64s = squared / (1 + squared)
     return impurity
 
 
-def _product(one: Floats | None, other: Floats | None) -> float:
+def _product(one: Float64s | None, other: Float64s | None) -> float:
     return float("nan") if one is None or other is None else max(float(one @ other), 0.0)
 
 
-def _mode_of(spread: Spread, groups: tuple[int, ...]) -> Floats | None:
+def _mode_of(spread: Spread, groups: tuple[int, ...]) -> Float64s | None:
     places = spread.places[np.isin(spread.group, groups)]
     return mode(places) if len(places) >= MIN_TOKENS // 4 else None
 
 
-def mode(places: Floats) -> Floats:
+def mode(places: Float64s) -> Float64s:
     """`[r]` mode of `[n, r]` points: mean shift with a Gaussian kernel, from the densest point."""
     distances = np.linalg.norm(places - np.median(places, axis=0), axis=1)
     width = BANDWIDTH * max(float(np.median(distances)), 1e-6)
     starts = places[:: max(1, len(places) // MAX_STARTS)]
-    apart = cdist(starts, starts, "sqeuclidean")
-    centre = starts[np.argmax(np.exp(-apart / (2 * width**2)).sum(axis=1))]
+    distances = cdist(starts, starts, "sqeuclidean")
+    centre = starts[np.argmax(np.exp(-distances / (2 * width**2)).sum(axis=1))]
     for _ in range(N_STEPS):
         away = places - centre
-        near = np.exp(-np.einsum("ij,ij->i", away, away) / (2 * width**2))
-        moved = near @ places / near.sum()
+        weight = np.exp(-np.einsum("ij,ij->i", away, away) / (2 * width**2))
+        moved = weight @ places / weight.sum()
         if np.abs(moved - centre).max() < 1e-4 * width:
             break
         centre = moved
-    found: Floats = centre
+    found: Float64s = centre
     return found

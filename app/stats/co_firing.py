@@ -8,7 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from app.records import BySide
 from app.sparse.csr import SparseActs
+from app.stats.best_partners import BestPartners, best_partners
 from app.stats.checks import expect_same_tokens, expect_width
 
 DENSE_ENTRIES = 1 << 23
@@ -19,32 +21,23 @@ MAX_EXACT = 1 << 24
 
 
 @dataclass(frozen=True)
-class BestPartners:
-    """For each latent the latent of the other SAE with the largest Jaccard index of their firings.
-
-    Attributes:
-        index: `[n]` int64, lowest index of equals; -1 where it fires together with none.
-        jaccard: `[n]` float64, 0 where it fires together with none, NaN where it never fires.
-    """
-
-    index: NDArray[np.int64]
-    jaccard: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
 class CoFiringTable:
     """Pairs that fire together at least once, sorted.
 
     Attributes:
         n_tokens: scored tokens.
         n_both: `[n_narrow, n_reference]` sparse int64, tokens on which both are active.
-        best: where only the pairs that matter were kept (`wide_co_firing`): the best partners of
-            narrow and of reference latents among all pairs. None where the matrix holds every pair.
+        best: where only the pairs that matter were kept (`wide_co_firing`): the best partners among all
+            pairs. None where the matrix holds every pair.
     """
 
     n_tokens: int
     n_both: sp.csr_array
-    best: tuple[BestPartners, BestPartners] | None = None
+    best: BySide[BestPartners] | None = None
+
+    def best_partners(self, n_firings: BySide[NDArray[np.int64]], *, is_prefix: bool) -> BySide[BestPartners]:
+        """The best partners among all pairs; arguments as of the function of this name."""
+        return best_partners(self.n_both, n_firings, is_prefix=is_prefix) if self.best is None else self.best
 
 
 class CoFiring:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.sparse.csr import SparseActs
-from app.stats.by_latent import LatentMajor, by_latent
+from app.sparse.latent_major import LatentMajor
 from app.stats.checks import expect_width
+from app.stats.firing_hash import hash_firings
 from app.stats.histograms import band_of
-from app.stats.mixing import hash_firings
 from app.stats.ranking import BestPerGroup, Candidates, first_smallest, run_starts
 
 ROW_BITS = 40
@@ -60,7 +60,7 @@ class TopContexts:
     def update(self, acts: SparseActs) -> None:
         """Add a shard of whole rows."""
         expect_width(acts, self.n_latents)
-        entries = by_latent(acts)
+        entries = acts.by_latent
         row = acts.row[entries.token]
         strength = -entries.value.astype(np.float64)
         best = first_smallest(run_starts(entries.latent, row), strength)
@@ -98,7 +98,7 @@ class BandContexts:
     def update(self, acts: SparseActs) -> None:
         """Add a shard of whole rows."""
         expect_width(acts, len(self.bands))
-        entries = by_latent(acts)
+        entries = acts.by_latent
         row = acts.row[entries.token]
         hashed = hash_firings(entries.latent, row, acts.position[entries.token])
         chosen = first_smallest(run_starts(entries.latent, row), hashed)
@@ -137,3 +137,30 @@ def _candidates(
     """The entries at `index` as candidates."""
     token = entries.token[index]
     return Candidates(group, key, acts.row[token], acts.position[token], entries.value[index])
+
+
+@dataclass(frozen=True)
+class ChosenContexts:
+    """All contexts of one SAE's latents.
+
+    Attributes:
+        latent, row: `[n]` int64; position: `[n]` int32; activation: `[n]` float32.
+        kind: `[n]` int64, 0 for the strongest, 5 … 1 for the strongest … weakest fifth.
+    """
+
+    latent: NDArray[np.int64]
+    row: NDArray[np.int64]
+    position: NDArray[np.int32]
+    activation: NDArray[np.float32]
+    kind: NDArray[np.int64]
+
+
+def chosen_contexts(top: ContextRows, bands: BandRows) -> ChosenContexts:
+    """Both kinds together, by latent, strongest first, then from the strongest fifth to the weakest."""
+    latent = np.concatenate([top.latent, bands.latent])
+    kind = np.concatenate([np.zeros(len(top.latent), dtype=np.int64), bands.band + 1])
+    activation = np.concatenate([top.activation, bands.activation])
+    row = np.concatenate([top.row, bands.row])
+    order = np.lexsort((row, -activation, np.where(kind == 0, 0, 6 - kind), latent))
+    position = np.concatenate([top.position, bands.position])
+    return ChosenContexts(latent[order], row[order], position[order], activation[order], kind[order])

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.sparse.csr import SparseActs
-from app.stats.by_latent import LatentMajor, by_latent, expand
+from app.sparse.latent_major import LatentMajor
 from app.stats.checks import expect_same_tokens, expect_width
 from app.stats.histograms import band_of
+from app.stats.index_ranges import expand_ranges
 from app.stats.ranking import BestPerGroup, Candidates, first_smallest, run_starts
 
 
@@ -48,7 +49,7 @@ class JointFirings:
 def joint_firings(narrow: SparseActs, reference: SparseActs, pairs: LatentPairs) -> JointFirings:
     """Find them: walk the firings of the latent that fires less, look up the other one's."""
     expect_same_tokens(narrow, reference)
-    by_narrow, by_reference = by_latent(narrow), by_latent(reference)
+    by_narrow, by_reference = narrow.by_latent, reference.by_latent
     n_narrow = np.diff(by_narrow.starts)[pairs.narrow]
     n_reference = np.diff(by_reference.starts)[pairs.reference]
     rarer = n_reference < n_narrow
@@ -73,7 +74,7 @@ def _walk(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
     """(pair, token, activation walked, activation of the other) where both fire, for the chosen pairs."""
     latent = walked_latent[chosen]
-    owner, entry = expand(walked.starts[latent], walked.starts[latent + 1])
+    owner, entry = expand_ranges(walked.starts[latent], walked.starts[latent + 1])
     pair, token = chosen[owner], walked.token[entry]
     looked_up = other.values_at(other_latent[pair], token)
     both = looked_up > 0
@@ -117,7 +118,7 @@ class PairSums:
         return PairTotals(self._n_both.copy(), self._sum_products.copy())
 
 
-class JointHistogram:
+class PairHistograms:
     """Accumulates, per pair, on how many tokens both fire, by the bin of either activation.
 
     Args:
@@ -150,7 +151,7 @@ class JointHistogram:
         cell = np.ravel_multi_index((both.pair, narrow_bin, reference_bin), self.counts.shape)
         np.add.at(self.counts.reshape(-1), cell, 1)
 
-    def merge(self, other: JointHistogram) -> None:
+    def merge(self, other: PairHistograms) -> None:
         """Add what another accumulator of the same pairs saw."""
         self.counts += other.counts
 

@@ -66,6 +66,15 @@ def run_starts(*columns: NDArray[np.int64]) -> NDArray[np.bool_]:
     return starts
 
 
+def largest(values: NDArray[Any], k: int) -> NDArray[np.int64]:
+    """Indices of the k largest values, in no order; of equal ones at the border the first."""
+    if len(values) <= k:
+        return np.arange(len(values))
+    border = np.partition(values, -k)[-k]
+    above = np.flatnonzero(values > border)
+    return np.concatenate([above, np.flatnonzero(values == border)[: k - len(above)]])
+
+
 class BestPerGroup:
     """Keeps the `k` best candidates of each group: exact, in whatever order they come.
 

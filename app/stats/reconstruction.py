@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-RELATIVE_ZERO = 1e-12
-"""A variance below this share of Σ‖x‖² is rounding: the difference of two float64 sums, taken over
-up to 10^9 tokens, keeps about 12 digits."""
+from app.arrays import RELATIVE_ZERO
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from app.records import BySide
 from app.sparse.csr import SparseActs
-from app.stats.co_firing import BestPartners, CoFiringTable
-from app.stats.paired import PairedBuffer
+from app.stats.best_partners import RunningBest
+from app.stats.co_firing import CoFiringTable
+from app.stats.ranking import largest
+from app.stats.shard_buffer import ShardBuffer
 from app.stats.spill import Spill
 
 TABLE_BYTES = 1 << 29
@@ -48,7 +51,7 @@ class WideCoFiring:
 
     Args:
         folder: where to put shards aside.
-        own: whether the narrow latents are the reference's first ones, which are no partners then.
+        is_prefix: whether the narrow latents are the reference's first ones, which are not partners then.
     """
 
     def __init__(
@@ -57,15 +60,15 @@ class WideCoFiring:
         n_reference: int,
         *,
         folder: Path | None = None,
-        own: bool = False,
+        is_prefix: bool = False,
         bytes_: int = TABLE_BYTES,
     ) -> None:
-        self.n_narrow, self.n_reference, self.own = n_narrow, n_reference, own
+        self.n_narrow, self.n_reference, self.is_prefix = n_narrow, n_reference, is_prefix
         self.n_tokens = 0
         self._n_rows = max(1, bytes_ // (4 * n_reference))
         self._n_i = np.zeros(n_narrow, dtype=np.int64)
         self._n_j = np.zeros(n_reference, dtype=np.int64)
-        self._buffer = PairedBuffer(n_narrow, n_reference)
+        self._buffer = ShardBuffer(n_narrow, n_reference)
         self._spill = Spill(folder)
 
     def update(self, narrow: SparseActs, reference: SparseActs) -> None:
@@ -78,7 +81,7 @@ class WideCoFiring:
     def finalize(self) -> CoFiringTable:
         """The pairs that matter, and the best partners; what was put aside is given back."""
         self._put_aside()
-        best = _Best(self._n_i, self._n_j, self.own)
+        best = RunningBest(BySide(self._n_i, self._n_j), is_prefix=self.is_prefix)
         kept = []
         for block in self._blocks():
             kept.append(self._kept(block, best))
@@ -114,7 +117,7 @@ class WideCoFiring:
             yield _Block(start, block)
 
     def _count(self, start: int, rows: NDArray[np.int32]) -> None:
-        """Count what fires beside the narrow latents from `start` on, over all tokens."""
+        """Count what fires with the narrow latents from `start` on, over all tokens."""
         tallies = [_Tally(row) for row in rows]
         for number in range(len(self._spill)):
             starts, token, indptr, latent = self._spill.get(number)
@@ -122,20 +125,20 @@ class WideCoFiring:
             reference = sp.csr_array((ones, latent, indptr), shape=(len(indptr) - 1, self.n_reference))
             begin = starts[start : start + len(rows) + 1]
             # The reference's active latents on each one's tokens, one after the other.
-            beside = reference[token[begin[0] : begin[-1]]]
-            bounds = beside.indptr[begin - begin[0]].tolist()
+            partners = reference[token[begin[0] : begin[-1]]]
+            bounds = partners.indptr[begin - begin[0]].tolist()
             for tally, (first, last) in zip(tallies, pairwise(bounds), strict=True):
-                tally.add(beside.indices[first:last])
+                tally.add(partners.indices[first:last])
         for tally in tallies:
             tally.settle()
 
-    def _kept(self, block: _Block, best: _Best) -> sp.csr_array:
-        """The pairs of a block that matter; all of them are shown to `best`."""
+    def _kept(self, block: _Block, best: RunningBest) -> sp.csr_array:
+        """The pairs of a block that matter; `best` sees all of them."""
         columns, found = [], []
         for row, counts in enumerate(block.counts):
             met = np.flatnonzero(counts)
             both = counts[met]
-            best.see(block.start + row, met, both)
+            best.update(block.start + row, met, both)
             chosen = self._chosen(block.start + row, met, both)
             columns.append(met[chosen])
             found.append(both[chosen].astype(np.int64))
@@ -144,16 +147,16 @@ class WideCoFiring:
 
     def _chosen(self, i: int, met: NDArray[np.int64], both: NDArray[np.int32]) -> NDArray[np.int64]:
         """Which of the reference latents that fire with narrow latent i are kept, ascending."""
-        first = int(np.searchsorted(met, self.n_narrow)) if self.own else 0
+        first = int(np.searchsorted(met, self.n_narrow)) if self.is_prefix else 0
         phi = _phi(both[first:], self._n_i[i], self._n_j[met[first:]], self.n_tokens)
         chosen = np.zeros(len(met), dtype=np.bool_)
-        chosen[_largest(both, KEPT_BY_COUNT)] = True
-        chosen[first + _largest(phi, KEPT_BY_PHI)] = True
+        chosen[largest(both, KEPT_BY_COUNT)] = True
+        chosen[first + largest(phi, KEPT_BY_PHI)] = True
         return np.flatnonzero(chosen)
 
 
 class _Tally:
-    """Adds up how often each reference latent comes, in a row of counts; a full look at the row is put off until it
+    """Adds up how often each reference latent comes, in a row of counts; passing over the whole row is put off until it
     is worth its cost."""
 
     def __init__(self, row: NDArray[np.int32]) -> None:
@@ -174,44 +177,6 @@ class _Tally:
         if self._n_held:
             self._row += np.bincount(np.concatenate(self._held), minlength=len(self._row))
         self._held, self._n_held = [], 0
-
-
-class _Best:
-    """The partner with the largest Jaccard index, of each latent of both SAEs. Ties: lowest index first."""
-
-    def __init__(self, n_i: NDArray[np.int64], n_j: NDArray[np.int64], own: bool) -> None:
-        self._n_i, self._n_j, self._own = n_i, n_j, own
-        self.index = np.full(len(n_i), -1, dtype=np.int64), np.full(len(n_j), -1, dtype=np.int64)
-        self.jaccard = np.zeros(len(n_i)), np.zeros(len(n_j))
-
-    def see(self, i: int, met: NDArray[np.int64], both: NDArray[np.int32]) -> None:
-        """All reference latents that narrow latent i fires with, and on how many tokens; latents come in order."""
-        jaccard = both / (self._n_i[i] + self._n_j[met] - both)
-        better = jaccard > self.jaccard[1][met]
-        if self._own:
-            better &= met != i
-        self.jaccard[1][met[better]], self.index[1][met[better]] = jaccard[better], i
-        first = int(np.searchsorted(met, len(self._n_i))) if self._own else 0
-        if first < len(met):
-            best = first + int(np.argmax(jaccard[first:]))
-            self.index[0][i], self.jaccard[0][i] = met[best], jaccard[best]
-
-    def finalize(self) -> tuple[BestPartners, BestPartners]:
-        """Of narrow latents, and of reference latents; NaN for those that never fire."""
-        narrow, reference = (
-            BestPartners(index, np.where(n > 0, jaccard, np.nan))
-            for index, jaccard, n in zip(self.index, self.jaccard, (self._n_i, self._n_j), strict=True)
-        )
-        return narrow, reference
-
-
-def _largest(values: NDArray[np.generic], k: int) -> NDArray[np.int64]:
-    """Indices of the k largest values; of equal ones at the border the first."""
-    if len(values) <= k:
-        return np.arange(len(values))
-    border = np.partition(values, -k)[-k]
-    above = np.flatnonzero(values > border)
-    return np.concatenate([above, np.flatnonzero(values == border)[: k - len(above)]])
 
 
 def _phi(both: NDArray[np.int32], n_i: int, n_j: NDArray[np.int64], n_tokens: int) -> NDArray[np.float64]:

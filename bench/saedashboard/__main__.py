@@ -26,8 +26,8 @@ from safetensors.torch import save_file
 from app.activations.language_model import ModelShelf
 from app.activations.logits import unembedding
 from app.lab.scratch import scratch_database
-from app.pipeline.progress import silent
 from app.pipeline.run import run
+from app.progress import silent
 from app.records import ComparisonRequest
 from app.settings import load_settings
 from bench.bundled import FOLDERS, Bundled, open_bundled
@@ -88,7 +88,7 @@ def ours(bundled: Bundled, folder: Path) -> float:
     request = ComparisonRequest(narrow, reference, activations=str(folder / "activations.safetensors"), name="bench")
     models = ModelShelf(bundled.models.cache_dir)
     with scratch_database(folder) as engine:
-        return seconds(lambda: run(engine, folder, request, silent, models), 1)
+        return seconds(lambda: run(engine, folder, request, silent, models=models), 1)
 
 
 def theirs(python: Path, folder: Path, features: int) -> dict[str, float]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import sae_lens  # noqa: F401  (imported once, in the server that the processes are forked from)
 
 from app.cli import main
-from app.pipeline import run as compare
+from app.pipeline import inputs
 from app.sparse.shards import plan_shards
 
 
@@ -22,6 +22,6 @@ def hedgescope(arguments: list[str], folder: Path) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for descriptor, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
-    compare.plan_shards = partial(plan_shards, rows_per_shard=1)  # type: ignore[attr-defined]
+    inputs.plan_shards = partial(plan_shards, rows_per_shard=1)  # type: ignore[attr-defined]
     sys.argv = ["hedgescope", *arguments]
     main()

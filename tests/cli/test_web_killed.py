@@ -19,8 +19,8 @@ import pytest
 from app.jobs.leases import held_steps
 from app.jobs.queue import get_job
 from app.jobs.records import Job
-from app.pipeline.progress import silent
 from app.pipeline.run import run
+from app.progress import silent
 from app.sae.load import load_sae
 from app.settings import Settings
 from app.store.session import make_engine, upgrade

@@ -30,11 +30,14 @@ from app.executor.base import ShardWork  # noqa: E402
 from app.executor.local import LocalExecutor, run_shards  # noqa: E402
 from app.executor.ray import Needs, RayExecutor  # noqa: E402
 from app.pipeline.open import Resources  # noqa: E402
-from app.pipeline.passes import AddShard, FirstPass, ShardReader  # noqa: E402
-from app.pipeline.progress import silent  # noqa: E402
+from app.pipeline.passes import AddShard  # noqa: E402
+from app.pipeline.read import ShardReader  # noqa: E402
 from app.pipeline.run import run  # noqa: E402
+from app.progress import silent  # noqa: E402
+from app.records import SIDES, BySide  # noqa: E402
 from app.sae.load import LoadedSae, load_sae  # noqa: E402
 from app.sparse.shards import Shard, ShardStore, plan_shards  # noqa: E402
+from app.stats.collect import StatisticsCollector  # noqa: E402
 from tests.executor.cluster import Machines, machines  # noqa: E402
 from tests.pipeline.conftest import open_workplace  # noqa: E402
 from tests.pipeline.dump import assert_close, dump  # noqa: E402
@@ -120,12 +123,12 @@ def test_shards_and_sums_are_the_same_as_here(
     assert sum(done) == N_TOKENS
     assert contents(store) == contents(local.store)
     monkeypatch.setattr("app.executor.ray.SHARDS_A_SUM", 3)
-    reader = ShardReader(store, local.shards, *local.work.saes)
-    empty = FirstPass(reader, *local.work.saes)
+    reader = ShardReader(store, local.shards, BySide(*local.work.saes))
+    empty = StatisticsCollector(reader.shape)
     here = LocalExecutor().fold(copy.deepcopy(empty), AddShard(reader), local.shards).finalize()
     there = RayExecutor().fold(empty, AddShard(reader), local.shards).finalize()
-    for side in ("narrow", "reference"):
-        ours, theirs = getattr(there, side), getattr(here, side)
+    for side in SIDES:
+        ours, theirs = there.sides[side], here.sides[side]
         np.testing.assert_array_equal(ours.firing.n_firings, theirs.firing.n_firings)
         np.testing.assert_array_equal(ours.histograms.counts, theirs.histograms.counts)
         np.testing.assert_array_equal(ours.firing.max_activation, theirs.firing.max_activation)
@@ -165,9 +168,9 @@ def test_an_error_of_a_task_is_told_as_it_would_be_here(cluster: Machines, files
 
 def test_a_shard_that_cant_be_read_is_named(cluster: Machines, local: Local, tmp_path: Path) -> None:
     store = ShardStore(tmp_path, local.work.stream.key)
-    reader = ShardReader(store, local.shards, *local.work.saes)
+    reader = ShardReader(store, local.shards, BySide(*local.work.saes))
     with pytest.raises(ShardError, match=r"safetensors: this shard can't be read .* start the same command again"):
-        RayExecutor().fold(FirstPass(reader, *local.work.saes), AddShard(reader), local.shards)
+        RayExecutor().fold(StatisticsCollector(reader.shape), AddShard(reader), local.shards)
 
 
 def test_another_text_on_a_machine_is_refused(
@@ -189,8 +192,8 @@ def test_a_whole_comparison_is_the_same_as_here(cluster: Machines, tmp_path: Pat
     world = make_world(tmp_path)
     here, there = open_workplace(tmp_path / "here"), open_workplace(tmp_path / "there")
     first = run(here.engine, here.data_dir, world.request(), silent)
-    means = Resources(shards=str(tmp_path / "shards"), engine=RayExecutor(), device="cpu")
-    second = run(there.engine, there.data_dir, world.request(), silent, means=means)
+    resources = Resources(shards=str(tmp_path / "shards"), executor=RayExecutor(), device="cpu")
+    second = run(there.engine, there.data_dir, world.request(), silent, resources=resources)
     assert first.slug == second.slug
     assert_close(dump(there.engine, second.slug), dump(here.engine, first.slug))
     assert list((tmp_path / "shards").rglob("*.safetensors"))

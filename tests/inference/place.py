@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 
 from app.inference.server.run import make_app
 from app.inference.wire import PromptAnswer, SideAnswer
-from app.pipeline.progress import silent
 from app.pipeline.run import run
+from app.progress import silent
 from app.records import ComparisonRequest, ComparisonSummary
 from app.settings import Settings
 from app.store.session import make_engine, upgrade

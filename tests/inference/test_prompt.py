@@ -101,9 +101,9 @@ def test_batched_answers_are_the_unbatched_ones(place: Place) -> None:
 
 def test_a_prefix_answers_with_its_own_latents(tmp_path_factory: pytest.TempPathFactory, place: Place) -> None:
     """`name@width` shares the whole SAE's weights and shows the first latents only."""
-    from app.pipeline.progress import silent
     from app.pipeline.register import add_sae
     from app.pipeline.run import run
+    from app.progress import silent
     from app.records import ComparisonRequest, SaeRequest
 
     class NoModels:

@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 
 from app.jobs.queue import get_job, submit
 from app.jobs.records import Job
-from app.pipeline import run as compare
-from app.pipeline.progress import silent
+from app.pipeline import inputs
 from app.pipeline.run import run
+from app.progress import silent
 from app.records import ComparisonRequest
 from app.sae.load import load_sae
 from app.sparse.shards import plan_shards
@@ -142,7 +142,7 @@ def undisturbed(world: World, tmp_path_factory: pytest.TempPathFactory) -> Itera
     file = str(folder / "input" / "acts.safetensors")
     # The same shards as the workers: sums in another order differ in the last bits.
     monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr(compare, "plan_shards", partial(plan_shards, rows_per_shard=1))
+    monkeypatch.setattr(inputs, "plan_shards", partial(plan_shards, rows_per_shard=1))
     request = world.request(narrow="narrow", reference="reference", activations=file, name="asked")
     summary = run(made.engine, folder, request, silent)
     monkeypatch.undo()

@@ -14,7 +14,7 @@ import torch
 from app import logs
 from app.jobs.lease_keeper import LeaseKeeper
 from app.jobs.records import Claim
-from app.pipeline import run as compare
+from app.pipeline import inputs
 from app.pipeline.job_steps import JobWork, run_jobs
 from app.settings import Settings
 from app.sparse.shards import plan_shards
@@ -31,7 +31,7 @@ def work(url: str, folder: Path, lease_s: float = 2.0, slowly_s: float = 0.0) ->
     os.dup2(log, 2)
     torch.set_num_threads(1)
     logs.configure(level="info", form="text", service="worker")
-    compare.plan_shards = partial(plan_shards, rows_per_shard=1)  # type: ignore[attr-defined]
+    inputs.plan_shards = partial(plan_shards, rows_per_shard=1)  # type: ignore[attr-defined]
     if slowly_s:
         _slow_down(slowly_s)
     stop = threading.Event()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from app.pipeline.progress import silent
 from app.pipeline.run import run
+from app.progress import silent
 from app.records import ComparisonSummary
 from app.store.session import make_engine, upgrade
 from tests.pipeline.world import World, make_world

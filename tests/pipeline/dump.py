@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from app.records import Side
+from app.records import SIDES
 from app.store import read
-
-SIDES: tuple[Side, Side] = ("narrow", "reference")
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from app.pipeline.progress import silent
 from app.pipeline.run import run
+from app.progress import silent
 from app.records import ComparisonSummary, Context, LatentScores, SideSummary
-from app.scores.hedging import MIN_FIRINGS
+from app.scores.partner_evidence import MIN_FIRINGS
 from app.store import read
 from tests.pipeline.conftest import Workplace, open_workplace
 from tests.pipeline.dense_comparison import EDGES, Dense, DensePair, Spot, compare

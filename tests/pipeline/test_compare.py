@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from app.errors import ActivationsError, HedgescopeError, PreflightError, SaeError, ScoringError
-from app.pipeline import run as compare_module
-from app.pipeline.progress import Advance, silent
+from app.pipeline import inputs
 from app.pipeline.run import run
+from app.progress import Advance, silent
 from app.records import ComparisonRequest, ComparisonSummary
 from app.sparse.shards import TOKEN_FOLDER, plan_shards
 from app.store.read import get_detail, get_latent, list_comparisons, text_rows
@@ -56,7 +56,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
 
 
 def in_shards_of(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compare_module, "plan_shards", partial(plan_shards, rows_per_shard=rows))
+    monkeypatch.setattr(inputs, "plan_shards", partial(plan_shards, rows_per_shard=rows))
 
 
 @pytest.mark.parametrize("rows_per_shard", [3, 16])

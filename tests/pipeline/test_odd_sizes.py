@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from app.errors import ActivationsError
-from app.pipeline.progress import silent
 from app.pipeline.run import run
+from app.progress import silent
 from app.sparse.shards import ROWS_PER_SHARD
 from tests.pipeline.conftest import Workplace
 from tests.pipeline.dense_comparison import ROW, DensePair

@@ -1,4 +1,4 @@
-"""What another process needs to do the same work, and what the settings say about means."""
+"""What another process needs to do the same work, and what the settings say about resources."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def test_another_sae_under_the_same_path_is_refused(world: World, workplace: Wor
         files.load()
 
 
-def test_means_of_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_resources_of_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, device="cpu", shards="s3://bucket/x", rows_per_forward=3)
-    means = resources_of(settings)
-    assert isinstance(means.engine, LocalExecutor)
-    assert means.shards == "s3://bucket/x"
+    resources = resources_of(settings)
+    assert isinstance(resources.executor, LocalExecutor)
+    assert resources.shards == "s3://bucket/x"
     assert shelf_of(settings).rows_per_forward == 3
     with pytest.raises(SettingsError, match="device 'tpu'"):
         resources_of(Settings(data_dir=tmp_path, device="tpu"))

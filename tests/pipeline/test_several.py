@@ -11,8 +11,8 @@ from app.activations.batch import ActivationBatch
 from app.activations.cached import FileStream
 from app.errors import SaeError
 from app.pipeline.open import Resources
-from app.pipeline.progress import silent
 from app.pipeline.run import run, run_several
+from app.progress import silent
 from app.store.read import list_comparisons
 from tests.pipeline.conftest import Workplace, open_workplace
 from tests.pipeline.dump import dump
@@ -75,7 +75,7 @@ def test_shards_elsewhere_give_the_same(world: World, workplace: Workplace, tmp_
     here = open_workplace(tmp_path / "here")
     elsewhere = Resources(shards=f"memory://{tmp_path.name}")
     first = run(here.engine, here.data_dir, world.request(), silent)
-    second = run(workplace.engine, workplace.data_dir, world.request(), silent, means=elsewhere)
+    second = run(workplace.engine, workplace.data_dir, world.request(), silent, resources=elsewhere)
     assert not (workplace.data_dir / "shards").exists()
     assert dump(here.engine, first.slug) == dump(workplace.engine, second.slug)
     here.engine.dispose()

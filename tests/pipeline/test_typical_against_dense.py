@@ -9,9 +9,9 @@ import pytest
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from app.scores.score import score_sample
+from app.scores.hedging import hedging_scores
 from app.scores.typical import MAX_TOKENS, MIN_TOKENS, Residuals, typical_impurity
-from app.stats.inputs import N_GROUPS, Sample
+from app.stats.input_sample import N_GROUPS, Sample
 from tests.pipeline.dense_typical import typical, with_groups_left_out
 
 Floats = NDArray[np.float64]
@@ -85,7 +85,7 @@ def test_too_few_firings() -> None:
     """One token less has no typical hedging, nor any score."""
     tokens = make(8, MIN_TOKENS - 1)
     assert typical(tokens.inputs, tokens.acts, tokens.unit, 0, tokens.row) is None
-    found = score_sample(tokens.sample(), tokens.unit.astype(np.float32), np.ones(2, dtype=np.bool_))
+    found = hedging_scores(tokens.sample(), tokens.unit.astype(np.float32), np.ones(2, dtype=np.bool_))
     assert np.isnan([found.typical[0], found.score[0]]).all()
 
 

@@ -16,9 +16,10 @@ from safetensors.torch import load_file, save_file
 from app.activations.language_model import load_language_model
 from app.activations.logits import logit_lens, logit_weights
 from app.activations.show_tokens import TokenShower
-from app.pipeline import run as compare
-from app.pipeline.progress import silent
 from app.pipeline.run import run
+from app.pipeline.show import latents
+from app.pipeline.show.latents import logits_of
+from app.progress import silent
 from app.records import ComparisonRequest, ComparisonSummary
 from app.sae.load import load_sae
 from app.store.read import get_detail, get_latent, text_rows
@@ -150,12 +151,12 @@ def test_logit_weights_in_blocks_are_those_of_all_latents(scored: Scored, monkey
     assert lens is not None
     whole = logit_weights(lens, sae.unit_decoder)
     for size in (1, 4):  # more blocks than are made ahead, and a last one that is shorter
-        monkeypatch.setattr(compare, "LATENTS_PER_BLOCK", size)
-        found = list(compare.logits_of(lens, sae))
+        monkeypatch.setattr(latents, "LATENTS_PER_BLOCK", size)
+        found = list(logits_of(lens, sae.unit_decoder))
         assert len(found) == len(whole) == 6
         for one, other in zip(found, whole, strict=True):
             assert one is not None
             for mine, theirs in zip(one.top + one.bottom, other.top + other.bottom, strict=True):
                 assert mine.token == theirs.token
                 assert mine.weight == pytest.approx(theirs.weight, rel=1e-5, abs=1e-6)
-    assert list(compare.logits_of(None, sae)) == [None] * 6
+    assert list(logits_of(None, sae.unit_decoder)) == [None] * 6

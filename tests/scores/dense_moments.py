@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.scores.hedging import PartnerMoments
+from app.scores.partner_evidence import PartnerMoments
+from app.scores.partners import PartnerLists
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -33,6 +34,11 @@ class Dense:
     weights: Floats
     shares: Floats
     valid: Flags
+
+    def lists(self) -> PartnerLists:
+        """The partners as the scores take them; no residual is known."""
+        residual = np.full(len(self.partners), np.nan)
+        return PartnerLists(self.partners, self.weights, self.shares, self.valid, residual)
 
     def moments(self) -> PartnerMoments:
         """Sums over tokens, one latent and partner at a time."""

@@ -27,7 +27,7 @@ def test_candidates_against_a_sort(seed: int) -> None:
     cosines, narrow, reference = make_case(seed)
     n_both = sp.csr_array(narrow.T.astype(np.int64) @ reference.astype(np.int64))
     n_j = reference.sum(axis=0)
-    found = candidates_of(cosines, n_both, int(narrow[:, 1].sum()), n_j, 1, N_TOKENS)
+    found = candidates_of(cosines, n_both, 1, n_i=int(narrow[:, 1].sum()), n_j=n_j, n_tokens=N_TOKENS)
     alive = [j for j in range(N_REFERENCE) if not np.isnan(cosines[j])]
     by_cosine = sorted(alive, key=lambda j: (-abs(cosines[j]), j))[:N_BY_COSINE]
     meeting = [j for j in alive if (narrow[:, 1] & reference[:, j]).any()]
@@ -41,12 +41,13 @@ def test_latents_that_are_no_match_take_no_place() -> None:
     cosines = np.zeros(60, dtype=np.float32)
     cosines[:20] = np.nan
     n_both = sp.csr_array(np.arange(60, 0, -1)[None, :])
-    found = candidates_of(cosines, n_both, 60, np.full(60, 60), 0, N_TOKENS)
+    found = candidates_of(cosines, n_both, 0, n_i=60, n_j=np.full(60, 60), n_tokens=N_TOKENS)
     assert found.tolist() == list(range(20, 36))
 
 
 def test_a_latent_that_never_fires_has_candidates_by_cosine() -> None:
     cosines = np.linspace(-1, 1, 40).astype(np.float32)
-    found = candidates_of(cosines, sp.csr_array((1, 40), dtype=np.int64), 0, np.full(40, 5), 0, N_TOKENS)
+    n_both = sp.csr_array((1, 40), dtype=np.int64)
+    found = candidates_of(cosines, n_both, 0, n_i=0, n_j=np.full(40, 5), n_tokens=N_TOKENS)
     assert len(found) == N_BY_COSINE
     assert {0, 39} <= set(found.tolist())

@@ -1,4 +1,4 @@
-"""Shares and gates of the partners: closed-form cases, dense regression, invariances."""
+"""The hedging score on tokens made by hand, whose right answer is known; what must not change it."""
 
 from __future__ import annotations
 
@@ -6,214 +6,173 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.stats import norm
 
-from app.scores.hedging import MIN_FIRINGS, Evidence, activation_shares, evidence
-from tests.scores.dense_moments import Dense, random_dense, regression_shares, sparse_acts
+from app.scores.absorption import absorbed_by
+from app.scores.cosines import Nearest
+from app.scores.hedging import KEPT_WEIGHT, combined, hedging_scores, interval
+from app.scores.overlap import significant_z
+from app.stats.input_sample import N_GROUPS, Sample
 
 Floats = NDArray[np.float64]
+N_TOKENS, D_IN = 8000, 12
+F, G, H = np.eye(D_IN)[:3]
+"""Three features."""
 
 
-THRESHOLD = 4.5
+def fires(rng: np.random.Generator, chance: float | Floats) -> Floats:
+    """`[N_TOKENS]` magnitudes of a feature, 0 where it is absent."""
+    return np.where(rng.random(N_TOKENS) < chance, np.maximum(1 + 0.2 * rng.standard_normal(N_TOKENS), 0.1), 0.0)
 
 
-def scored(dense: Dense) -> Evidence:
-    return evidence(dense.moments(), dense.weights, dense.shares, dense.valid, THRESHOLD)
+def sample(inputs: Floats, narrow: list[Floats], reference: list[Floats]) -> Sample:
+    bounds = np.linspace(0, N_TOKENS, N_GROUPS + 1).astype(np.int64)
+    columns = [sp.csc_array(np.stack(acts, axis=1).astype(np.float32)) for acts in (narrow, reference)]
+    return Sample(inputs.astype(np.float32), columns[0], columns[1], bounds)
 
 
-def one_latent(narrow: Floats, reference: Floats, weights: list[float], shares: list[float]) -> Dense:
-    """One narrow latent on all reference latents, in order."""
-    k = len(weights)
-    return Dense(
-        narrow[:, None],
-        reference,
-        np.arange(k)[None, :],
-        np.array([weights]),
-        np.array([shares]),
-        np.ones((1, k), dtype=np.bool_),
+def score_of(tokens: Sample, *decoder: Floats) -> tuple[float, float, float]:
+    """(score, typical, refit) of the first narrow latent."""
+    rows = np.stack(decoder).astype(np.float32)
+    found = hedging_scores(tokens, rows, np.ones(tokens.reference.shape[1], dtype=np.bool_))
+    return float(found.score[0]), float(found.typical[0]), float(found.refit[0])
+
+
+def parent_and_child(rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    """(parent, child, input): the child comes on a third of the parent's tokens, never alone."""
+    parent = fires(rng, 0.2)
+    child = fires(rng, np.where(parent > 0, 1 / 3, 0.0))
+    noise = 0.01 * rng.standard_normal((N_TOKENS, D_IN))
+    return parent, child, np.outer(parent, F) + np.outer(child, G) + noise
+
+
+def test_a_pure_latent_scores_nothing() -> None:
+    parent, child, inputs = parent_and_child(np.random.default_rng(0))
+    score, typical, refit = score_of(sample(inputs, [parent], [parent, child]), F)
+    assert score < 0.01
+    assert typical < 0.01
+    assert refit < 0.01
+
+
+@pytest.mark.parametrize("angle", [0.2, 0.4, 0.6])
+def test_a_child_mixed_into_its_parent(angle: float) -> None:
+    """Its direction is cos t of the parent and sin t of the child: sin² t of it is not its own."""
+    parent, child, inputs = parent_and_child(np.random.default_rng(1))
+    row = np.cos(angle) * F + np.sin(angle) * G
+    acts = np.maximum(inputs @ row, 0) * (parent > 0)
+    score, typical, refit = score_of(sample(inputs, [acts], [parent, child]), row)
+    assert typical == pytest.approx(np.sin(angle) ** 2, abs=0.05)
+    assert score >= typical
+    assert refit < 0.6
+    # Without any latent for the child, the input still tells.
+    alone = score_of(sample(inputs, [acts], [parent]), row)
+    assert alone[1] == pytest.approx(np.sin(angle) ** 2, abs=0.05)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_is_always_there_shows_in_the_regression(sign: int) -> None:
+    """A latent fires on f and holds a part of g, which another latent carries, everywhere it fires."""
+    rng = np.random.default_rng(2)
+    f = fires(rng, 0.2)
+    g = fires(rng, np.where(f > 0, 0.9 if sign > 0 else 0.02, 0.3))
+    inputs = np.outer(f, F) + np.outer(g, G) + 0.01 * rng.standard_normal((N_TOKENS, D_IN))
+    row = (F + sign * 0.5 * G) / np.sqrt(1.25)
+    _, _, refit = score_of(sample(inputs, [f], [f, g]), row)
+    assert refit == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize("d_in", [6, 2, 1])
+def test_a_latent_that_is_reconstructed_exactly(d_in: int) -> None:
+    """No residual is left to look into, and none of it is another feature."""
+    acts = np.where(np.random.default_rng(7).random(N_TOKENS) < 0.2, 1.0, 0.0)
+    row = np.eye(d_in)[0]
+    score, typical, _ = score_of(sample(np.outer(acts, row), [acts], [acts]), row)
+    assert typical == 0
+    assert score == pytest.approx(0, abs=1e-6)
+
+
+def test_noise_is_no_evidence() -> None:
+    """Activations that belong to other tokens give each half another direction."""
+    rng = np.random.default_rng(3)
+    acts = [fires(rng, 0.1) for _ in range(24)]
+    rows = np.linalg.qr(rng.standard_normal((40, 40)))[0][:24]
+    inputs = np.stack(acts, axis=1) @ rows + 0.05 * rng.standard_normal((N_TOKENS, 40))
+    tokens = sample(inputs, acts, acts)
+    order = rng.permutation(N_TOKENS)
+    shuffled = replace(tokens, narrow=tokens.narrow.tocsr()[order].tocsc())
+    found = hedging_scores(shuffled, rows.astype(np.float32), np.ones(24, dtype=np.bool_))
+    assert (found.score >= 0.1).mean() <= 0.05
+
+
+def several() -> tuple[Sample, Floats]:
+    rng = np.random.default_rng(4)
+    parent, child, inputs = parent_and_child(rng)
+    other = fires(rng, 0.15)
+    inputs = inputs + np.outer(other, H)
+    rows = np.stack([np.cos(0.5) * F + np.sin(0.5) * G, H])
+    acts = np.maximum(inputs @ rows[0], 0) * (parent > 0)
+    return sample(inputs, [acts, other], [parent, child, other]), rows
+
+
+def scores(tokens: Sample, rows: Floats) -> Floats:
+    found = hedging_scores(tokens, rows.astype(np.float32), np.ones(tokens.reference.shape[1], dtype=np.bool_))
+    return np.stack([found.score, found.typical, found.refit])
+
+
+def test_rotation_of_the_input_space_changes_nothing() -> None:
+    tokens, rows = several()
+    turn = np.linalg.qr(np.random.default_rng(5).standard_normal((D_IN, D_IN)))[0]
+    turned = replace(tokens, inputs=(tokens.inputs @ turn).astype(np.float32))
+    np.testing.assert_allclose(scores(turned, rows @ turn), scores(tokens, rows), atol=5e-3)
+
+
+def test_the_order_of_latents_changes_nothing() -> None:
+    tokens, rows = several()
+    moved = replace(tokens, narrow=tokens.narrow[:, [1, 0]], reference=tokens.reference[:, [2, 0, 1]])
+    np.testing.assert_allclose(scores(moved, rows[::-1])[:, ::-1], scores(tokens, rows), atol=1e-5)
+
+
+def test_the_unit_of_the_input_changes_nothing() -> None:
+    tokens, rows = several()
+    larger = Sample(tokens.inputs * 8, tokens.narrow * 8, tokens.reference * 8, tokens.bounds)
+    np.testing.assert_allclose(scores(larger, rows), scores(tokens, rows), atol=1e-4)
+
+
+def test_combination() -> None:
+    typical, refit = np.array([0.3, 0.1, 0.1, 0.2, np.nan]), np.array([0.2, 0.4, 0.4, np.nan, 0.4])
+    kept = np.array([1.0, 0.5, 1.0, 1.0, 1.0])
+    np.testing.assert_allclose(combined(typical, refit, kept), [0.3, 0.4, 0.4 * KEPT_WEIGHT, np.nan, np.nan])
+
+
+def test_the_interval_against_a_jackknife_written_out() -> None:
+    left_out = np.array([[0.4, 0.5, 0.45, 0.55], [0.1, np.nan, 0.1, 0.1]])
+    low, high = interval(np.array([0.48, 0.1]), left_out)
+    error = (3 / 4 * sum((value - 0.475) ** 2 for value in left_out[0])) ** 0.5
+    assert low[0] == pytest.approx(0.48 - 3.182446 * error)
+    assert high[0] == pytest.approx(0.48 + 3.182446 * error)
+    assert np.isnan(low[1])
+    assert np.isnan(high[1])
+
+
+def test_significance_is_bonferronis() -> None:
+    assert significant_z(1) == pytest.approx(1.959964)
+    assert significant_z(1000) == pytest.approx(norm.isf(0.05 / 2000))
+
+
+@pytest.mark.parametrize("beta", [2.0, 0.0])
+def test_absorption(beta: float) -> None:
+    """The parent's latent has a negative part of the child in its encoder, and is silent where the child fires."""
+    parent, child, inputs = parent_and_child(np.random.default_rng(6))
+    encoder = F - beta * G
+    acts = np.maximum(inputs @ encoder - 0.2, 0)
+    tokens = sample(inputs, [acts], [parent, child])
+    found = absorbed_by(
+        tokens,
+        encoder=encoder[None].astype(np.float32),
+        decoder=np.stack([F, G]).astype(np.float32),
+        match=Nearest(np.array([[0]]), np.array([[1.0]], dtype=np.float32)),
+        counted=np.ones(2, dtype=np.bool_),
     )
-
-
-def indicator(n_tokens: int, *stretches: tuple[int, int]) -> Floats:
-    """1 on the given stretches of tokens."""
-    acts = np.zeros(n_tokens)
-    for start, stop in stretches:
-        acts[start:stop] = 1
-    return acts
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_activation_shares_against_dense_regression(seed: int) -> None:
-    dense = random_dense(seed)
-    found = activation_shares(dense.moments(), dense.valid)
-    for i in range(found.shape[0]):
-        np.testing.assert_allclose(found[i][dense.valid[i]], regression_shares(dense, i), atol=1e-4)
-        assert (found[i][~dense.valid[i]] == 0).all()
-
-
-def test_gates_and_totals_one_by_one() -> None:
-    """Gate, decoder and activation shares put together one latent at a time."""
-    dense = random_dense(7, n_tokens=3000)
-    found = scored(dense)
-    n = len(dense.narrow)
-    gates = 0
-    for i in range(dense.partners.shape[0]):
-        decoder = activation = 0.0
-        shares = regression_shares(dense, i)
-        for k in range(1, int(dense.valid[i].sum())):
-            a, r = dense.narrow[:, i] > 0, dense.reference[:, dense.partners[i, k]] > 0
-            p, q = a.mean(), r.mean()
-            z = ((a & r).sum() - n * p * q) / np.sqrt(n * p * q * (1 - p) * (1 - q) * n / (n - 1))
-            assert found.z[i, k] == pytest.approx(z)
-            gate = z >= 4.5 if dense.weights[i, k] > 0 else z <= -4.5
-            gates += gate
-            assert found.gated[i, k] == gate
-            decoder += dense.shares[i, k]
-            activation += shares[k]
-            assert found.hedged[i, k] == (gate and (dense.shares[i, k] + shares[k]) / 2 >= 0.05)
-        assert found.decoder[i] == pytest.approx(decoder)
-        assert found.activation[i] == pytest.approx(activation, abs=1e-4)
-    assert gates > 2
-
-
-def test_a_pure_latent_has_no_part_elsewhere() -> None:
-    """It is its main partner; another reference latent has no part in it."""
-    rng = np.random.default_rng(0)
-    reference = sparse_acts(rng, 2000, 2)
-    found = scored(one_latent(3 * reference[:, 0], reference, [1.0, 0.0], [1.0, 0.0]))
-    assert found.decoder[0] == 0
-    assert found.activation[0] == pytest.approx(0, abs=1e-3)
-    assert not found.hedged.any()
-
-
-def test_a_latent_with_one_partner() -> None:
-    reference = sparse_acts(np.random.default_rng(1), 500, 1)
-    found = scored(one_latent(reference[:, 0], reference, [1.0], [1.0]))
-    assert (found.decoder[0], found.activation[0]) == (0, 0)
-
-
-def test_half_of_each_of_two_features() -> None:
-    """(f1 + f2)/√2, firing where either does, both often together: both numbers are one half."""
-    n = 1000
-    f1, f2 = indicator(n, (0, 150)), indicator(n, (50, 200))
-    found = scored(one_latent((f1 + f2) / np.sqrt(2), np.stack([f1, f2], axis=1), [0.7071, 0.7071], [0.5, 0.5]))
-    assert found.decoder[0] == pytest.approx(0.5)
-    assert found.activation[0] == pytest.approx(0.5, abs=1e-5)
-    assert found.gated.tolist() == [[True, True]]
-    assert found.hedged.tolist() == [[False, True]]
-
-
-def test_the_gate_is_closed_where_firing_is_independent() -> None:
-    """The direction mixes in f2, but the latent fires with f1 alone, and f2 on just its share of those tokens."""
-    f1 = np.tile([1.0, 0, 0, 0], 500)
-    f2 = np.repeat([1.0, 0], 1000)
-    found = scored(one_latent(f1, np.stack([f1, f2], axis=1), [0.8, 0.6], [0.64, 0.36]))
-    assert found.z[0, 1] == pytest.approx(0, abs=1e-9)
-    assert found.decoder[0] == pytest.approx(0.36)
-    assert not found.gated[0, 1]
-
-
-def test_a_negative_component_counts_with_anti_correlated_firing() -> None:
-    n = 1000
-    f1, f2 = indicator(n, (0, 300)), indicator(n, (300, 700))
-    dense = one_latent(f1, np.stack([f1, f2], axis=1), [0.8, -0.6], [0.64, 0.36])
-    found = scored(dense)
-    assert found.z[0, 1] < -4.5
-    assert found.hedged[0, 1]
-    assert not scored(replace(dense, weights=np.array([[0.8, 0.6]]))).gated[0, 1]
-
-
-def test_significant_co_firing_against_the_sign_is_no_hedging() -> None:
-    n = 1000
-    f1, f2 = indicator(n, (0, 200)), indicator(n, (100, 300))
-    found = scored(one_latent(f1, np.stack([f1, f2], axis=1), [0.8, -0.6], [0.64, 0.36]))
-    assert found.z[0, 1] > 4.5
-    assert not found.hedged[0, 1]
-
-
-def test_the_main_partner_is_never_hedged() -> None:
-    found = scored(random_dense(8))
-    assert found.gated[:, 0].any()
-    assert not found.hedged[:, 0].any()
-
-
-@pytest.mark.parametrize("n_firings", [MIN_FIRINGS - 1, MIN_FIRINGS])
-def test_too_few_firings_give_no_activation_hedging(n_firings: int) -> None:
-    f1, f2 = indicator(1000, (0, n_firings)), indicator(1000, (0, 10))
-    found = scored(one_latent(f1, np.stack([f1, f2], axis=1), [0.8, 0.6], [0.64, 0.36]))
-    assert np.isnan(found.activation[0]) == (n_firings < MIN_FIRINGS)
-    assert found.decoder[0] == pytest.approx(0.36)
-
-
-def test_a_latent_without_partners() -> None:
-    dense = random_dense(9)
-    found = scored(replace(dense, valid=np.zeros_like(dense.valid)))
-    for values in (found.decoder, found.activation):
-        assert np.isnan(values).all()
-    assert not found.gated.any()
-
-
-def test_silent_partners_explain_nothing() -> None:
-    f1 = indicator(1000, (0, 100))
-    found = scored(one_latent(f1, np.zeros((1000, 2)), [0.8, 0.6], [0.64, 0.36]))
-    assert np.isnan(found.activation_share).all()
-    assert np.isnan(found.activation[0])
-    assert found.decoder[0] == pytest.approx(0.36)
-
-
-def test_partners_that_never_vary_explain_nothing() -> None:
-    """Rounding of the moments must not pass for explained variance."""
-    a = sparse_acts(np.random.default_rng(2), 1000, 1)[:, 0]
-    always = np.full((1000, 2), 0.1)
-    assert np.isnan(scored(one_latent(a, always, [0.8, 0.6], [0.64, 0.36])).activation[0])
-
-
-def test_equal_partners_share() -> None:
-    """A reference latent and its copy: the regression is singular, the shares are halves."""
-    f = sparse_acts(np.random.default_rng(3), 1000, 1)
-    found = scored(one_latent(f[:, 0], np.repeat(f, 2, axis=1), [0.5, 0.5], [0.5, 0.5]))
-    np.testing.assert_allclose(found.activation_share[0], [0.5, 0.5], atol=1e-6)
-
-
-@pytest.mark.parametrize(("of_narrow", "of_reference"), [(1e-3, 1.0), (1.0, 1e4), (1e5, 1e-5)])
-def test_scale_changes_nothing(of_narrow: float, of_reference: float) -> None:
-    dense = random_dense(10)
-    scaled = replace(dense, narrow=of_narrow * dense.narrow, reference=of_reference * dense.reference)
-    assert_same(scored(scaled), scored(dense))
-
-
-def test_the_order_of_reference_latents_changes_nothing() -> None:
-    dense = random_dense(11)
-    order = np.random.default_rng(0).permutation(12)
-    moved = replace(dense, reference=dense.reference[:, order], partners=np.argsort(order)[dense.partners])
-    assert_same(scored(moved), scored(dense))
-
-
-def test_the_order_of_tokens_changes_nothing() -> None:
-    dense = random_dense(12)
-    order = np.random.default_rng(1).permutation(len(dense.narrow))
-    assert_same(scored(replace(dense, narrow=dense.narrow[order], reference=dense.reference[order])), scored(dense))
-
-
-def test_the_width_of_the_padding_changes_nothing() -> None:
-    dense = random_dense(13)
-    wide, plain = scored(dense.padded(3)), scored(dense)
-    for name in ("decoder", "activation"):
-        np.testing.assert_allclose(getattr(wide, name), getattr(plain, name), atol=1e-9)
-    np.testing.assert_allclose(wide.activation_share[:, :4], plain.activation_share, atol=1e-9)
-    assert (wide.gated[:, :4] == plain.gated).all()
-    assert not wide.gated[:, 4:].any()
-
-
-def assert_same(found: Evidence, expected: Evidence) -> None:
-    for name in ("decoder", "activation", "activation_share"):
-        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-6, err_msg=name)
-    assert (found.gated == expected.gated).all()
-    assert (found.hedged == expected.hedged).all()
-
-
-def test_all_numbers_are_in_range() -> None:
-    for seed in range(20, 30):
-        found = scored(random_dense(seed))
-        for values in (found.decoder, found.activation, found.activation_share):
-            assert ((values >= 0) & (values <= 1)).all()
+    assert found.tolist() == [1 if beta else -1]

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from app.errors import ScoringError
 from app.stats.contexts import BandContexts, ContextRows, TopContexts
+from app.stats.firing_hash import hash_firings
 from app.stats.histograms import EDGES, ActivationHistograms, quantile_edges
-from app.stats.mixing import hash_firings
 from tests.stats.dense_text import (
     RICH_PLAN,
     RICH_TEXT,

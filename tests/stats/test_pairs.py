@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.errors import ScoringError
-from app.stats.pairs import JointHistogram, LatentPairs, PairContexts, PairRows, PairSums, PairTotals, joint_firings
+from app.stats.pairs import LatentPairs, PairContexts, PairHistograms, PairRows, PairSums, PairTotals, joint_firings
 from tests.stats.dense_text import (
     RICH_PLAN,
     RICH_TEXT,
@@ -83,7 +83,7 @@ def test_sums_equal_the_dense_product_under_any_split(text: DenseText, plan: Pla
 
 def test_histogram_hand_worked() -> None:
     edges = np.array([[1.0, 2.0, 4.0]])
-    histogram = JointHistogram(LatentPairs(np.array([0]), np.array([0])), edges, edges)
+    histogram = PairHistograms(LatentPairs(np.array([0]), np.array([0])), edges, edges)
     # Beside one another: outside below, on the inner edge, outside above, narrow alone, neither.
     histogram.update(one_row_each([[0.5], [2], [9], [1], [0]]), one_row_each([[1], [1.9], [2], [0], [0]]))
     assert histogram.finalize().tolist() == [[[1, 0], [1, 1]]]
@@ -94,7 +94,7 @@ def test_histogram_hand_worked() -> None:
 @example(text=RICH_TEXT, plan=RICH_PLAN, seed=1)
 def test_histogram_equals_looping_under_any_split(text: DenseText, plan: Plan, seed: int) -> None:
     pairs, (narrow_edges, reference_edges) = some_pairs(text, seed), edges_for(text)
-    counts = plan.run(lambda: JointHistogram(pairs, narrow_edges, reference_edges), text, JointHistogram.update)
+    counts = plan.run(lambda: PairHistograms(pairs, narrow_edges, reference_edges), text, PairHistograms.update)
     expected = np.zeros((9, 2, 3), dtype=np.int64)
     for pair, (i, j) in enumerate(zip(pairs.narrow.tolist(), pairs.reference.tolist(), strict=True)):
         for a, r in zip(text.narrow[:, i].tolist(), text.reference[:, j].tolist(), strict=True):
@@ -107,7 +107,7 @@ def test_histogram_equals_looping_under_any_split(text: DenseText, plan: Plan, s
 
 def test_a_pair_s_cells_add_up_to_the_tokens_on_which_both_fire() -> None:
     text = make_text(seed=32)
-    histogram = JointHistogram(all_pairs(text), *edges_for(text))
+    histogram = PairHistograms(all_pairs(text), *edges_for(text))
     histogram.update(*text.whole())
     n_both = (text.narrow > 0).T.astype(np.int64) @ (text.reference > 0)
     np.testing.assert_array_equal(histogram.finalize().sum(axis=(1, 2)), n_both.ravel())
@@ -153,7 +153,7 @@ def test_contexts_equal_looping_under_any_split(text: DenseText, plan: Plan, see
 def test_no_pair_at_all() -> None:
     text, nothing = make_text(seed=33), np.zeros(0, dtype=np.int64)
     pairs = LatentPairs(nothing, nothing)
-    histogram = JointHistogram(pairs, *edges_for(text))
+    histogram = PairHistograms(pairs, *edges_for(text))
     histogram.update(*text.whole())
     assert histogram.finalize().shape == (0, 2, 3)
     contexts = PairContexts(pairs, text.narrow.max(axis=0), text.reference.max(axis=0))
@@ -164,7 +164,7 @@ def test_no_pair_at_all() -> None:
 def test_shards_of_other_tokens_or_widths_are_refused() -> None:
     text = make_text(seed=34)
     (narrow, reference), (_, later) = text.shards([3])
-    histogram = JointHistogram(all_pairs(text), *edges_for(text))
+    histogram = PairHistograms(all_pairs(text), *edges_for(text))
     with pytest.raises(ScoringError, match="same rows and positions"):
         histogram.update(narrow, later)
     with pytest.raises(ScoringError, match="shard of 4 latents, expected 5"):

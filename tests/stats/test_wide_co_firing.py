@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from app.errors import ShardError
-from app.stats import paired, wide_co_firing
+from app.stats import shard_buffer, wide_co_firing
 from app.stats.wide_co_firing import WideCoFiring
 from tests.stats.dense_text import DenseText, make_text, one_row_each
 
 
-def run(text: DenseText, cuts: list[int], *, own: bool = False, bytes_: int = 1 << 20) -> WideCoFiring:
+def run(text: DenseText, cuts: list[int], *, is_prefix: bool = False, bytes_: int = 1 << 20) -> WideCoFiring:
     left, right = text.narrow.shape[1], text.reference.shape[1]
-    accumulator = WideCoFiring(left, right, own=own, bytes_=bytes_)
+    accumulator = WideCoFiring(left, right, is_prefix=is_prefix, bytes_=bytes_)
     for narrow, reference in text.shards(cuts):
         accumulator.update(narrow, reference)
     return accumulator
@@ -25,7 +25,7 @@ def run(text: DenseText, cuts: list[int], *, own: bool = False, bytes_: int = 1 
 @pytest.mark.parametrize("bytes_", [1, 100, 1 << 20])
 @pytest.mark.parametrize("entries", [1, 60, 1 << 20])
 def test_counts_are_the_dense_ones(bytes_: int, entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paired, "BUFFER_ENTRIES", entries)
+    monkeypatch.setattr(shard_buffer, "BUFFER_ENTRIES", entries)
     monkeypatch.setattr(wide_co_firing, "ROWS_AT_ONCE", 2)
     text = make_text(seed=11)
     table = run(text, [1, 3, 4], bytes_=bytes_).finalize()
@@ -35,21 +35,22 @@ def test_counts_are_the_dense_ones(bytes_: int, entries: int, monkeypatch: pytes
     np.testing.assert_array_equal(table.n_both.toarray(), both)
 
 
-@pytest.mark.parametrize("own", [False, True])
-def test_best_partners_are_those_of_all_pairs(own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_prefix", [False, True])
+def test_best_partners_are_those_of_all_pairs(is_prefix: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wide_co_firing, "KEPT_BY_COUNT", 1)
     monkeypatch.setattr(wide_co_firing, "KEPT_BY_PHI", 1)
     text = make_text(seed=5)
-    text = DenseText(text.reference[:, :5], text.reference, text.row, text.position) if own else text
-    table = run(text, [2], own=own, bytes_=100).finalize()
+    text = DenseText(text.reference[:, :5], text.reference, text.row, text.position) if is_prefix else text
+    table = run(text, [2], is_prefix=is_prefix, bytes_=100).finalize()
     fires = text.narrow > 0, text.reference > 0
     jaccard = np.array([[np.sum(a & r) / max(np.sum(a | r), 1) for r in fires[1].T] for a in fires[0].T])
     forth, back = jaccard.copy(), jaccard.copy()
-    if own:
+    if is_prefix:
         forth[:, :5] = 0
         back[np.arange(5), np.arange(5)] = 0
     assert table.best is not None
-    for found, values, n in ((table.best[0], forth, fires[0].sum(0)), (table.best[1], back.T, fires[1].sum(0))):
+    best = table.best
+    for found, values, n in ((best.narrow, forth, fires[0].sum(0)), (best.reference, back.T, fires[1].sum(0))):
         expected = np.where(values.max(axis=1) > 0, values.argmax(axis=1), -1)
         np.testing.assert_array_equal(found.index, expected)
         np.testing.assert_allclose(found.jaccard, np.where(n > 0, values.max(axis=1), np.nan))
@@ -80,7 +81,7 @@ def test_no_token_and_no_active_latent() -> None:
     table = silent.finalize()
     assert (table.n_tokens, table.n_both.nnz) == (1, 0)
     assert table.best is not None
-    assert np.isnan(table.best[0].jaccard).all()
+    assert np.isnan(table.best.narrow.jaccard).all()
 
 
 def test_one_token_on_which_all_fire() -> None:
@@ -89,7 +90,7 @@ def test_one_token_on_which_all_fire() -> None:
     table = full.finalize()
     assert table.n_both.toarray().tolist() == [[1, 1, 1]]
     assert table.best is not None
-    assert table.best[1].index.tolist() == [0, 0, 0]
+    assert table.best.reference.index.tolist() == [0, 0, 0]
 
 
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

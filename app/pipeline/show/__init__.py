@@ -1,0 +1,1 @@
+"""What the pages of latents and pairs show."""

@@ -1,0 +1,64 @@
+"""The third pass over the shards: activations on all stretches of text that pages show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from app.activations.batch import TokenRows
+from app.arrays import Int64s
+from app.parallel import together
+from app.pipeline.passes import PartnerCounts
+from app.pipeline.read import ShardReader
+from app.pipeline.show.contexts import ContextTable, context_stretches
+from app.pipeline.show.windows import windows
+from app.progress import Progress
+from app.records import BySide, Side, other_side
+from app.stats.stretches import ActivationGather, StretchActivations, Stretches
+
+
+@dataclass(frozen=True)
+class ShownActivations:
+    """Results of the third pass.
+
+    Attributes:
+        contexts: of both SAEs' latents.
+        pair_start: `[n]` first place of each context of a pair in its row; pairs: activations there.
+    """
+
+    contexts: BySide[ContextTable]
+    pair_start: Int64s
+    pairs: BySide[StretchActivations]
+
+
+def read_activations(
+    reader: ShardReader,
+    rows: TokenRows,
+    counts: PartnerCounts,
+    main_partners: BySide[Int64s],
+    progress: Progress,
+) -> ShownActivations:
+    """Third pass.
+
+    Args:
+        rows: all rows of the text.
+        main_partners: of each latent in the other SAE, -1 for none.
+    """
+    n_latents, found = reader.shape.n_latents, counts.pair_rows
+    stretches = BySide.of(lambda side: context_stretches(rows, counts.contexts[side], main_partners[side]))
+    start, stop = windows(rows, found.row, found.position)
+    latents = BySide(counts.pairs.narrow, counts.pairs.reference)
+    own = BySide.of(lambda side: ActivationGather(stretches[side].own, n_latents[side]))
+    partner = BySide.of(lambda side: ActivationGather(stretches[side].partner, n_latents[other_side(side)]))
+    pairs = BySide.of(
+        lambda side: ActivationGather(Stretches(latents[side][found.pair], found.row, start, stop), n_latents[side])
+    )
+    # Each by the side whose activations it looks up.
+    lookups = own, partner.swapped(), pairs
+    for shard in reader.read(progress, "activations in context"):
+        together(*(partial(each[side].update, acts) for each in lookups for side, acts in shard.acts.items()))
+
+    def table(side: Side) -> ContextTable:
+        return ContextTable(counts.contexts[side], stretches[side], own[side].finalize(), partner[side].finalize())
+
+    return ShownActivations(BySide.of(table), start, pairs.map(ActivationGather.finalize))

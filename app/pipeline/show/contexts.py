@@ -1,0 +1,92 @@
+"""Contexts of latents: stretches of text with the latent's activations and its main partner's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from app.activations.batch import TokenRows
+from app.arrays import Flags, Int64s
+from app.pipeline.show.rounding import shown_activations
+from app.pipeline.show.windows import windows
+from app.records import Context
+from app.stats.contexts import ChosenContexts
+from app.stats.stretches import StretchActivations, Stretches
+
+
+@dataclass(frozen=True)
+class ContextStretches:
+    """Where activations are looked up for the contexts of one SAE's latents.
+
+    Attributes:
+        own: of the latent itself; partner: of its main partner, latent 0 where it has none.
+        has_partner: `[n]`.
+    """
+
+    own: Stretches
+    partner: Stretches
+    has_partner: Flags
+
+
+def context_stretches(rows: TokenRows, chosen: ChosenContexts, main_partner: Int64s) -> ContextStretches:
+    """The stretches around chosen tokens.
+
+    Args:
+        main_partner: `[d_sae]` in the other SAE, -1 for none.
+    """
+    start, stop = windows(rows, chosen.row, chosen.position)
+    partner = main_partner[chosen.latent]
+    return ContextStretches(
+        own=Stretches(chosen.latent, chosen.row, start, stop),
+        partner=Stretches(np.maximum(partner, 0), chosen.row, start, stop),
+        has_partner=partner >= 0,
+    )
+
+
+@dataclass(frozen=True)
+class ContextTable:
+    """All contexts of one SAE with the activations on their stretches.
+
+    Attributes:
+        chosen: which tokens; stretches: around them.
+        own: activations of the latent; partner: of its main partner.
+    """
+
+    chosen: ChosenContexts
+    stretches: ContextStretches
+    own: StretchActivations
+    partner: StretchActivations
+
+    def by_latent(self, n_latents: int) -> Iterator[tuple[Context, ...]]:
+        """Contexts of each latent in turn."""
+        bounds = np.searchsorted(self.chosen.latent, np.arange(n_latents + 1))
+        for first, last in pairwise(bounds):
+            yield self._contexts(slice(first, last))
+
+    def _contexts(self, entries: slice) -> tuple[Context, ...]:
+        chosen = self.chosen
+        return tuple(
+            Context(
+                kind="top" if kind == 0 else f"q{kind}",
+                row=row,
+                position=position,
+                start=start,
+                activation=activation,
+                activations=own,
+                partner_activations=partner if has_partner else None,
+            )
+            for kind, row, position, start, activation, own, partner, has_partner in zip(
+                chosen.kind[entries].tolist(),
+                chosen.row[entries].tolist(),
+                chosen.position[entries].tolist(),
+                self.stretches.own.start[entries].tolist(),
+                chosen.activation[entries].tolist(),
+                shown_activations(self.own, entries),
+                shown_activations(self.partner, entries),
+                self.stretches.has_partner[entries].tolist(),
+                strict=True,
+            )
+        )

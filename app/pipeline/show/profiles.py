@@ -1,0 +1,60 @@
+"""Each narrow latent against the reference latents, so that any pair has a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.sparse as sp
+
+from app.arrays import Int64s
+from app.records import PairProfile
+from app.scores.blocks import blocks
+from app.scores.compare import FoundPartners
+from app.scores.cosines import cosines_of_pairs
+from app.scores.weights import ComparedWeights
+
+MAX_PROFILE = 8192
+"""Reference latents a profile lists at most: all of them up to this width, else the most co-firing."""
+
+N_MOST = 1024
+"""Reference latents listed for firing together most often, where not all are."""
+
+
+def pair_profiles(weights: ComparedWeights, n_both: sp.csr_array, found: FoundPartners) -> Iterator[PairProfile]:
+    """Each narrow latent against every reference latent, or the ones that matter most.
+
+    Args:
+        n_both: `[n_narrow, n_reference]` co-firing counts.
+    """
+    narrow, reference = weights.narrow.decoder, weights.reference.decoder
+    if len(reference) > MAX_PROFILE:
+        yield from _short_profiles(weights, n_both, found)
+        return
+    for block in blocks(len(narrow)):
+        counts = n_both[block].toarray()
+        cosines = np.clip(narrow[block] @ reference.T, -1, 1)
+        rows = zip(counts.tolist(), cosines.tolist(), strict=True)
+        for i, (both, row) in enumerate(rows, block.start):
+            yield PairProfile(i, range(len(reference)), both, row, True)
+
+
+def _short_profiles(weights: ComparedWeights, n_both: sp.csr_array, found: FoundPartners) -> Iterator[PairProfile]:
+    """Of each narrow latent the reference latents that fire with it most often, its partners and its neighbours."""
+    narrow, reference = weights.narrow.decoder, weights.reference.decoder
+    for i in range(len(narrow)):
+        entries = slice(n_both.indptr[i], n_both.indptr[i + 1])
+        columns, counts = n_both.indices[entries].astype(np.int64), n_both.data[entries]
+        most = columns[np.argsort(-counts, kind="stable")[:N_MOST]]
+        nearest = found.geometry.narrow.other_sae.index[i]
+        indices = np.unique(np.concatenate([most, found.lists.of(i), nearest[nearest >= 0]]))
+        cosines = cosines_of_pairs(narrow, reference, np.full(len(indices), i), indices)
+        yield PairProfile(i, indices.tolist(), _counts_at(indices, columns, counts).tolist(), cosines.tolist(), False)
+
+
+def _counts_at(indices: Int64s, columns: Int64s, counts: Int64s) -> Int64s:
+    """`[n]` counts of some reference latents, 0 for those not among `columns`, which ascend."""
+    if not len(columns):
+        return np.zeros(len(indices), dtype=np.int64)
+    place = np.minimum(np.searchsorted(columns, indices), len(columns) - 1)
+    return np.where(columns[place] == indices, counts[place], 0)

@@ -1,0 +1,110 @@
+"""Activations of given latents on given stretches of text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import ScoringError
+from app.sparse.csr import SparseActs
+from app.stats.checks import expect_width
+from app.stats.index_ranges import expand_ranges
+
+POSITION_BITS = 31
+"""A (row, position) fits one int64 up to 2^31 positions a row and 2^32 rows."""
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """Requests: a latent, and a stretch of one row.
+
+    Attributes:
+        latent: `[n]` int64.
+        row: `[n]` int64 index of the row in the text.
+        start, stop: `[n]` int64 places in the row, stop exclusive.
+    """
+
+    latent: NDArray[np.int64]
+    row: NDArray[np.int64]
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.latent)
+
+    @property
+    def length(self) -> NDArray[np.int64]:
+        """`[n]` places in each stretch."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class StretchActivations:
+    """Answers, in the order of the requests.
+
+    Attributes:
+        values: `[n, longest]` float32, 0 where the latent is silent or the token is not scored, and
+            behind the end of a shorter stretch.
+        length: `[n]` int64 places in each stretch.
+    """
+
+    values: NDArray[np.float32]
+    length: NDArray[np.int64]
+
+    def of(self, request: int) -> NDArray[np.float32]:
+        """`[length]` activations of one request."""
+        return self.values[request, : self.length[request]]
+
+
+class ActivationGather:
+    """Looks up activations, each request in the shard that holds its row.
+
+    Args:
+        requests: what is asked for, in any order.
+        n_latents: width of the SAE.
+
+    Raises:
+        ScoringError: a stretch ends before it starts.
+    """
+
+    def __init__(self, requests: Stretches, n_latents: int) -> None:
+        if (requests.length < 0).any():
+            raise ScoringError("found a stretch that ends before it starts, expected start <= stop; check the requests")
+        self.requests = requests
+        self.n_latents = n_latents
+        self._by_row = np.argsort(requests.row, kind="stable")
+        self._rows = requests.row[self._by_row]
+        self.values = np.zeros((len(requests), int(requests.length.max(initial=0))), dtype=np.float32)
+
+    def update(self, acts: SparseActs) -> None:
+        """Answer what a shard of whole rows can answer."""
+        expect_width(acts, self.n_latents)
+        if not acts.n_tokens:
+            return
+        first, last = np.searchsorted(self._rows, acts.row[[0, -1]] + [0, 1])
+        request = self._by_row[first:last]
+        latent = self.requests.latent[request]
+        entries = acts.by_latent
+        begin = entries.first_at(latent, self._token(acts, request, self.requests.start))
+        end = entries.first_at(latent, self._token(acts, request, self.requests.stop))
+        owner, entry = expand_ranges(begin, end)
+        place = acts.position[entries.token[entry]] - self.requests.start[request][owner]
+        self.values[request[owner], place] = entries.value[entry]
+
+    def merge(self, other: ActivationGather) -> None:
+        """Add the answers another accumulator of the same requests found in other shards."""
+        self.values += other.values
+
+    def finalize(self) -> StretchActivations:
+        """The answers so far; not a copy, since they can be large."""
+        return StretchActivations(self.values, self.requests.length)
+
+    def _token(self, acts: SparseActs, request: NDArray[np.int64], position: NDArray[np.int64]) -> NDArray[np.int64]:
+        """`[n]` index of the shard's first token at or behind a place in the request's row."""
+        place = (acts.row << POSITION_BITS) + acts.position
+        token: NDArray[np.int64] = np.searchsorted(
+            place, (self.requests.row[request] << POSITION_BITS) + position[request]
+        )
+        return token
