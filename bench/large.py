@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from app.lab.scratch import scratch_database
-from app.pipeline.read import ShardReader
 from app.progress import silent
 from app.records import BySide
+from app.sparse.read import ShardReader
 from app.sparse.shards import ShardStore, plan_shards
 from bench.child import ChildDiedError, in_fresh_process
 from bench.machine import facts, measured_on, peak_mib, say

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.pipeline.read import ShardReader
 from app.progress import silent
 from app.records import SIDES, BySide
 from app.sparse.csr import SparseActs
+from app.sparse.read import ShardPair, ShardReader
 from app.sparse.shards import Shard, ShardStore
 from app.stats.co_firing import CoFiring
-from app.stats.collect import ShardPair
 from app.stats.contexts import BandContexts, TopContexts
 from app.stats.density import FiringCounts
 from app.stats.histograms import ActivationHistograms

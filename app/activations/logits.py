@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -11,11 +14,12 @@ from numpy.typing import NDArray
 
 from app.activations.language_model import LanguageModel
 from app.activations.show_tokens import TokenShower
+from app.parallel import ahead
 from app.records import LogitWeights, TokenWeight
 
 N_TOKENS = 10
-LATENTS_PER_BLOCK = 256
-"""256 latents × 49,152 tokens are 50 MB of logits."""
+DIRECTIONS_PER_BLOCK = 256
+"""256 directions × 49,152 tokens are 50 MB of logits."""
 
 GROUP = 64
 """Columns whose largest and smallest logit are found first."""
@@ -61,12 +65,21 @@ def logit_lens(language_model: LanguageModel, d_in: int, shower: TokenShower) ->
     return LogitLens(weight[shown], [texts[token] or "" for token in shown])
 
 
+def logit_weights_of(lens: LogitLens | None, directions: NDArray[np.float32]) -> Iterator[LogitWeights | None]:
+    """Logit weights of each direction in turn, a few blocks made ahead of their use; None where there is no lens."""
+    if lens is None:
+        return repeat(None, len(directions))
+    starts = range(0, len(directions), DIRECTIONS_PER_BLOCK)
+    blocks = (directions[start : start + DIRECTIONS_PER_BLOCK] for start in starts)
+    return chain.from_iterable(ahead(partial(logit_weights, lens), blocks))
+
+
 @torch.inference_mode()
 def logit_weights(lens: LogitLens, directions: NDArray[np.float32]) -> list[LogitWeights]:
     """The ten tokens each direction raises and lowers most ("logit lens" of a decoder row).
 
     Later layers are skipped, so this is what the direction says to the output directly. All logits are made at once:
-    give `LATENTS_PER_BLOCK` directions at most.
+    give `DIRECTIONS_PER_BLOCK` directions at most.
 
     Args:
         directions: `[n, d_in]` unit decoder rows at a residual-stream hook.

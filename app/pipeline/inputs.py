@@ -8,12 +8,12 @@ from pathlib import Path
 from app.arrays import Float32s
 from app.pipeline.identity import checked_name, content_hash, default_name, slug_of
 from app.pipeline.open import OpenFiles, Resources
-from app.pipeline.read import ShardReader
 from app.pipeline.source import Source
 from app.records import BySide, ComparisonRequest
 from app.sae.levels import levels_of
 from app.sae.load import LoadedSae
 from app.scores.weights import ComparedWeights, Weights
+from app.sparse.read import ShardReader
 from app.sparse.shards import Shard, ShardStore, plan_shards
 from app.sparse.work import check_width
 

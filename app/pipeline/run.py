@@ -11,24 +11,23 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from app.activations.language_model import ModelShelf
-from app.activations.logits import logit_lens
-from app.activations.show_tokens import TokenShower
 from app.errors import NotFoundError
 from app.executor.base import Executor, ShardWork
 from app.executor.local import LocalExecutor
 from app.pipeline.bundle import bundle_of
 from app.pipeline.inputs import ComparisonInputs, open_inputs
 from app.pipeline.open import OpenFiles, Resources, remote_opener
-from app.pipeline.passes import collect_statistics, count_partners
+from app.pipeline.passes import collect_statistics
 from app.pipeline.results import Results
 from app.pipeline.show.activations import read_activations
-from app.pipeline.show.labels import labels, shown_rows
+from app.pipeline.show.labels import text_of
 from app.pipeline.summary import summarize
 from app.progress import Progress
-from app.records import BySide, ComparisonRequest, ComparisonSummary
+from app.records import ComparisonRequest, ComparisonSummary
 from app.scores.compare import find_partners, score_comparison
 from app.scores.latent_records import score_records
 from app.sparse.memory import memory_explained
+from app.stats.partner_counts import count_partners
 from app.store.read import get_comparison
 from app.store.write import Within, write_comparison
 
@@ -121,27 +120,21 @@ def score_and_store(
     with memory_explained(f"scoring {inputs.n_tokens:,} tokens"):
         results = compute(inputs, progress, executor)
         summary = summarize(inputs, results)
-        write_comparison(engine, bundle_of(results, summary, progress), within=within)
+        shown = read_activations(inputs.reader, inputs.source.stream.rows, results, progress)
+        bundle = bundle_of(inputs, results, summary, shown, progress)
+        write_comparison(engine, bundle, within=within)
     return summary
 
 
 def compute(inputs: ComparisonInputs, progress: Progress, executor: Executor | None = None) -> Results:
-    """From shards on disk to scores and what the pages show."""
-    reader, weights, source = inputs.reader, inputs.weights, inputs.source
-    rows, shower = source.stream.rows, TokenShower(source.tokenizer)
-    n_latents = reader.shape.n_latents
-
+    """From shards on disk to scores: a pass for statistics, a pass for the partners, then all records."""
+    reader, weights = inputs.reader, inputs.weights
     statistics = collect_statistics(reader, progress, executor)
     found = find_partners(weights, statistics, progress)
-    counts = count_partners(reader, statistics, found.lists, progress)
+    counts = count_partners(reader, statistics, found.lists.partners, found.lists.valid, progress)
+    tokens, labels = text_of(inputs.source, counts, reader.shape.n_latents)
     scored = score_comparison(weights, statistics, found, counts.sums, progress)
-    shown = read_activations(reader, rows, counts, found.lists.main_partners(n_latents.reference), progress)
-
-    tokens = shown_rows(rows, shower, counts)
-    names = BySide.of(lambda side: labels(tokens, counts.contexts[side], n_latents[side]))
-    model = source.language_model
-    lens = None if model is None else logit_lens(model, reader.shape.d_in, shower)
-    return Results(weights, statistics, found, counts, score_records(scored, names), shown, tokens, lens)
+    return Results(weights, statistics, found, counts, tokens, score_records(scored, labels))
 
 
 def find(engine: sa.Engine, slug: str) -> ComparisonSummary | None:

@@ -19,11 +19,12 @@ from app.scores.cosines import mutual_best
 from app.scores.geometry import Geometry, geometry_of
 from app.scores.hedging import hedging_scores
 from app.scores.overlap import significant_z
-from app.scores.partner_evidence import PartnerSums, partner_evidence, partner_moments
+from app.scores.partner_evidence import partner_evidence, partner_moments
 from app.scores.partners import PartnerLists, as_lists, decompose_all, partner_cosines
 from app.scores.scored import LatentArrays, Scored
 from app.scores.weights import ComparedWeights
 from app.stats.collect import Statistics
+from app.stats.partner_counts import PartnerSums
 
 
 @dataclass(frozen=True)

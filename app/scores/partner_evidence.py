@@ -25,7 +25,7 @@ from app.arrays import RELATIVE_ZERO, Flags, Float64s, Int64s
 from app.scores.overlap import overlap
 from app.scores.partners import PartnerLists
 from app.stats.collect import Statistics
-from app.stats.pairs import PairTotals
+from app.stats.partner_counts import PartnerSums
 
 MIN_FIRINGS = 30
 """A narrow latent that fires on fewer tokens has no activation hedging and no hedged partners."""
@@ -79,19 +79,6 @@ class PartnerEvidence:
     z: Float64s
     gated: Flags
     hedged: Flags
-
-
-@dataclass(frozen=True)
-class PartnerSums:
-    """What a pass over the shards adds up for the partners of `PartnerLists`.
-
-    Attributes:
-        pairs: of the pairs that are valid, in their order.
-        products: `[L, K, K]` sums of products among the partners.
-    """
-
-    pairs: PairTotals
-    products: Float64s
 
 
 def partner_moments(statistics: Statistics, lists: PartnerLists, sums: PartnerSums) -> PartnerMoments:

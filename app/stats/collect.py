@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from app.arrays import Float64s
 from app.errors import ScoringError
@@ -12,6 +11,7 @@ from app.parallel import together
 from app.records import BySide
 from app.sparse.csr import SparseActs
 from app.sparse.inputs import in_sample, unpack
+from app.sparse.read import ComparisonShape, ShardPair
 from app.sparse.shards import TokenShard
 from app.stats.co_firing import CoFiring, CoFiringTable
 from app.stats.contexts import BandContexts, ContextRows, TopContexts
@@ -23,39 +23,6 @@ from app.stats.wide_co_firing import WideCoFiring
 
 PAIRS_IN_MEMORY = 1 << 24
 """Every pair of 4,096 × 4,096 latents: 24 bytes each, 0.4 GB."""
-
-
-@dataclass(frozen=True)
-class ShardPair:
-    """One shard as both SAEs see it.
-
-    Attributes:
-        acts: active latents; residual: `[n_levels]` squared error of each Matryoshka prefix.
-        tokens: what does not depend on the SAEs.
-    """
-
-    acts: BySide[SparseActs]
-    residual: BySide[Float64s]
-    tokens: TokenShard
-
-
-@dataclass(frozen=True)
-class ComparisonShape:
-    """The sizes of what is shape.
-
-    Attributes:
-        n_latents, n_levels: latents and Matryoshka levels of the SAEs.
-        d_in: width of their input; n_tokens: scored tokens.
-        is_prefix: whether the narrow latents are the reference's first ones.
-        folder: where large tables go on the disk; the system's folder for temporary files, if None.
-    """
-
-    n_latents: BySide[int]
-    n_levels: BySide[int]
-    d_in: int
-    n_tokens: int
-    is_prefix: bool
-    folder: Path | None = None
 
 
 @dataclass(frozen=True)

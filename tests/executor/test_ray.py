@@ -31,11 +31,11 @@ from app.executor.local import LocalExecutor, run_shards  # noqa: E402
 from app.executor.ray import Needs, RayExecutor  # noqa: E402
 from app.pipeline.open import Resources  # noqa: E402
 from app.pipeline.passes import AddShard  # noqa: E402
-from app.pipeline.read import ShardReader  # noqa: E402
 from app.pipeline.run import run  # noqa: E402
 from app.progress import silent  # noqa: E402
 from app.records import SIDES, BySide  # noqa: E402
 from app.sae.load import LoadedSae, load_sae  # noqa: E402
+from app.sparse.read import ShardReader  # noqa: E402
 from app.sparse.shards import Shard, ShardStore, plan_shards  # noqa: E402
 from app.stats.collect import StatisticsCollector  # noqa: E402
 from tests.executor.cluster import Machines, machines  # noqa: E402

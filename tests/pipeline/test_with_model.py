@@ -13,12 +13,11 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
+from app.activations import logits
 from app.activations.language_model import load_language_model
-from app.activations.logits import logit_lens, logit_weights
+from app.activations.logits import logit_lens, logit_weights, logit_weights_of
 from app.activations.show_tokens import TokenShower
 from app.pipeline.run import run
-from app.pipeline.show import latents
-from app.pipeline.show.latents import logits_of
 from app.progress import silent
 from app.records import ComparisonRequest, ComparisonSummary
 from app.sae.load import load_sae
@@ -151,12 +150,12 @@ def test_logit_weights_in_blocks_are_those_of_all_latents(scored: Scored, monkey
     assert lens is not None
     whole = logit_weights(lens, sae.unit_decoder)
     for size in (1, 4):  # more blocks than are made ahead, and a last one that is shorter
-        monkeypatch.setattr(latents, "LATENTS_PER_BLOCK", size)
-        found = list(logits_of(lens, sae.unit_decoder))
+        monkeypatch.setattr(logits, "DIRECTIONS_PER_BLOCK", size)
+        found = list(logit_weights_of(lens, sae.unit_decoder))
         assert len(found) == len(whole) == 6
         for one, other in zip(found, whole, strict=True):
             assert one is not None
             for mine, theirs in zip(one.top + one.bottom, other.top + other.bottom, strict=True):
                 assert mine.token == theirs.token
                 assert mine.weight == pytest.approx(theirs.weight, rel=1e-5, abs=1e-6)
-    assert list(logits_of(None, sae.unit_decoder)) == [None] * 6
+    assert list(logit_weights_of(None, sae.unit_decoder)) == [None] * 6

@@ -8,12 +8,12 @@ from functools import partial
 from app.activations.batch import TokenRows
 from app.arrays import Int64s
 from app.parallel import together
-from app.pipeline.passes import PartnerCounts
-from app.pipeline.read import ShardReader
+from app.pipeline.results import Results
 from app.pipeline.show.contexts import ContextTable, context_stretches
 from app.pipeline.show.windows import windows
 from app.progress import Progress
 from app.records import BySide, Side, other_side
+from app.sparse.read import ShardReader
 from app.stats.stretches import ActivationGather, StretchActivations, Stretches
 
 
@@ -31,20 +31,14 @@ class ShownActivations:
     pairs: BySide[StretchActivations]
 
 
-def read_activations(
-    reader: ShardReader,
-    rows: TokenRows,
-    counts: PartnerCounts,
-    main_partners: BySide[Int64s],
-    progress: Progress,
-) -> ShownActivations:
+def read_activations(reader: ShardReader, rows: TokenRows, results: Results, progress: Progress) -> ShownActivations:
     """Third pass.
 
     Args:
         rows: all rows of the text.
-        main_partners: of each latent in the other SAE, -1 for none.
     """
-    n_latents, found = reader.shape.n_latents, counts.pair_rows
+    n_latents, counts = reader.shape.n_latents, results.counts
+    found, main_partners = counts.pair_rows, results.found.lists.main_partners(n_latents.reference)
     stretches = BySide.of(lambda side: context_stretches(rows, counts.contexts[side], main_partners[side]))
     start, stop = windows(rows, found.row, found.position)
     latents = BySide(counts.pairs.narrow, counts.pairs.reference)

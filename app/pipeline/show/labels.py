@@ -7,19 +7,24 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from app.activations.batch import TokenRows
 from app.activations.show_tokens import UNKNOWN_TOKEN, TokenShower
-from app.pipeline.passes import PartnerCounts
+from app.pipeline.source import Source
+from app.records import BySide
 from app.stats.contexts import ChosenContexts
+from app.stats.partner_counts import PartnerCounts
 
 LABEL_TOKENS = 4
 WHITE_SPACE = {"\n": "↵", "\t": "⇥", " ": "␣"}
 
 
-def shown_rows(rows: TokenRows, shower: TokenShower, counts: PartnerCounts) -> dict[int, tuple[str, ...]]:
-    """The rows that contexts come from, as pages show them."""
+def text_of(
+    source: Source, counts: PartnerCounts, n_latents: BySide[int]
+) -> tuple[dict[int, tuple[str, ...]], BySide[list[str]]]:
+    """(tokens of the rows that contexts come from, as pages show them; label of each latent)."""
+    shower, ids = TokenShower(source.tokenizer), source.stream.rows.ids
     used = np.concatenate([*(chosen.row for chosen in counts.contexts), counts.pair_rows.row])
-    return {int(row): shower.row(rows.ids[row]) for row in np.unique(used)}
+    tokens = {int(row): shower.row(ids[row]) for row in np.unique(used)}
+    return tokens, BySide.of(lambda side: labels(tokens, counts.contexts[side], n_latents[side]))
 
 
 def labels(tokens: Mapping[int, tuple[str, ...]], chosen: ChosenContexts, n_latents: int) -> list[str]:

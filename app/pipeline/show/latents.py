@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
-from itertools import chain, repeat
 
-from app.activations.logits import LATENTS_PER_BLOCK, LogitLens, logit_weights
-from app.arrays import Float32s
-from app.parallel import ahead
 from app.pipeline.show.contexts import ContextTable
 from app.records import LatentDetail, LogitWeights, Neighbour, Side
 from app.scores.cosines import Nearest
@@ -29,10 +24,10 @@ def latent_details(
         yield LatentDetail(
             sae=side,
             index=index,
-            histogram=histograms.trimmed(index),
             same_sae=_neighbours(geometry.same_sae, index),
             other_sae=_neighbours(geometry.other_sae, index),
             contexts=shown,
+            histogram=histograms.trimmed(index),
             logit_weights=weights,
         )
 
@@ -43,11 +38,3 @@ def _neighbours(nearest: Nearest, latent: int) -> tuple[Neighbour, ...]:
         for index, cosine in zip(nearest.index[latent], nearest.cosine[latent], strict=True)
         if index >= 0
     )
-
-
-def logits_of(lens: LogitLens | None, decoder: Float32s) -> Iterator[LogitWeights | None]:
-    """Logit weights of each latent in turn, made while those before are stored; None where there is no model."""
-    if lens is None:
-        return repeat(None, len(decoder))
-    blocks = (decoder[start : start + LATENTS_PER_BLOCK] for start in range(0, len(decoder), LATENTS_PER_BLOCK))
-    return chain.from_iterable(ahead(partial(logit_weights, lens), blocks))

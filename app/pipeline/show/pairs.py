@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from app.pipeline.passes import PartnerCounts
 from app.pipeline.show.activations import ShownActivations
 from app.pipeline.show.rounding import shown_activations
 from app.records import PairContext, PairDetail
+from app.stats.partner_counts import PartnerCounts
 
 
 def pair_details(counts: PartnerCounts, shown: ShownActivations) -> Iterator[PairDetail]:

@@ -1,9 +1,10 @@
-"""Reading a comparison's shards, as often as a pass needs them."""
+"""Reading the shards of two SAEs together, as often as passes over a text need them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.arrays import Float64s
 from app.progress import Progress
@@ -12,7 +13,39 @@ from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
 from app.sparse.shards import Shard, ShardStore, TokenShard
 from app.sparse.storage import Folder
-from app.stats.collect import ComparisonShape, ShardPair
+
+
+@dataclass(frozen=True)
+class ShardPair:
+    """One shard as both SAEs see it.
+
+    Attributes:
+        acts: active latents; residual: `[n_levels]` squared error of each Matryoshka prefix.
+        tokens: what does not depend on the SAEs.
+    """
+
+    acts: BySide[SparseActs]
+    residual: BySide[Float64s]
+    tokens: TokenShard
+
+
+@dataclass(frozen=True)
+class ComparisonShape:
+    """The sizes of what is shape.
+
+    Attributes:
+        n_latents, n_levels: latents and Matryoshka levels of the SAEs.
+        d_in: width of their input; n_tokens: scored tokens.
+        is_prefix: whether the narrow latents are the reference's first ones.
+        folder: where large tables go on the disk; the system's folder for temporary files, if None.
+    """
+
+    n_latents: BySide[int]
+    n_levels: BySide[int]
+    d_in: int
+    n_tokens: int
+    is_prefix: bool
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)

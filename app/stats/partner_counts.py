@@ -1,0 +1,115 @@
+"""What narrow latents and their partners do together, counted by a second pass over the shards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from app.arrays import Flags, Float64s, Int64s
+from app.parallel import BoundedQueue, together
+from app.progress import Progress
+from app.records import BySide
+from app.sparse.read import ShardPair, ShardReader
+from app.stats.collect import SideStatistics, Statistics
+from app.stats.contexts import ChosenContexts, chosen_contexts
+from app.stats.pairs import LatentPairs, PairContexts, PairHistograms, PairRows, PairSums, PairTotals, joint_firings
+from app.stats.partner_products import PartnerProducts
+
+N_JOINT_BINS = 8
+"""Bands of either activation in a pair's joint histogram."""
+
+
+@dataclass(frozen=True)
+class PartnerSums:
+    """What scores need of the partners, for lists of up to K partners of L narrow latents.
+
+    Attributes:
+        pairs: of the pairs that are valid, in their order.
+        products: `[L, K, K]` sums of products among the partners.
+    """
+
+    pairs: PairTotals
+    products: Float64s
+
+
+@dataclass(frozen=True)
+class PartnerCounts:
+    """Results of the second pass.
+
+    Attributes:
+        sums: what scores need of the partners.
+        contexts: of both SAEs' latents.
+        pairs: all partner pairs, by narrow latent.
+        joint: `[n_pairs, bins, bins]` tokens on which both fire, by the bands of their activations.
+        edges: `[d_sae, bins + 1]` of these bands.
+        pair_rows: contexts of the pairs.
+    """
+
+    sums: PartnerSums
+    contexts: BySide[ChosenContexts]
+    pairs: LatentPairs
+    joint: Int64s
+    edges: BySide[Float64s]
+    pair_rows: PairRows
+
+
+class PartnerCounter:
+    """Accumulates `PartnerCounts` from shards, in any order.
+
+    Args:
+        statistics: of all shards.
+        partners, valid: as of `count_partners`.
+    """
+
+    def __init__(self, statistics: Statistics, partners: Int64s, valid: Flags) -> None:
+        sides = statistics.sides
+        self.pairs = LatentPairs(np.nonzero(valid)[0], partners[valid])
+        self.edges = sides.map(lambda side: side.histograms.bands(N_JOINT_BINS))
+        self._tops = sides.map(lambda side: side.top)
+        self._bands = sides.map(SideStatistics.band_contexts)
+        self._sums, self._joint = PairSums(self.pairs), PairHistograms(self.pairs, *self.edges)
+        self._rows = PairContexts(self.pairs, *sides.map(lambda side: side.firing.max_activation))
+        self._products = PartnerProducts(partners, valid, len(sides.reference.firing.n_firings))
+
+    def update(self, shard: ShardPair, queue: BoundedQueue) -> None:
+        """Add a shard."""
+        narrow, reference = shard.acts
+        # The products are made of many shards at a time: they would hold up each shard in which that happens.
+        queue.put(partial(self._products.update, reference))
+        both, *_ = together(
+            partial(joint_firings, narrow, reference, self.pairs),
+            *(partial(self._bands[side].update, acts) for side, acts in shard.acts.items()),
+        )
+        together(
+            partial(self._joint.update, narrow, reference, both),
+            partial(self._rows.update, narrow, reference, both),
+            partial(self._sums.update, both),
+        )
+
+    def finalize(self) -> PartnerCounts:
+        """The results."""
+        return PartnerCounts(
+            sums=PartnerSums(self._sums.finalize(), self._products.finalize()),
+            contexts=BySide.of(lambda side: chosen_contexts(self._tops[side], self._bands[side].finalize())),
+            pairs=self.pairs,
+            joint=self._joint.finalize(),
+            edges=self.edges,
+            pair_rows=self._rows.finalize(),
+        )
+
+
+def count_partners(
+    reader: ShardReader, statistics: Statistics, partners: Int64s, valid: Flags, progress: Progress
+) -> PartnerCounts:
+    """Sums and joint firings of the partner pairs, and contexts of every strength.
+
+    Args:
+        partners, valid: `[L, K]` reference latents of each narrow latent; false for padding.
+    """
+    counter = PartnerCounter(statistics, partners, valid)
+    with BoundedQueue() as queue:
+        for shard in reader.read(progress, "partners and contexts"):
+            counter.update(shard, queue)
+    return counter.finalize()
