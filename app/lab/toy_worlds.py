@@ -115,21 +115,6 @@ def best_single_latent(world: ToyWorld, fires: NDArray[np.bool_]) -> Optimum:
     return Optimum(direction, everywhere + direction * (direction @ (silent - everywhere)))
 
 
-def all_or_nothing(world: ToyWorld, feature: int = 0) -> Floats:
-    """`[n_features]` unit decoder of a latent that fires with one value exactly where a feature does.
-
-    Least squares then gives it each other feature j with the weight P(j | feature) − P(j | not
-    feature): 0 for independent features, the child's probability for a parent, negative for
-    features that exclude each other.
-    """
-    on = world.patterns[:, feature] == 1
-    given, otherwise = (
-        mean(world.patterns[part], world.probabilities[part] / world.probabilities[part].sum()) for part in (on, ~on)
-    )
-    weights: Floats = (given - otherwise) / np.linalg.norm(given - otherwise)
-    return weights
-
-
 def mean(patterns: Floats, weights: Floats) -> Floats:
     """`[n_features]` weighted mean; weights sum to 1."""
     found: Floats = weights @ patterns

@@ -49,7 +49,7 @@ def run_jobs(
     models: ModelShelf | None = None,
     is_over: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Work on jobs until told to stop; the one function that a worker process has to call.
+    """Work on jobs until `stop` is set: the one function that a job runner process has to call.
 
     Args:
         settings: of this process: database, data and input folder, device, length of a lease.

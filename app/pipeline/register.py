@@ -13,9 +13,9 @@ from app.activations.text import read_text
 from app.errors import ModelError, NotFoundError, PreflightError, SaeError, TextError
 from app.paths import resource
 from app.pipeline.identity import checked_name
+from app.pipeline.sample import reconstruct_sample
 from app.records import SaeRecord, SaeRequest
 from app.sae.load import LoadedSae, load_sae, prefix
-from app.sparse.sample import reconstruct_sample
 from app.store.read import get_sae
 from app.store.write import register_sae
 

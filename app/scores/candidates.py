@@ -19,7 +19,7 @@ N_BY_OVERLAP = 16
 def candidates_of(cosines: Float32s, n_both: sp.csr_array, row: int, *, n_i: int, n_j: Int64s, n_tokens: int) -> Int64s:
     """Candidate reference latents of one narrow latent, ascending.
 
-    Restricting the search to rows that are near in direction or in firing keeps chance matches out
+    Restricting the search to rows that are close in direction or in firing keeps chance matches out
     of the decomposition, and its cost independent of the reference's width.
 
     Args:

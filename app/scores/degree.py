@@ -1,4 +1,4 @@
-"""The paper's hedging degree: what a control SAE and the same SAE with new latents tell of each other.
+"""The paper's hedging degree: what a control SAE and the same SAE with new latents say about each other.
 
 Source: Chanin, Dulka & Garriga-Alonso, *Feature Hedging: Correlated Features Break Narrow Sparse
 Autoencoders*, arXiv 2505.11756, the section that defines the hedging degree.

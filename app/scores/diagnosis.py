@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.records import LatentDiagnosis, PartnerDiagnosis
 
 MIN_PERCENTILE = 0.95
-"""A best cosine below this percentile of random directions' is no match: the latent is novel."""
+"""A best cosine below this percentile of random directions' is not a match: the latent is novel."""
 
 MIN_SCORE = 0.1
 """From this score on a latent is called hedged: a tenth of its squared length is not its own feature."""
@@ -35,7 +35,7 @@ def diagnose_partner(*, rank: int, hedged: bool, absorbs: bool, cosine_to_main: 
 def diagnose_latent(
     *, n_firings: int, percentile: float | None, score: float | None, absorbed: bool
 ) -> LatentDiagnosis | None:
-    """The diagnosis of a narrow latent; None where there is no score to decide by.
+    """The diagnosis of a narrow latent; None where no score decides.
 
     Args:
         percentile: of its best cosine among random directions'.

@@ -100,7 +100,7 @@ def estimate(sample: Sample, decoder: Float32s, counted: Flags, advance: Advance
     n_latents = len(decoder)
     found = Estimates(*(np.full((n_latents, N_GROUPS + 1), np.nan) for _ in range(3)))
     if not np.diff(sample.bounds).all():
-        # A text of fewer rows than groups: nothing can be told from noise.
+        # A text of fewer rows than groups: nothing can be separated from noise.
         return found
     n_firings = np.diff(sample.narrow.indptr)
 

@@ -42,7 +42,7 @@ def null_of(
 ) -> Null:
     """Best cosine of random directions against the alive rows of a decoder.
 
-    With many latents a large best cosine is no surprise: random directions reach about 0.31
+    With many latents a large best cosine is not surprising: random directions reach about 0.31
     against 4,000 rows in 128 dimensions.
 
     Args:

@@ -8,7 +8,7 @@ latents account for:
 Where d_i is one feature, y is that feature on most of these tokens: the residual is nothing, or
 something that comes and goes. Where d_i mixes a feature f with parts of others, as a hedging latent
 does, the others are absent on most tokens, and y is f alone: away from d_i, by the same amount each
-time. So the *mode* of y / a_i tells, where its mean would not: training has made the mean right, by
+time. So the *mode* of y / a_i shows the mixture, where its mean would not: training has made the mean right, by
 mixing just so much in. It needs no reference, so it sees what the reference lacks.
 
 The mode is looked for in the few directions, at right angles to d_i, in which the residual varies
@@ -38,7 +38,7 @@ MAX_STARTS = 300
 """Tokens among which the densest is looked for."""
 
 BANDWIDTH = 0.15
-"""Of the median distance from the median: narrow enough to tell a mode from its neighbours."""
+"""Of the median distance from the median: narrow enough to separate a mode from its neighbours."""
 
 ROUNDING = 1e-5
 """Of the norm of a matrix: what float32 may make of an eigenvalue that is 0."""

@@ -60,10 +60,6 @@ class SparseActs:
         """The same entries sorted by latent, then token."""
         return latent_major(self.indptr, self.latent, self.value, self.n_latents)
 
-    def token_of_entry(self) -> NDArray[np.int64]:
-        """`[nnz]` index of each entry's token, ascending."""
-        return np.repeat(np.arange(self.n_tokens), np.diff(self.indptr))
-
     def select(self, width: int) -> SparseActs:
         """The first `width` latents only: the prefix of a Matryoshka SAE."""
         inside = self.latent < width

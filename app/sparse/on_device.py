@@ -129,8 +129,3 @@ def _residual(
     outputs = weights.module.run_time_activation_norm_fn_out(prefixes)
     residual: torch.Tensor = (acts - outputs).square().sum(dim=(1, 2), dtype=torch.float64)
     return residual
-
-
-def no_tf32() -> None:
-    """Let products of float32 be products of float32: TF32 would drop 13 bits of each factor."""
-    torch.set_float32_matmul_precision("highest")

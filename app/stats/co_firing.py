@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from app.arrays import Int64s
 from app.records import BySide
 from app.sparse.csr import SparseActs
 from app.stats.best_partners import BestPartners, best_partners
@@ -35,7 +35,7 @@ class CoFiringTable:
     n_both: sp.csr_array
     best: BySide[BestPartners] | None = None
 
-    def best_partners(self, n_firings: BySide[NDArray[np.int64]], *, is_prefix: bool) -> BySide[BestPartners]:
+    def best_partners(self, n_firings: BySide[Int64s], *, is_prefix: bool) -> BySide[BestPartners]:
         """The best partners among all pairs; arguments as of the function of this name."""
         return best_partners(self.n_both, n_firings, is_prefix=is_prefix) if self.best is None else self.best
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.arrays import Flags, Float32s, Float64s, Int32s, Int64s
 from app.sparse.csr import SparseActs
 from app.sparse.latent_major import LatentMajor
 from app.stats.checks import expect_width
@@ -29,10 +30,10 @@ class ContextRows:
         activation: `[n]` float32 of the latent there.
     """
 
-    latent: NDArray[np.int64]
-    row: NDArray[np.int64]
-    position: NDArray[np.int32]
-    activation: NDArray[np.float32]
+    latent: Int64s
+    row: Int64s
+    position: Int32s
+    activation: Float32s
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class BandRows(ContextRows):
         band: `[n]` int64, 0 for the weakest activations.
     """
 
-    band: NDArray[np.int64]
+    band: Int64s
 
 
 class TopContexts:
@@ -89,7 +90,7 @@ class BandContexts:
         k: rows kept per latent and band.
     """
 
-    def __init__(self, bands: NDArray[np.float64], exclude: ContextRows, k: int = 5) -> None:
+    def __init__(self, bands: Float64s, exclude: ContextRows, k: int = 5) -> None:
         self.bands = bands
         self.n_bands = bands.shape[1] - 1
         self._excluded = np.sort(_pair_key(exclude.latent, exclude.row))
@@ -117,22 +118,22 @@ class BandContexts:
         latent, band = np.divmod(best.group, self.n_bands)
         return BandRows(latent, best.row, best.position, best.activation, band)
 
-    def _is_excluded(self, latent: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _is_excluded(self, latent: Int64s, row: Int64s) -> Flags:
         key = _pair_key(latent, row)
         found = np.searchsorted(self._excluded, key, side="right") > np.searchsorted(self._excluded, key)
         return np.asarray(found, dtype=np.bool_)
 
 
-def _pair_key(latent: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[np.int64]:
+def _pair_key(latent: Int64s, row: Int64s) -> Int64s:
     return (latent << ROW_BITS) | row
 
 
 def _candidates(
     acts: SparseActs,
     entries: LatentMajor,
-    index: NDArray[np.int64],
-    group: NDArray[np.int64],
-    key: NDArray[np.float64] | NDArray[np.uint64],
+    index: Int64s,
+    group: Int64s,
+    key: Float64s | NDArray[np.uint64],
 ) -> Candidates:
     """The entries at `index` as candidates."""
     token = entries.token[index]
@@ -148,11 +149,11 @@ class ChosenContexts:
         kind: `[n]` int64, 0 for the strongest, 5 … 1 for the strongest … weakest fifth.
     """
 
-    latent: NDArray[np.int64]
-    row: NDArray[np.int64]
-    position: NDArray[np.int32]
-    activation: NDArray[np.float32]
-    kind: NDArray[np.int64]
+    latent: Int64s
+    row: Int64s
+    position: Int32s
+    activation: Float32s
+    kind: Int64s
 
 
 def chosen_contexts(top: ContextRows, bands: BandRows) -> ChosenContexts:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from app.arrays import Float32s, Float64s, Int64s
 from app.sparse.csr import SparseActs
 from app.stats.checks import expect_width
 
@@ -24,10 +24,10 @@ class FiringTotals:
     """
 
     n_tokens: int
-    n_firings: NDArray[np.int64]
-    sum_activation: NDArray[np.float64]
-    sum_squares: NDArray[np.float64]
-    max_activation: NDArray[np.float32]
+    n_firings: Int64s
+    sum_activation: Float64s
+    sum_squares: Float64s
+    max_activation: Float32s
 
     @property
     def l0(self) -> float | None:
@@ -35,7 +35,7 @@ class FiringTotals:
         return int(self.n_firings.sum()) / self.n_tokens if self.n_tokens else None
 
     @property
-    def density(self) -> NDArray[np.float64] | None:
+    def density(self) -> Float64s | None:
         """`[n_latents]` share of tokens on which the latent is active; None where there is no token."""
         return self.n_firings / self.n_tokens if self.n_tokens else None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from app.arrays import Int32s, Int64s
+
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 MULTIPLIERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
@@ -18,7 +20,7 @@ def splitmix64(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return mixed ^ (mixed >> SHIFTS[2])
 
 
-def hash_firings(latent: NDArray[np.int64], row: NDArray[np.int64], position: NDArray[np.int32]) -> NDArray[np.uint64]:
+def hash_firings(latent: Int64s, row: Int64s, position: Int32s) -> NDArray[np.uint64]:
     """`[n]` hash of each (latent, row, position)."""
     mixed = splitmix64(latent.astype(np.uint64))
     mixed = splitmix64(mixed ^ row.astype(np.uint64))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from app.arrays import Float32s, Float64s, Int64s
 from app.records import LogHistogram
 from app.sparse.csr import SparseActs
 from app.stats.checks import expect_width
@@ -16,23 +16,23 @@ FIRST_OCTAVE, LAST_OCTAVE = -10, 14
 N_BINS = BINS_PER_OCTAVE * (LAST_OCTAVE - FIRST_OCTAVE)
 
 
-def log_edges() -> NDArray[np.float64]:
+def log_edges() -> Float64s:
     """`[N_BINS + 1]` edges from 2^-10 to 2^14; powers of two are exact."""
     octave, step = np.divmod(np.arange(N_BINS + 1), BINS_PER_OCTAVE)
-    edges: NDArray[np.float64] = np.ldexp(2.0 ** (step / BINS_PER_OCTAVE), octave + FIRST_OCTAVE)
+    edges: Float64s = np.ldexp(2.0 ** (step / BINS_PER_OCTAVE), octave + FIRST_OCTAVE)
     return edges
 
 
 EDGES = log_edges()
 
 
-def bin_of(value: NDArray[np.float32]) -> NDArray[np.int64]:
+def bin_of(value: Float32s) -> Int64s:
     """Bin of each value: half-open `[edge, next edge)`; what lies outside goes to the end bins."""
     above = np.searchsorted(EDGES, value.astype(np.float64), side="right") - 1
     return np.clip(above, 0, N_BINS - 1)
 
 
-def band_of(value: NDArray[np.float32], latent: NDArray[np.int64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
+def band_of(value: Float32s, latent: Int64s, edges: Float64s) -> Int64s:
     """Band of each value among its latent's edges: `[edge, next edge)`, the end bands open to the outside.
 
     Args:
@@ -46,7 +46,7 @@ def band_of(value: NDArray[np.float32], latent: NDArray[np.int64], edges: NDArra
     return passed
 
 
-def quantile_edges(counts: NDArray[np.int64], edges: NDArray[np.float64], n: int = 5) -> NDArray[np.float64]:
+def quantile_edges(counts: Int64s, edges: Float64s, n: int = 5) -> Float64s:
     """Split each latent's firings into `n` bands of whole bins, as equal as the bins allow.
 
     The inner edge q is the bin edge whose number of firings below is nearest to q/n of all (the
@@ -69,7 +69,7 @@ def quantile_edges(counts: NDArray[np.int64], edges: NDArray[np.float64], n: int
     first = np.minimum(first, last)
     inner = [np.abs(n * below - q * total[:, None]).argmin(axis=1) for q in range(1, n)]
     chosen = np.stack([first, *(np.clip(index, first, last) for index in inner), last], axis=1)
-    bands: NDArray[np.float64] = edges[chosen]
+    bands: Float64s = edges[chosen]
     return bands
 
 
@@ -82,8 +82,8 @@ class HistogramTable:
         counts: `[n_latents, n_bins]` int64 firings.
     """
 
-    edges: NDArray[np.float64]
-    counts: NDArray[np.int64]
+    edges: Float64s
+    counts: Int64s
 
     def trimmed(self, latent: int) -> LogHistogram:
         """One latent's histogram without the empty bins at its ends; empty where it never fired."""
@@ -94,7 +94,7 @@ class HistogramTable:
         edges, counts = self.edges[first : last + 2], self.counts[latent, first : last + 1]
         return LogHistogram(tuple(edges.tolist()), tuple(counts.tolist()))
 
-    def bands(self, n: int = 5) -> NDArray[np.float64]:
+    def bands(self, n: int = 5) -> Float64s:
         """`[n_latents, n + 1]` edges that split each latent's firings as `quantile_edges` says."""
         return quantile_edges(self.counts, self.edges, n)
 

@@ -8,14 +8,14 @@ from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from app.arrays import Float32s, Int64s
 from app.records import BySide, Side
 from app.sparse.csr import SparseActs
 from app.stats.checks import expect_same_tokens, expect_width
 
 N_GROUPS = 4
-"""Groups of rows: two halves of them tell signal from noise, leaving one out in turn gives an interval."""
+"""Groups of rows: two halves of them separate signal from noise, and leaving each out in turn gives an interval."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Sample:
         bounds: `[N_GROUPS + 1]`; group g has the tokens `[bounds[g], bounds[g + 1])`.
     """
 
-    inputs: NDArray[np.float32]
+    inputs: Float32s
     narrow: sp.csc_array
     reference: sp.csc_array
-    bounds: NDArray[np.int64]
+    bounds: Int64s
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -50,7 +50,7 @@ class Sample:
         """Tokens of a group."""
         return slice(int(self.bounds[g]), int(self.bounds[g + 1]))
 
-    def group_of(self) -> NDArray[np.int64]:
+    def group_of(self) -> Int64s:
         """`[m]` group of each token."""
         return np.repeat(np.arange(N_GROUPS), np.diff(self.bounds))
 
@@ -60,7 +60,7 @@ class _Part:
     """The kept tokens of one group in one shard; the shard begins at `row`."""
 
     row: int
-    inputs: NDArray[np.float32]
+    inputs: Float32s
     acts: BySide[sp.csr_array]
 
 
@@ -74,7 +74,7 @@ class InputSample:
         self._n_latents, self._d_in = n_latents, d_in
         self._groups: tuple[list[_Part], ...] = tuple([] for _ in range(N_GROUPS))
 
-    def update(self, acts: BySide[SparseActs], token: NDArray[np.int64], inputs: NDArray[np.float32]) -> None:
+    def update(self, acts: BySide[SparseActs], token: Int64s, inputs: Float32s) -> None:
         """Add a shard of each SAE, of the same tokens.
 
         Args:
@@ -113,5 +113,5 @@ class InputSample:
         return sp.vstack([empty, *(part.acts[side] for part in parts)], format="csr").tocsc()
 
 
-def _rows(matrices: BySide[sp.csr_array], tokens: NDArray[np.int64]) -> BySide[sp.csr_array]:
+def _rows(matrices: BySide[sp.csr_array], tokens: Int64s) -> BySide[sp.csr_array]:
     return matrices.map(lambda matrix: matrix[tokens])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from app.arrays import Float32s, Float64s, Int32s, Int64s
 from app.sparse.csr import SparseActs
 from app.sparse.latent_major import LatentMajor
 from app.stats.checks import expect_same_tokens, expect_width
@@ -23,8 +23,8 @@ class LatentPairs:
         narrow, reference: `[n_pairs]` int64 latents.
     """
 
-    narrow: NDArray[np.int64]
-    reference: NDArray[np.int64]
+    narrow: Int64s
+    reference: Int64s
 
     def __len__(self) -> int:
         return len(self.narrow)
@@ -40,10 +40,10 @@ class JointFirings:
         narrow, reference: `[n]` float32 activations.
     """
 
-    pair: NDArray[np.int64]
-    token: NDArray[np.int64]
-    narrow: NDArray[np.float32]
-    reference: NDArray[np.float32]
+    pair: Int64s
+    token: Int64s
+    narrow: Float32s
+    reference: Float32s
 
 
 def joint_firings(narrow: SparseActs, reference: SparseActs, pairs: LatentPairs) -> JointFirings:
@@ -67,11 +67,11 @@ def joint_firings(narrow: SparseActs, reference: SparseActs, pairs: LatentPairs)
 
 def _walk(
     walked: LatentMajor,
-    walked_latent: NDArray[np.int64],
+    walked_latent: Int64s,
     other: LatentMajor,
-    other_latent: NDArray[np.int64],
-    chosen: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    other_latent: Int64s,
+    chosen: Int64s,
+) -> tuple[Int64s, Int64s, Float32s, Float32s]:
     """(pair, token, activation walked, activation of the other) where both fire, for the chosen pairs."""
     latent = walked_latent[chosen]
     owner, entry = expand_ranges(walked.starts[latent], walked.starts[latent + 1])
@@ -90,8 +90,8 @@ class PairTotals:
         sum_products: `[n_pairs]` Σ a_i r_j.
     """
 
-    n_both: NDArray[np.int64]
-    sum_products: NDArray[np.float64]
+    n_both: Int64s
+    sum_products: Float64s
 
 
 class PairSums:
@@ -127,9 +127,7 @@ class PairHistograms:
         reference_edges: `[n_reference, n_bins + 1]` those of each reference latent.
     """
 
-    def __init__(
-        self, pairs: LatentPairs, narrow_edges: NDArray[np.float64], reference_edges: NDArray[np.float64]
-    ) -> None:
+    def __init__(self, pairs: LatentPairs, narrow_edges: Float64s, reference_edges: Float64s) -> None:
         self.pairs = pairs
         self.narrow_edges = narrow_edges
         self.reference_edges = reference_edges
@@ -155,7 +153,7 @@ class PairHistograms:
         """Add what another accumulator of the same pairs saw."""
         self.counts += other.counts
 
-    def finalize(self) -> NDArray[np.int64]:
+    def finalize(self) -> Int64s:
         """`[n_pairs, narrow bins, reference bins]` tokens so far; activations outside the edges count
         in the end bins, so a pair's cells add up to the tokens on which both fire."""
         return self.counts.copy()
@@ -173,10 +171,10 @@ class PairRows:
             latent's largest.
     """
 
-    pair: NDArray[np.int64]
-    row: NDArray[np.int64]
-    position: NDArray[np.int32]
-    strength: NDArray[np.float64]
+    pair: Int64s
+    row: Int64s
+    position: Int32s
+    strength: Float64s
 
 
 class PairContexts:
@@ -191,9 +189,7 @@ class PairContexts:
         k: rows kept per pair.
     """
 
-    def __init__(
-        self, pairs: LatentPairs, max_narrow: NDArray[np.float32], max_reference: NDArray[np.float32], k: int = 5
-    ) -> None:
+    def __init__(self, pairs: LatentPairs, max_narrow: Float32s, max_reference: Float32s, k: int = 5) -> None:
         self.pairs = pairs
         self.max_narrow = max_narrow.astype(np.float64)
         self.max_reference = max_reference.astype(np.float64)

@@ -1,4 +1,4 @@
-"""What a regression on chosen reference latents needs beside the sums of each: their products with one another."""
+"""What a regression on chosen reference latents needs besides the sums of each: their products with one another."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from app.arrays import Flags, Float64s, Int64s
 from app.sparse.csr import SparseActs, concatenate
 from app.stats.checks import expect_width
 
@@ -24,7 +24,7 @@ class PartnerProducts:
         n_reference: width of the SAE.
     """
 
-    def __init__(self, lists: NDArray[np.int64], valid: NDArray[np.bool_], n_reference: int) -> None:
+    def __init__(self, lists: Int64s, valid: Flags, n_reference: int) -> None:
         self._valid = valid[:, :, None] & valid[:, None, :]
         self._used, place = np.unique(lists, return_inverse=True)
         self._place = place.reshape(lists.shape)
@@ -44,7 +44,7 @@ class PartnerProducts:
         """Add what another accumulator of the same lists saw."""
         self._sums += other.finalize()
 
-    def finalize(self) -> NDArray[np.float64]:
+    def finalize(self) -> Float64s:
         """`[L, K, K]` sums so far, 0 where either place is padding; not a copy, since they can be large."""
         self._multiply()
         return self._sums
@@ -60,7 +60,7 @@ class PartnerProducts:
             self._sums += _look_up(products, self._place[:, :, None], self._place[:, None, :]) * self._valid
 
 
-def _look_up(matrix: sp.csr_array, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.float64]:
+def _look_up(matrix: sp.csr_array, row: Int64s, column: Int64s) -> Float64s:
     """Entries of a sparse matrix, 0 where it has none, in the broadcast shape of the indices."""
     row, column = np.broadcast_arrays(row, column)
     entries = np.asarray(matrix[row.ravel(), column.ravel()])

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.arrays import Flags, Float32s, Int32s, Int64s
+
 COMPACT_AT = 1 << 20
 """Candidates held before all but the best are dropped: about 34 MB."""
 
@@ -25,11 +27,11 @@ class Candidates:
         activation: `[n]` float32 at that place.
     """
 
-    group: NDArray[np.int64]
+    group: Int64s
     key: NDArray[Any]
-    row: NDArray[np.int64]
-    position: NDArray[np.int32]
-    activation: NDArray[np.float32]
+    row: Int64s
+    position: Int32s
+    activation: Float32s
 
     def __len__(self) -> int:
         return len(self.group)
@@ -45,7 +47,7 @@ def join(parts: Sequence[Candidates]) -> Candidates:
     return Candidates(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
-def first_smallest(starts: NDArray[np.bool_], key: NDArray[Any]) -> NDArray[np.int64]:
+def first_smallest(starts: Flags, key: NDArray[Any]) -> Int64s:
     """Index of the first smallest key of each run.
 
     Args:
@@ -59,14 +61,14 @@ def first_smallest(starts: NDArray[np.bool_], key: NDArray[Any]) -> NDArray[np.i
     return smallest[run_starts(run[smallest])]
 
 
-def run_starts(*columns: NDArray[np.int64]) -> NDArray[np.bool_]:
+def run_starts(*columns: Int64s) -> Flags:
     """`[n]` true where any column differs from the entry before, and at the first entry."""
     starts = np.ones(len(columns[0]), dtype=np.bool_)
     starts[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
     return starts
 
 
-def largest(values: NDArray[Any], k: int) -> NDArray[np.int64]:
+def largest(values: NDArray[Any], k: int) -> Int64s:
     """Indices of the k largest values, in no order; of equal ones at the border the first."""
     if len(values) <= k:
         return np.arange(len(values))
@@ -133,16 +135,14 @@ class BestPerGroup:
         self._full[last.group] = True
         self._last[last.group] = last.key
 
-    def _may_win(self, candidates: Candidates) -> NDArray[np.bool_]:
+    def _may_win(self, candidates: Candidates) -> Flags:
         """Which candidates are not worse than their group's last one (an equal key is decided by the row)."""
         group = np.minimum(candidates.group, len(self._full) - 1)
-        beaten: NDArray[np.bool_] = (
-            (group == candidates.group) & self._full[group] & (candidates.key > self._last[group])
-        )
+        beaten: Flags = (group == candidates.group) & self._full[group] & (candidates.key > self._last[group])
         return ~beaten
 
 
-def ranks(starts: NDArray[np.bool_]) -> NDArray[np.int64]:
+def ranks(starts: Flags) -> Int64s:
     """`[n]` place of each entry in its run, from 0; `starts` is true where a run begins."""
     begin = np.flatnonzero(starts)
     length = np.diff(np.append(begin, len(starts)))

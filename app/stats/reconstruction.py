@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from app.arrays import RELATIVE_ZERO
+from app.arrays import RELATIVE_ZERO, Float64s
 
 
 @dataclass(frozen=True)
@@ -35,13 +34,11 @@ class VarianceExplained:
 
     def __init__(self, n_levels: int) -> None:
         self.n_tokens = 0
-        self.sum_acts: NDArray[np.float64] = np.zeros(())
+        self.sum_acts: Float64s = np.zeros(())
         self.sum_squares = 0.0
         self.residual = np.zeros(n_levels)
 
-    def update(
-        self, n_tokens: int, sum_acts: NDArray[np.float64], sum_squares: float, residual: NDArray[np.float64]
-    ) -> None:
+    def update(self, n_tokens: int, sum_acts: Float64s, sum_squares: float, residual: Float64s) -> None:
         """Add a shard.
 
         Args:

@@ -1,4 +1,4 @@
-"""Arrays put aside on the disk while a pass goes on, in files without a name: they vanish with the process."""
+"""Arrays kept on the disk during a pass, in files without a name: they vanish with the process."""
 
 from __future__ import annotations
 

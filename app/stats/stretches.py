@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from app.arrays import Float32s, Int64s
 from app.errors import ScoringError
 from app.sparse.csr import SparseActs
 from app.stats.checks import expect_width
@@ -26,16 +26,16 @@ class Stretches:
         start, stop: `[n]` int64 places in the row, stop exclusive.
     """
 
-    latent: NDArray[np.int64]
-    row: NDArray[np.int64]
-    start: NDArray[np.int64]
-    stop: NDArray[np.int64]
+    latent: Int64s
+    row: Int64s
+    start: Int64s
+    stop: Int64s
 
     def __len__(self) -> int:
         return len(self.latent)
 
     @property
-    def length(self) -> NDArray[np.int64]:
+    def length(self) -> Int64s:
         """`[n]` places in each stretch."""
         return self.stop - self.start
 
@@ -50,10 +50,10 @@ class StretchActivations:
         length: `[n]` int64 places in each stretch.
     """
 
-    values: NDArray[np.float32]
-    length: NDArray[np.int64]
+    values: Float32s
+    length: Int64s
 
-    def of(self, request: int) -> NDArray[np.float32]:
+    def of(self, request: int) -> Float32s:
         """`[length]` activations of one request."""
         return self.values[request, : self.length[request]]
 
@@ -62,7 +62,7 @@ class ActivationGather:
     """Looks up activations, each request in the shard that holds its row.
 
     Args:
-        requests: what is asked for, in any order.
+        requests: in any order.
         n_latents: width of the SAE.
 
     Raises:
@@ -101,10 +101,8 @@ class ActivationGather:
         """The answers so far; not a copy, since they can be large."""
         return StretchActivations(self.values, self.requests.length)
 
-    def _token(self, acts: SparseActs, request: NDArray[np.int64], position: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _token(self, acts: SparseActs, request: Int64s, position: Int64s) -> Int64s:
         """`[n]` index of the shard's first token at or behind a place in the request's row."""
         place = (acts.row << POSITION_BITS) + acts.position
-        token: NDArray[np.int64] = np.searchsorted(
-            place, (self.requests.row[request] << POSITION_BITS) + position[request]
-        )
+        token: Int64s = np.searchsorted(place, (self.requests.row[request] << POSITION_BITS) + position[request])
         return token

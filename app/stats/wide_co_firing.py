@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from app.arrays import Float64s, Int32s, Int64s
 from app.records import BySide
 from app.sparse.csr import SparseActs
 from app.stats.best_partners import RunningBest
@@ -38,7 +38,7 @@ class _Block:
     """Counts of narrow latents `[start, start + len(counts))` with every reference latent, `[rows, n_reference]`."""
 
     start: int
-    counts: NDArray[np.int32]
+    counts: Int32s
 
 
 class WideCoFiring:
@@ -116,7 +116,7 @@ class WideCoFiring:
                 self._count(start + first, block[first : first + ROWS_AT_ONCE])
             yield _Block(start, block)
 
-    def _count(self, start: int, rows: NDArray[np.int32]) -> None:
+    def _count(self, start: int, rows: Int32s) -> None:
         """Count what fires with the narrow latents from `start` on, over all tokens."""
         tallies = [_Tally(row) for row in rows]
         for number in range(len(self._spill)):
@@ -145,7 +145,7 @@ class WideCoFiring:
         indptr = np.cumsum([0, *map(len, columns)])
         return sp.csr_array((np.concatenate(found), np.concatenate(columns), indptr), shape=block.counts.shape)
 
-    def _chosen(self, i: int, met: NDArray[np.int64], both: NDArray[np.int32]) -> NDArray[np.int64]:
+    def _chosen(self, i: int, met: Int64s, both: Int32s) -> Int64s:
         """Which of the reference latents that fire with narrow latent i are kept, ascending."""
         first = int(np.searchsorted(met, self.n_narrow)) if self.is_prefix else 0
         phi = _phi(both[first:], self._n_i[i], self._n_j[met[first:]], self.n_tokens)
@@ -159,13 +159,13 @@ class _Tally:
     """Adds up how often each reference latent comes, in a row of counts; passing over the whole row is put off until it
     is worth its cost."""
 
-    def __init__(self, row: NDArray[np.int32]) -> None:
+    def __init__(self, row: Int32s) -> None:
         self._row = row
-        self._held: list[NDArray[np.int32]] = []
+        self._held: list[Int32s] = []
         self._n_held = 0
         self._full = min(len(row), MAX_HELD)
 
-    def add(self, latents: NDArray[np.int32]) -> None:
+    def add(self, latents: Int32s) -> None:
         """Some more latents, each as often as it came."""
         self._held.append(latents.copy())  # not a view, which would keep those of other rows
         self._n_held += len(latents)
@@ -179,7 +179,7 @@ class _Tally:
         self._held, self._n_held = [], 0
 
 
-def _phi(both: NDArray[np.int32], n_i: int, n_j: NDArray[np.int64], n_tokens: int) -> NDArray[np.float64]:
+def _phi(both: Int32s, n_i: int, n_j: Int64s, n_tokens: int) -> Float64s:
     """Correlation of the firings, but for a factor that all of a narrow latent's partners share; -inf if undefined."""
     spread = n_j * (1 - n_j / max(n_tokens, 1))
     with np.errstate(divide="ignore", invalid="ignore"):

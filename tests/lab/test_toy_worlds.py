@@ -9,13 +9,13 @@ from scipy.optimize import minimize
 from app.lab.toy_worlds import (
     Floats,
     ToyWorld,
-    all_or_nothing,
     best_single_latent,
     covariance,
     family_world,
     pair_world,
     world_of,
 )
+from tests.lab.all_or_nothing import all_or_nothing
 
 WORLDS = {
     "independent": pair_world(0.3, 0.2),

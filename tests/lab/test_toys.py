@@ -9,10 +9,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from app.lab.toy_set import CHILD, TOYS
-from app.lab.toy_worlds import all_or_nothing
 from app.lab.toys import Toy, Trained, result_of, train_toy
 from app.paths import resource
 from app.records import ToyLab
+from tests.lab.all_or_nothing import all_or_nothing
 
 BY_NAME: dict[str, Toy] = {toy.name: toy for toy in TOYS}
 

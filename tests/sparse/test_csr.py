@@ -10,10 +10,9 @@ from app.sparse.csr import concatenate
 from tests.stats.dense_text import assert_same, make_text, one_row_each
 
 
-def test_token_of_entry_and_matrices_are_the_dense_ones() -> None:
+def test_matrices_are_the_dense_ones() -> None:
     shard = one_row_each([[0, 2, 1], [0, 0, 0], [3, 0, 0]])
     assert shard.n_tokens == 3
-    assert shard.token_of_entry().tolist() == [0, 0, 2]
     assert shard.csr(np.float64).toarray().tolist() == [[0, 2, 1], [0, 0, 0], [3, 0, 0]]
     assert shard.firings(np.int32).toarray().tolist() == [[0, 1, 1], [0, 0, 0], [1, 0, 0]]
     assert shard.firings(np.int32).dtype == np.int32

@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 from app.activations.cached import open_activations
 from app.activations.stream import ActivationStream
 from app.errors import SaeError
+from app.pipeline.sample import reconstruct_sample
 from app.sae.load import load_sae
-from app.sparse.sample import reconstruct_sample
 from tests.saved_saes import D_IN, save_sae
 
 
