@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from app.activations.language_model import ModelShelf
+from app.arrays import Float32s
 from app.pipeline.run import run
 from app.progress import silent
 from app.records import ComparisonRequest
@@ -51,8 +52,6 @@ SHADE = 0.15, 0.3
 
 WEIGHT_NOISE, INPUT_NOISE = 0.1, 0.1
 """Lengths of the noise on each unit row of weights, and on each input."""
-
-Floats = NDArray[np.float32]
 
 
 @dataclass
@@ -153,7 +152,11 @@ class Constructed:
         self._save(folder / "reference", build.reference_decoder, build.reference_encoder, directions)
 
     def _save(
-        self, folder: Path, decoder: Sequence[dict[int, float]], encoder: Sequence[dict[int, float]], directions: Floats
+        self,
+        folder: Path,
+        decoder: Sequence[dict[int, float]],
+        encoder: Sequence[dict[int, float]],
+        directions: Float32s,
     ) -> None:
         from sae_lens import JumpReLUSAE, JumpReLUSAEConfig
 
@@ -167,7 +170,7 @@ class Constructed:
             sae.threshold.fill_(0.4)
         sae.save_model(str(folder))
 
-    def _rows(self, rows: Sequence[dict[int, float]], directions: Floats, *, unit: bool) -> Floats:
+    def _rows(self, rows: Sequence[dict[int, float]], directions: Float32s, *, unit: bool) -> Float32s:
         matrix = np.zeros((len(rows), len(directions)), dtype=np.float32)
         for row, mixture in enumerate(rows):
             for feature, length in mixture.items():

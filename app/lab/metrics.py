@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata, spearmanr
 
-Floats = NDArray[np.float64]
+from app.arrays import Float64s
 
 FALSE_ALARMS = 0.05
 
@@ -36,7 +36,7 @@ class Quality:
     error: float
 
 
-def quality(score: Floats, impurity: Floats, impure: NDArray[np.bool_]) -> Quality:
+def quality(score: Float64s, impurity: Float64s, impure: NDArray[np.bool_]) -> Quality:
     """Measure one score; all arguments `[n]`."""
     both = bool(impure.any() and not impure.all())
     varied = len(score) > 2 and np.ptp(score) > 0 and np.ptp(impurity) > 0
@@ -51,14 +51,14 @@ def quality(score: Floats, impurity: Floats, impure: NDArray[np.bool_]) -> Quali
     )
 
 
-def auroc(score: Floats, positive: NDArray[np.bool_]) -> float:
+def auroc(score: Float64s, positive: NDArray[np.bool_]) -> float:
     """Area under the receiver operating characteristic, as the Mann-Whitney statistic."""
     n = int(positive.sum())
     ranks = rankdata(score)
     return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (len(score) - n)))
 
 
-def average_precision(score: Floats, positive: NDArray[np.bool_]) -> float:
+def average_precision(score: Float64s, positive: NDArray[np.bool_]) -> float:
     """Mean over the positives of the precision down to each; tied ones share one place."""
     order = np.argsort(-score, kind="stable")
     hits, ordered = np.cumsum(positive[order]), score[order]
@@ -68,7 +68,7 @@ def average_precision(score: Floats, positive: NDArray[np.bool_]) -> float:
 
 
 def calibration(
-    score: Floats, impurity: Floats, edges: tuple[float, ...]
+    score: Float64s, impurity: Float64s, edges: tuple[float, ...]
 ) -> list[tuple[float, float, int, float | None, float | None]]:
     """(from, to, latents, mean score, mean impurity) for each bin of the score."""
     rows = []
@@ -92,7 +92,7 @@ class Lead:
     high: float
 
 
-def lead(score: Floats, other: Floats, impure: NDArray[np.bool_], *, draws: int = 2000) -> Lead:
+def lead(score: Float64s, other: Float64s, impure: NDArray[np.bool_], *, draws: int = 2000) -> Lead:
     """Compare two scores of the same latents, of which some are impure and some are not.
 
     Impure and pure latents are drawn apart, so that each draw has both. Source: Efron & Tibshirani,

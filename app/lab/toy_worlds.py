@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from app.arrays import Float64s
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class ToyWorld:
         probabilities: `[n_patterns]`, positive, summing to 1.
     """
 
-    patterns: Floats
-    probabilities: Floats
+    patterns: Float64s
+    probabilities: Float64s
 
     def __post_init__(self) -> None:
         if not np.isclose(self.probabilities.sum(), 1) or (self.probabilities <= 0).any():
@@ -37,13 +37,13 @@ class ToyWorld:
         return int(self.patterns.shape[1])
 
     @property
-    def firing(self) -> Floats:
+    def firing(self) -> Float64s:
         """`[n_features]` probability of each feature."""
         return mean(self.patterns, self.probabilities)
 
-    def sample(self, n: int, rng: np.random.Generator) -> Floats:
+    def sample(self, n: int, rng: np.random.Generator) -> Float64s:
         """`[n, n_features]` independent draws."""
-        drawn: Floats = self.patterns[rng.choice(len(self.patterns), size=n, p=self.probabilities)]
+        drawn: Float64s = self.patterns[rng.choice(len(self.patterns), size=n, p=self.probabilities)]
         return drawn
 
 
@@ -81,8 +81,8 @@ class Optimum:
         b_dec: `[n_features]`.
     """
 
-    decoder: Floats
-    b_dec: Floats
+    decoder: Float64s
+    b_dec: Float64s
 
 
 def best_single_latent(world: ToyWorld, fires: NDArray[np.bool_]) -> Optimum:
@@ -115,14 +115,14 @@ def best_single_latent(world: ToyWorld, fires: NDArray[np.bool_]) -> Optimum:
     return Optimum(direction, everywhere + direction * (direction @ (silent - everywhere)))
 
 
-def mean(patterns: Floats, weights: Floats) -> Floats:
+def mean(patterns: Float64s, weights: Float64s) -> Float64s:
     """`[n_features]` weighted mean; weights sum to 1."""
-    found: Floats = weights @ patterns
+    found: Float64s = weights @ patterns
     return found
 
 
-def covariance(patterns: Floats, weights: Floats) -> Floats:
+def covariance(patterns: Float64s, weights: Float64s) -> Float64s:
     """`[n_features, n_features]` weighted covariance; weights sum to 1."""
     centred = patterns - mean(patterns, weights)
-    found: Floats = (centred * weights[:, None]).T @ centred
+    found: Float64s = (centred * weights[:, None]).T @ centred
     return found

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.lab.toy_worlds import Floats, ToyWorld
+from app.arrays import Float64s
+from app.lab.toy_worlds import ToyWorld
 from app.records import ToyResult
 from app.training.train import Schedule, trainer_of
 
@@ -66,9 +67,9 @@ class Trained:
         b_dec: `[n_features]` component of the decoder bias along each feature.
     """
 
-    decoder: Floats
-    encoder: Floats
-    b_dec: Floats
+    decoder: Float64s
+    encoder: Float64s
+    b_dec: Float64s
 
 
 def train_toy(toy: Toy, *, seed: int = 0, n_samples: int = N_SAMPLES) -> Trained:
@@ -99,14 +100,14 @@ def train_toy(toy: Toy, *, seed: int = 0, n_samples: int = N_SAMPLES) -> Trained
     return Trained(decoder[order], encoder[order], sae.b_dec.detach().double().numpy() @ directions.T)
 
 
-def _order(decoder: Floats, widths: tuple[int, ...]) -> NDArray[np.intp]:
+def _order(decoder: Float64s, widths: tuple[int, ...]) -> NDArray[np.intp]:
     """Latents of each level by the feature they are nearest to."""
     nearest = np.abs(decoder).argmax(axis=1)
     level = np.searchsorted(np.array(widths), np.arange(len(decoder)), side="right")
     return np.lexsort((nearest, level))
 
 
-def _start_at_mixtures(sae: Any, directions: Floats, rng: np.random.Generator) -> None:
+def _start_at_mixtures(sae: Any, directions: Float64s, rng: np.random.Generator) -> None:
     """Let latent l start at a random mixture of all features, feature l in the lead, with unit norm.
 
     Which feature a latent goes for, or even its absence, is otherwise a lottery of local optima, and
@@ -119,13 +120,13 @@ def _start_at_mixtures(sae: Any, directions: Floats, rng: np.random.Generator) -
         sae.W_enc.copy_(sae.W_dec.T)
 
 
-def _samples(world: ToyWorld, directions: Floats, rng: np.random.Generator) -> Iterator[torch.Tensor]:
+def _samples(world: ToyWorld, directions: Float64s, rng: np.random.Generator) -> Iterator[torch.Tensor]:
     table = (world.patterns @ directions).astype(np.float32)
     while True:
         yield torch.from_numpy(table[rng.choice(len(table), size=BATCH_SIZE, p=world.probabilities)])
 
 
-def _cosines(rows: torch.Tensor, directions: Floats) -> Floats:
+def _cosines(rows: torch.Tensor, directions: Float64s) -> Float64s:
     """`[n, n_features]`; directions are orthonormal."""
     numbers: NDArray[np.float64] = rows.double().numpy()
     return np.asarray(numbers @ directions.T / np.linalg.norm(numbers, axis=1, keepdims=True))
@@ -168,6 +169,6 @@ def result_of(toy: Toy, trained: Trained) -> ToyResult:
     )
 
 
-def _numbers(values: Floats) -> tuple[float, ...]:
+def _numbers(values: Float64s) -> tuple[float, ...]:
     """Six digits: what training settles to is known to two."""
     return tuple(round(float(value), 6) for value in values)

@@ -146,12 +146,12 @@ def remote_opener(
     """What another process needs; files are named by their whole path."""
     there = replace(request, text=_whole_path(request.text), activations=_whole_path(request.activations))
     return OpenRemotely(
-        there,
-        narrow,
-        tuple(files_of(sae) for sae in saes),
-        models.cache_dir.resolve(),
-        device,
-        models.rows_per_forward,
+        request=there,
+        narrow=narrow,
+        saes=tuple(files_of(sae) for sae in saes),
+        models=models.cache_dir.resolve(),
+        device=device,
+        rows_per_forward=models.rows_per_forward,
     )
 
 

@@ -134,7 +134,14 @@ def compute(inputs: ComparisonInputs, progress: Progress, executor: Executor | N
     counts = count_partners(reader, statistics, found.lists.partners, found.lists.valid, progress)
     tokens, labels = text_of(inputs.source, counts, reader.shape.n_latents)
     scored = score_comparison(weights, statistics, found, counts.sums, progress)
-    return Results(weights, statistics, found, counts, tokens, score_records(scored, labels))
+    return Results(
+        weights=weights,
+        statistics=statistics,
+        found=found,
+        counts=counts,
+        tokens=tokens,
+        records=score_records(scored, labels),
+    )
 
 
 def find(engine: sa.Engine, slug: str) -> ComparisonSummary | None:

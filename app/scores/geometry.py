@@ -67,7 +67,14 @@ def geometry_of(weights: ComparedWeights, statistics: Statistics) -> Geometry:
             partial(null_of, other_rows, candidates),
             partial(null_of, other_rows, candidates, inputs=statistics.sample.inputs),
         )
-        return SideGeometry(matchable[side], other_sae, same_sae, c_dec, null, data_null)
+        return SideGeometry(
+            matchable=matchable[side],
+            other_sae=other_sae,
+            same_sae=same_sae,
+            c_dec=c_dec,
+            null=null,
+            data_null=data_null,
+        )
 
     return BySide.of(measure)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from app.arrays import Float64s
 from app.lab.toy_worlds import (
-    Floats,
     ToyWorld,
     best_single_latent,
     covariance,
@@ -55,7 +55,7 @@ def test_samples_come_as_often_as_the_table_says() -> None:
     assert shares == pytest.approx(world.probabilities.tolist(), abs=0.01)
 
 
-def squared_error(parameters: Floats, world: ToyWorld, fires: np.ndarray) -> float:
+def squared_error(parameters: Float64s, world: ToyWorld, fires: np.ndarray) -> float:
     """Expected error of decoder d and bias b, the latent's value being free where it fires."""
     n = world.n_features
     d, b = parameters[:n] / np.linalg.norm(parameters[:n]), parameters[n:]
