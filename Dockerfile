@@ -2,7 +2,7 @@
 # Two images from one file:
 #
 #   docker build --target web -t hedgescope-web .
-#   docker build --target worker -t hedgescope-worker .                        (processor only)
+#   docker build --target worker -t hedgescope-worker .                        (CPU only)
 #   docker build --target worker --build-arg TORCH=cuda -t hedgescope-worker .  (CUDA; several GB more)
 #
 # The web image has no torch. Versions are those of constraints.txt.
@@ -31,7 +31,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM source AS worker-build
 ARG TORCH=cpu
-# First and by itself: left to the resolver, the one from PyPI comes with gigabytes of CUDA packages.
+# First and separately: the resolver would choose the one from PyPI, with gigabytes of CUDA packages.
 RUN --mount=type=cache,target=/root/.cache/pip \
     case "$TORCH" in \
       cpu) pip install -c constraints.txt --index-url https://download.pytorch.org/whl/cpu torch ;; \
@@ -65,7 +65,7 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=120s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8001/healthz', timeout=4)"]
 CMD ["hedgescope", "worker"]
 
-# Last, so that it is what `docker build .` makes.
+# Last, so that `docker build .` makes this one.
 FROM runtime AS web
 COPY --from=web-build /opt/hedgescope /opt/hedgescope
 EXPOSE 8000

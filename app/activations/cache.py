@@ -31,7 +31,7 @@ def cache_activations(
     """Write the activations of the scored tokens of `rows` to `folder`, in float16.
 
     Each part is written to a temporary name and then renamed, so a folder holds whole parts only,
-    and a second call goes on where the first one stopped.
+    and a second call continues where the first one stopped.
 
     Args:
         progress: called with the number of tokens done since the last call.
@@ -51,7 +51,7 @@ def cache_activations(
 
 
 def _claim(folder: Path, language_model: LanguageModel, rows: TokenRows, hook_name: str) -> None:
-    """Write what the folder holds beside it, and refuse to mix two things in one folder."""
+    """Write a description into the folder, and refuse to mix two streams in one folder."""
     path = folder / "cache.json"
     claim = {
         "model": language_model.name,
@@ -62,7 +62,7 @@ def _claim(folder: Path, language_model: LanguageModel, rows: TokenRows, hook_na
         "first_tokens": rows.ids[0, :32].tolist(),
     }
     if path.exists() and json.loads(path.read_text()) != claim:
-        raise ActivationsError(f"{folder}: holds activations of another model, hook or text; give another folder")
+        raise ActivationsError(f"{folder}: holds activations of another model, hook or text; choose another folder")
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(claim, indent=1))
     partial.rename(path)
@@ -79,7 +79,7 @@ def _write(path: Path, acts: torch.Tensor) -> None:
     except (SafetensorError, OSError) as error:
         partial.unlink(missing_ok=True)
         raise ActivationsError(
-            f"{path}: can't be written ({error}); free some space and start the same command again"
+            f"{path}: can't be written ({error}); free some space and run the same command again"
         ) from error
 
 
@@ -156,7 +156,7 @@ def load_cached(path: Path) -> torch.Tensor:
             ) from error
         if n_bad := int((~torch.isfinite(acts)).any(dim=-1).sum()):
             raise ActivationsError(
-                f"{file}: {n_bad} of {len(acts)} activations are NaN or infinite; expected none: make them again"
+                f"{file}: {n_bad} of {len(acts)} activations are NaN or infinite; recompute the file"
             )
         parts.append(acts)
     return torch.cat(parts)

@@ -64,7 +64,7 @@ class FileStream:
             raise ActivationsError(f"{self._path}: not a readable safetensors file ({error})") from error
         if len(shape) != 2 or 0 in shape:
             raise ActivationsError(
-                f"{self._path}: activations have shape {shape}; expected [n_tokens, d_in] of at least one token"
+                f"{self._path}: activations have shape {shape}; expected [n_tokens, d_in] with at least one token"
             )
         if tokens is None:
             return shape, None
@@ -87,7 +87,7 @@ class FileStream:
 
 
 class DatasetStream:
-    """A dataset as SAELens' `CacheActivationsRunner` saves it: one row of tokens a record.
+    """A dataset as SAELens' `CacheActivationsRunner` saves it: one row of tokens per record.
 
     The first position of each row is left out: it holds the beginning-of-sequence token, whose
     activation has an outsized norm.
@@ -132,7 +132,7 @@ class DatasetStream:
             return np.full((len(dataset), row_length), NO_TOKEN, dtype=np.int32)
         rows = dataset["token_ids"][:]
         if {len(row) for row in rows} != {row_length}:
-            raise ActivationsError(f"{self._folder}: has rows without {row_length} token_ids, one for each activation")
+            raise ActivationsError(f"{self._folder}: has rows whose token_ids are not {row_length}, one per activation")
         return np.array(rows, dtype=np.int32)
 
     def batches(self, start: int, stop: int) -> Iterator[ActivationBatch]:

@@ -1,4 +1,4 @@
-"""Which processor computes, and how many rows of a text fit into one forward pass of it."""
+"""Which device computes, and how many rows of a text fit into one of its forward passes."""
 
 from __future__ import annotations
 

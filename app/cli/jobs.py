@@ -49,9 +49,9 @@ log = logging.getLogger(__name__)
 
 
 def jobs(child: Child = False) -> None:
-    """Work on jobs until stopped: comparisons and registrations that the pages or the API asked for.
+    """Run jobs until stopped: comparisons and registrations requested through the pages or the API.
 
-    Workers that share a PostgreSQL database and a data folder share the shards of each job.
+    Job runners that share a PostgreSQL database and a data folder share the shards of each job.
     """
     from app import logs
     from app.cli.store import open_store

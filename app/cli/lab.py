@@ -22,7 +22,7 @@ def lab(
     seed: Annotated[int, typer.Option(min=0, help="Of feature directions, initialisation and samples.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Train tiny SAEs on worlds of two to four features and set what they learn beside theory."""
+    """Train tiny SAEs on worlds of two to four features and compare what they learn with theory."""
     import orjson
 
     from app.lab.toys import N_SAMPLES

@@ -67,7 +67,7 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            errors.print("stopped; the same command goes on where this one left off")
+            errors.print("stopped; run the same command again to resume")
         raise
 
 

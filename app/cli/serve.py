@@ -62,9 +62,9 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket, so that a taken port is said before any work.
+    """A listening socket, so that a taken port is reported before any work.
 
-    Connections wait until the server answers them: whoever reads the printed address can use it.
+    Connections wait until the server answers them: the printed address works at once.
 
     Raises:
         SettingsError: it can't be bound.

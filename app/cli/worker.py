@@ -38,7 +38,7 @@ def run_worker(settings: Settings, *, supervised: bool = False) -> None:
     """Serve prompts until stopped.
 
     Args:
-        supervised: whether a parent process started it: it is told the port, and its end ends the worker.
+        supervised: whether a parent process started it: the parent learns the port, and its end ends the worker.
 
     Raises:
         SettingsError: there is no secret, or the port is taken.

@@ -90,7 +90,9 @@ class Inference:
         sides = (answer.narrow, answer.reference)
         wanted = [{ref.index for ref in request.latents if ref.sae == side} for side in ("narrow", "reference")]
         if any(not asked <= set(side.latents) for asked, side in zip(wanted, sides, strict=True)):
-            raise WorkerAnswerError("the inference worker left out a latent that was asked for; is it another version?")
+            raise WorkerAnswerError(
+                "the inference worker left out a requested latent; check that it has the same version"
+            )
         return answer
 
     async def capabilities(self) -> Capabilities:
@@ -125,7 +127,9 @@ class Inference:
         try:
             return model.model_validate_json(body)
         except ValidationError:
-            raise WorkerAnswerError("the inference worker answered something that makes no sense") from None
+            raise WorkerAnswerError(
+                "the inference worker's answer is invalid; check that it has the same version"
+            ) from None
 
     @property
     def _client(self) -> httpx.AsyncClient:

@@ -1,4 +1,4 @@
-"""Latents whose ailment is known because it was built in: clean, hedged, absorbed, split.
+"""Latents whose failure is known because it was built in: clean, hedged, absorbed, split.
 
 SAEs that are trained show these failures mixed and in small numbers. Here each narrow latent is made by hand, on
 a world of orthonormal features, with noise on weights and inputs; a reference has the features themselves:
@@ -107,7 +107,7 @@ class Constructed:
 
     def _clean(self) -> None:
         feature, where = self._feature()
-        # Correlation alone is no hedging: half of the clean latents have a companion too.
+        # Correlation alone is not hedging: half of the clean latents have a companion too.
         others = [self._companion(where, ALONE)] if self._rng.random() < 0.5 else []
         self._known(feature, *others)
         self._latent("clean", {feature: 1.0}, {feature: 1.0})

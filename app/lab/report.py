@@ -39,7 +39,7 @@ def sheets(found: Validation) -> list[Sheet]:
         _families(found),
         _leads(found),
         Sheet(
-            "Calibration: what a score of the program is worth",
+            "Calibration: the true impurity behind a score",
             ("hedging score", "latents", "mean score", "mean impurity"),
             tuple(
                 (f"{low:g} to {high:g}", str(n), _number(score), _number(impurity))
@@ -76,7 +76,7 @@ def _families(found: Validation) -> Sheet:
 
 def _leads(found: Validation) -> Sheet:
     return Sheet(
-        "The score against the part that ranks best by itself, AUROC by family",
+        "The score against its best single part, AUROC by family",
         ("", "best part", "the score's lead", "95 % interval"),
         tuple(
             (family, TITLES[part], f"{lead.difference:+.3f}", f"{lead.low:+.3f} to {lead.high:+.3f}")
@@ -92,7 +92,7 @@ def _others(found: Validation) -> Sheet:
         (
             (f"latents of independent worlds that score above {IMPURE:g}", _number(found.false_alarms)),
             ("latents called hedged when activations are shuffled", _number(found.shuffled)),
-            ("95 % intervals, 0.01 wider, that hold the impurity", _number(found.coverage)),
+            ("95 % intervals, widened by 0.01, that contain the impurity", _number(found.coverage)),
             ("latents without a score", str(found.n_unscored)),
         ),
     )

@@ -78,13 +78,13 @@ TOYS: tuple[Toy, ...] = (
     _one(
         "one-independent",
         "One latent, independent features",
-        "Nothing to hedge on: the latent is feature 1 alone, and the decoder bias holds the mean of feature 2.",
+        "Nothing to hedge: the latent is feature 1 alone, and the decoder bias holds the mean of feature 2.",
         pair_world(P1, P2),
     ),
     _one(
         "one-child",
         "One latent, a parent and its child",
-        "The child fires with probability 0.2 where the parent does, and never elsewhere: it is mixed in.",
+        "The child fires with probability 0.2 where the parent fires, and never elsewhere, so it is mixed in.",
         family_world(P1, (CHILD,)),
         FAMILY,
     ),
@@ -103,14 +103,14 @@ TOYS: tuple[Toy, ...] = (
     _two(
         "two-child",
         "Two latents, a parent and its child",
-        "With a latent for each feature nothing is mixed.",
+        "With a latent for each feature, nothing is mixed in.",
         family_world(P1, (CHILD,)),
         FAMILY,
     ),
     _two(
         "two-correlated",
         "Two latents, positively correlated features",
-        "Correlation alone does no harm to an SAE that is wide enough.",
+        "Correlation alone doesn't harm an SAE that is wide enough.",
         pair_world(P1, P2, CORRELATION),
     ),
     _two(
@@ -122,21 +122,21 @@ TOYS: tuple[Toy, ...] = (
     _four(
         "four-plain",
         "Four latents, a parent and three children, plain SAE",
-        "Absorption: the parent's encoder turns away from the children, which carry a part of the parent instead. "
+        "Absorption: the parent's encoder turns away from the children, which carry part of the parent instead. "
         "Its decoder stays clean.",
         inner=None,
     ),
     _four(
         "four-matryoshka",
         "The same, Matryoshka SAE",
-        "Hedging: the one latent of the inner level is a narrow SAE and mixes the children in; theory is that of a "
-        "single latent.",
+        "Hedging: the one latent of the inner level is a narrow SAE and mixes the children in; the theory for a "
+        "single latent applies.",
         inner=1.0,
     ),
     _four(
         "four-balanced",
         "The same, balanced Matryoshka SAE",
-        "With the inner level's loss weighed by 0.25 the inner latent's encoder lies between those of the other two.",
+        "With the inner level's loss weighted by 0.25, the inner latent's encoder lies between those of the other two.",
         inner=BALANCE,
     ),
 )

@@ -1,4 +1,4 @@
-"""Worlds of two to four features whose joint distribution is written out, and what theory says of them.
+"""Worlds of two to four features whose joint distribution is written out, and what theory predicts for them.
 
 Feature hedging was first shown on such worlds: Chanin, Dulka & Garriga-Alonso, arXiv 2505.11756, the
 sections on single-latent SAEs and on hierarchical features.

@@ -37,8 +37,8 @@ class Toy:
         k: active latents a sample, on average.
         widths: Matryoshka prefix widths; empty for a plain SAE.
         multipliers: weights of the levels' losses, innermost first; as many as `widths`.
-        expected: what theory says of the latents, from the first on; empty where it says nothing.
-        expected_b_dec: of the decoder bias; None where it says nothing.
+        expected: what theory predicts for the latents, from the first on; empty without a prediction.
+        expected_b_dec: the same for the decoder bias; None without a prediction.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A narrow SAE, a Matryoshka and a balanced Matryoshka SAE of one world, as files like anybody's."""
+"""A narrow SAE, a Matryoshka and a balanced Matryoshka SAE of one world, as ordinary files."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def train_in(
     """Train one of a world's SAEs and save it.
 
     Args:
-        k: active latents a token, on average.
+        k: active latents per token, on average.
         multiplier: of a balanced Matryoshka SAE; others have none.
     """
     narrow = architecture == "batchtopk"

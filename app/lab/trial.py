@@ -1,4 +1,4 @@
-"""One world from training to what the program says of it, through the same pipeline as everybody's comparison."""
+"""One world from training to scores, through the same pipeline as any comparison."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Trial:
-    """What the program says of one world's narrow SAE against one reference.
+    """The scores of one world's narrow SAE against one reference.
 
     Attributes:
         family, world, reference: which.

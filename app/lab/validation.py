@@ -1,6 +1,6 @@
 """The scores against known truth: which worlds, and what comes out.
 
-Worlds to tune on and worlds to test on differ in seeds, sizes and numbers of latents. Whoever changes
+Worlds to tune on and worlds to test on differ in seeds, sizes and numbers of latents. Anyone who changes
 a formula tries it on the first and reports the second.
 """
 

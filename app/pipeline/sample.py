@@ -21,7 +21,7 @@ class Reconstruction:
     Attributes:
         n_tokens: tokens of the sample.
         explained_variance: 1 - squared error / variance; None where the activations do not vary.
-        l0: active latents a token.
+        l0: active latents per token.
     """
 
     n_tokens: int

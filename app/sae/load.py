@@ -30,12 +30,12 @@ REASON_LENGTH = 300
 """Characters kept of a library's message: torch lists every tensor that does not fit."""
 
 _UNSUPPORTED = {
-    "abstopk": "its activations can be negative; co-firing is defined for positive ones only",
+    "abstopk": "its activations can be negative, but co-firing is defined only for positive ones",
     "transcoder": "it reads one hook and writes another; an SAE was expected",
     "skip_transcoder": "it reads one hook and writes another; an SAE was expected",
     "jumprelu_transcoder": "it reads one hook and writes another; an SAE was expected",
     "jumprelu_skip_transcoder": "it reads one hook and writes another; an SAE was expected",
-    "temporal": "its activations depend on earlier tokens of the row; tokens are encoded one by one here",
+    "temporal": "its activations depend on earlier tokens of the row, but tokens are encoded one by one here",
 }
 """SAELens architectures that can't be scored, and why."""
 
@@ -105,7 +105,7 @@ def load_sae(source: str, *, name: str | None = None, widths: Sequence[int] | No
         module, checksum, config = _load_folder(path)
     elif path.exists() or source.startswith((".", "/", "~")) or ":" not in source:
         raise SaeError(
-            f"{source}: no such folder; expected a folder with {CONFIG_FILE}, or `release:sae_id` on the hub"
+            f"{source}: no such folder; expected a folder with {CONFIG_FILE}, or `release:sae_id` on the Hub"
         )
     else:
         module, checksum, config = _load_hub(source)
@@ -126,7 +126,7 @@ def prefix(loaded: LoadedSae, width: int) -> LoadedSae:
         SaeError: the SAE has no level of this width.
     """
     if width not in loaded.levels:
-        raise SaeError(f"{loaded.record.name}@{width}: it has prefixes of width {', '.join(map(str, loaded.levels))}")
+        raise SaeError(f"{loaded.record.name}@{width}: no such prefix; widths are {', '.join(map(str, loaded.levels))}")
     levels = tuple(level for level in loaded.levels if level <= width)
     record = replace(
         loaded.record,
@@ -168,7 +168,7 @@ def refuse_unsafe_torch_load() -> None:
     """Refuse to load weights while torch's protection against code in them is switched off. Raises SaeError."""
     if os.environ.get("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"):
         raise SaeError(
-            "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set: a weight file could run code; unset it and start again"
+            "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set: a weight file could run code; unset it and run the command again"
         )
 
 
@@ -179,13 +179,13 @@ def _load_folder(folder: Path) -> tuple[Any, str, dict[str, Any]]:
 
     if not (folder / CONFIG_FILE).is_file():
         found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
-        raise SaeError(f"{folder}: has no {CONFIG_FILE} (found {found}); expected a folder as SAELens saves it")
+        raise SaeError(f"{folder}: has no {CONFIG_FILE} (found {found}); expected a SAELens folder")
     if (folder / WEIGHTS_FILE).is_file():
         weights, converter = folder / WEIGHTS_FILE, sae_lens_disk_loader
     elif (folder / SPARSIFY_WEIGHTS_FILE).is_file():
         weights, converter = folder / SPARSIFY_WEIGHTS_FILE, sparsify_disk_loader
     else:
-        raise SaeError(f"{folder}: has no {WEIGHTS_FILE}; expected a folder as SAELens saves it")
+        raise SaeError(f"{folder}: has no {WEIGHTS_FILE}; expected a SAELens folder")
     config = read_config(folder / CONFIG_FILE)
     if problems := _shape_problems(weights, config):
         raise PreflightError(str(folder), problems)
@@ -203,7 +203,7 @@ def _shape_problems(weights: Path, config: Mapping[str, Any]) -> list[str]:
             names = handle.keys()
             shapes = {name: list(handle.get_slice(name).get_shape()) for name in names}
     except (SafetensorError, OSError) as error:
-        raise SaeError(f"{weights}: not a whole safetensors file ({_reason(error)}); fetch it again") from error
+        raise SaeError(f"{weights}: not a complete safetensors file ({_reason(error)}); download it again") from error
     d_in, d_sae = config["d_in"], config.get("d_sae")
     expected = {
         "W_enc": [d_in, d_sae],
@@ -223,7 +223,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """An SAE's configuration file.
 
     Raises:
-        SaeError: it is no JSON object, or says nothing of an SAE.
+        SaeError: it is not a JSON object, or does not describe an SAE.
     """
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -232,7 +232,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise SaeError(f"{path}: not JSON ({_reason(error)}); expected an SAE configuration") from error
     if not isinstance(config, dict) or not isinstance(config.get("d_in"), int):
-        raise SaeError(f"{path}: has no d_in, or none that is a number; expected an SAE configuration")
+        raise SaeError(f"{path}: d_in is missing or not a number; expected an SAE configuration")
     return config
 
 
@@ -243,7 +243,7 @@ def _load_hub(source: str) -> tuple[Any, str, dict[str, Any]]:
     try:
         module = SAE.from_pretrained(release, sae_id, device="cpu", dtype="float32")
     except Exception as error:
-        raise SaeError(f"{source}: SAELens can't get it from the hub ({_reason(error)})") from error
+        raise SaeError(f"{source}: SAELens can't load it from the Hub ({_reason(error)})") from error
     return module, tensors_checksum(module.state_dict()), module.cfg.to_dict()
 
 
@@ -266,7 +266,7 @@ def _loaded(
     found, widths_source = find_widths(metadata, widths, int(module.cfg.d_sae))
     trained_as = metadata.get("training_architecture")
     if found is None and "matryoshka" in str(trained_as):
-        notes = [*notes, "trained as a Matryoshka SAE, but its widths are not in the file: declare them"]
+        notes = [*notes, "trained as a Matryoshka SAE, but its widths are not in the file; declare them"]
     decoder = module.W_dec.detach().float().numpy()
     norms = np.linalg.norm(decoder, axis=1).astype(np.float32)
     record = SaeRecord(

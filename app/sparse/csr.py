@@ -42,12 +42,12 @@ class SparseActs:
         if len(self.position) != n_tokens or len(self.indptr) != n_tokens + 1:
             raise ShardError(
                 f"found {len(self.indptr) - 1} tokens with active latents, {n_tokens} rows and {len(self.position)} "
-                "positions, expected as many of each; delete the shard and start again"
+                "positions; expected the same number of each; delete the shard and run the command again"
             )
         if not len(self.latent) == len(self.value) == self.indptr[-1]:
             raise ShardError(
                 f"found {len(self.latent)} latents and {len(self.value)} activations, expected {self.indptr[-1]} of "
-                "each; delete the shard and start again"
+                "each; delete the shard and run the command again"
             )
 
     @property

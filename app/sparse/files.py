@@ -16,8 +16,8 @@ PARTIAL = ".partial"
 """Ending of a file that is still being written."""
 
 REMEDY = (
-    "free some space there (folders of shards whose comparisons are done can go), then start again or resume the job: "
-    "it goes on from the last whole shard"
+    "free some space there (you can delete shards of finished comparisons), then run the command again or resume the "
+    "job; it continues from the last whole shard"
 )
 
 GRACE_S = 5.0

@@ -1,7 +1,7 @@
-"""Which tokens' activations are kept as they are, beside the active latents.
+"""The sample of tokens whose full activations are stored with the active latents.
 
 The hedging score looks at the input of the SAE itself on tokens where a latent fires. Keeping all
-inputs would take `d_in` numbers a token; a sample is enough, since the score averages over tokens.
+inputs would take `d_in` numbers per token; a sample is enough, since the score averages over tokens.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Running out of memory, told in one line."""
+"""Running out of memory, explained in one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TORCH_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
 def memory_explained(doing: str) -> Iterator[None]:
     """Turn a failed allocation of NumPy or torch into an error that says during what, and what to do.
 
-    A process that the system kills for its memory can't say anything; it goes on from the shards
+    A process that the system kills for its memory can't report anything; it continues from the shards
     on disk all the same.
 
     Raises:
@@ -34,6 +34,6 @@ def memory_explained(doing: str) -> Iterator[None]:
 
 def _out_of_memory(doing: str) -> ShardError:
     return ShardError(
-        f"out of memory while {doing}; stop other programs or use a machine with more memory, and start the same "
-        "command again: it goes on from the last whole shard"
+        f"out of memory while {doing}; stop other programs or use a machine with more memory, then run the same "
+        "command again; it continues from the last whole shard"
     )

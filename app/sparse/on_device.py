@@ -1,7 +1,7 @@
 """Activations to active latents on a GPU: nothing dense leaves it.
 
 The encoder's product takes bfloat16 where the model runs in it, but adds up and compares in float32: which
-latents fire hangs on small differences to a threshold. Reconstruction errors are summed in float64.
+latents fire depends on small differences to a threshold. Reconstruction errors are summed in float64.
 """
 
 from __future__ import annotations

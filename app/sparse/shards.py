@@ -98,7 +98,7 @@ class ShardStore:
         return self.storage.root / self.stream_key
 
     def describe(self, description: Mapping[str, Any]) -> None:
-        """Write what the stream is, for people who look into the folder."""
+        """Write a description of the stream, for people who look into the folder."""
         self.storage.write(f"{self.stream_key}/stream.json", json.dumps(description, indent=1).encode() + b"\n")
 
     def has_tokens(self, shard: Shard) -> bool:
@@ -178,6 +178,6 @@ class ShardStore:
             return {array: found[array] for array in arrays}
         except (OSError, SafetensorError, KeyError) as error:
             raise ShardError(
-                f"{self.storage.where(name)}: this shard can't be read ({error}); delete the file and start the same "
+                f"{self.storage.where(name)}: this shard can't be read ({error}); delete the file and run the same "
                 "command again"
             ) from error

@@ -85,7 +85,7 @@ class Folder:
 class Remote:
     """Objects below a prefix, through fsspec.
 
-    It holds names only and can be sent to another machine, which connects by itself with its own credentials.
+    It holds names only and can be sent to another machine, which connects with its own credentials.
 
     Attributes:
         protocol: `s3`, `gs`, or another one that fsspec has.
@@ -104,7 +104,7 @@ class Remote:
         try:
             return bool(self._connected().exists(self._path(name)))
         except (OSError, ValueError) as error:
-            raise ShardError(f"{self.where(name)}: can't be looked for ({_line(error)}); {_REMEDY}") from error
+            raise ShardError(f"{self.where(name)}: can't be looked up ({_line(error)}); {_REMEDY}") from error
 
     def read(self, name: str) -> bytes:
         """The object's content."""
@@ -133,7 +133,7 @@ class Remote:
         return _connect(self.protocol, self.prefix)
 
 
-_REMEDY = "check the address, the credentials and the space there, then start again: whole shards are kept"
+_REMEDY = "check the address, the credentials and the free space, then run the command again; whole shards are kept"
 
 
 def _line(error: Exception) -> str:
@@ -145,7 +145,7 @@ def _connect(protocol: str, prefix: str) -> Any:
     """The file system, connected once a process.
 
     Raises:
-        ShardError: nobody knows the protocol, or the connection can't be made.
+        ShardError: the protocol is unknown, or the connection can't be made.
     """
     try:
         if protocol in OF_ARROW:

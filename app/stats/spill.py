@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.disk import full, is_full
 from app.errors import ShardError
 
-REMEDY = "free some space there, then start again or resume the job: it goes on from the shards on disk"
+REMEDY = "free some space there, then run the command again or resume the job; it continues from the shards on disk"
 
 
 class Spill:

@@ -96,4 +96,4 @@ def _read(text: str) -> list[Any]:
 
 
 def _refusal(what: str) -> QueryError:
-    return QueryError(f"the cursor {what}; start again without cursor", parameter="cursor")
+    return QueryError(f"the cursor {what}; start again without a cursor", parameter="cursor")

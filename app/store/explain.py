@@ -1,4 +1,4 @@
-"""A driver's errors, told so that a person can act on them."""
+"""Database errors, explained so that people can act on them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ UPGRADE = "run `hedgescope db upgrade`"
 URL_SETTING = "HEDGESCOPE_DATABASE_URL"
 POOL_SETTING = "HEDGESCOPE_DATABASE_POOL_SIZE"
 
-NO_SPACE = "no space left for it: nothing was stored; free some disk space and try again"
-UNREACHABLE = f"its server does not answer; check that it runs, and host and port in {URL_SETTING}"
-RESTARTING = "its server was stopped or is starting; try again in a moment"
+NO_SPACE = "no space left on the disk: nothing was stored; free some space and try again"
+UNREACHABLE = f"its server does not answer; check that it runs, and check host and port in {URL_SETTING}"
+RESTARTING = "its server was stopped or is starting up; try again in a moment"
 
 
 class Explanation(NamedTuple):
@@ -34,15 +34,15 @@ EXPLANATIONS = (
         "database is locked", f"another process has been writing for more than {BUSY_TIMEOUT_S} s; try again later"
     ),
     Explanation("not a database", f"the file is not an SQLite database; choose another with {URL_SETTING}"),
-    Explanation("readonly", "it can only be read; check the permissions of the file and its folder"),
+    Explanation("readonly", "it is read-only; check the permissions of the file and its folder"),
     Explanation("unable to open", "it can't be opened; check the path and the permissions of its folder"),
     Explanation("password authentication failed", f"user or password is wrong; check them in {URL_SETTING}"),
-    Explanation("no password supplied", f"it asks for a password; write it into {URL_SETTING}"),
-    Explanation("no pg_hba.conf entry", "its server does not let this user in from this machine; see its pg_hba.conf"),
-    Explanation("too many clients", f"its server has no connection left; lower {POOL_SETTING}"),
-    Explanation("connection slots are reserved", f"its server has no connection left; lower {POOL_SETTING}"),
-    Explanation("permission denied", "its user lacks the right to do this; grant it, or use the database's owner"),
-    Explanation("invalid connection option", f"the part after ? in {URL_SETTING} has an option that is none"),
+    Explanation("no password supplied", f"its server requires a password; add it to {URL_SETTING}"),
+    Explanation("no pg_hba.conf entry", "its server does not accept this user from this machine; see its pg_hba.conf"),
+    Explanation("too many clients", f"its server has no free connection; lower {POOL_SETTING}"),
+    Explanation("connection slots are reserved", f"its server has no free connection; lower {POOL_SETTING}"),
+    Explanation("permission denied", "its user lacks a required permission; grant it, or use the database's owner"),
+    Explanation("invalid connection option", f"the part after ? in {URL_SETTING} has an invalid option"),
     Explanation("starting up", RESTARTING),
     Explanation("shutting down", RESTARTING),
     Explanation("administrator command", RESTARTING),
@@ -70,7 +70,7 @@ def explain(error: SQLAlchemyError, url: URL) -> StoreError:
     if _lacks_schema(cause, message):
         return SchemaError(f"{where}: {message}; {UPGRADE}")
     if isinstance(error, IntegrityError):
-        return StoreError(f"{where}: {message}: something was given twice or is missing; nothing was stored")
+        return StoreError(f"{where}: {message}: a value is duplicated or missing; nothing was stored")
     if meaning := _meaning(message.lower(), url):
         return StoreError(f"{where}: {meaning} ({message})")
     return StoreError(f"{where}: {message}")
@@ -84,5 +84,5 @@ def _lacks_schema(cause: object, message: str) -> bool:
 
 def _meaning(message: str, url: URL) -> str | None:
     if f'database "{url.database}" does not exist'.lower() in message:
-        return f"its server has no database of that name; make it with `createdb {url.database}`, or correct the URL"
+        return f"its server has no database of that name; create it with `createdb {url.database}`, or correct the URL"
     return next((found.meaning for found in EXPLANATIONS if found.fragment in message), None)

@@ -84,7 +84,7 @@ def parse_filters(params: Iterable[tuple[str, str]]) -> tuple[Filter, ...]:
     """
     filters = tuple(dict.fromkeys(parse_filter(name, text) for name, text in params))
     if len(filters) > MAX_FILTERS:
-        raise QueryError(f"{len(filters)} filters given; at most {MAX_FILTERS} are taken", parameter="filters")
+        raise QueryError(f"{len(filters)} filters given; expected at most {MAX_FILTERS}", parameter="filters")
     return filters
 
 
@@ -157,7 +157,7 @@ def search_condition(q: str) -> ColumnElement[bool]:
     """
     text = q.strip()
     if len(text) > MAX_SEARCH_CHARACTERS:
-        message = f"q has {len(text)} characters; at most {MAX_SEARCH_CHARACTERS} are searched for"
+        message = f"q has {len(text)} characters; expected at most {MAX_SEARCH_CHARACTERS}"
         raise QueryError(message, parameter="q")
     if text.isascii() and text.isdigit():
         return latents.c.latent_index == int(text) if INTEGER.fullmatch(text) else false()

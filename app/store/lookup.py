@@ -1,4 +1,4 @@
-"""Finding a comparison or a latent, and saying helpfully that there is none."""
+"""Finding a comparison or a latent, with a helpful error if there is none."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def no_comparison(connection: Connection, slug: str) -> NotFoundError:
             f"no comparison {slug!r}: none is stored yet; run `hedgescope demo` or `hedgescope compare`"
         )
     more = ", …" if len(known) > MAX_LISTED else ""
-    return NotFoundError(f"no comparison {slug!r}; stored are {', '.join(known[:MAX_LISTED])}{more}")
+    return NotFoundError(f"no comparison {slug!r}; the stored ones are {', '.join(known[:MAX_LISTED])}{more}")
 
 
 def require_side(side: str) -> None:
-    """Refuse what is no side of a comparison. Raises QueryError."""
+    """Refuse anything but a side of a comparison. Raises QueryError."""
     if side not in SIDES:
         raise QueryError(f"sae is {side!r}; expected {' or '.join(SIDES)}", parameter="sae", valid=SIDES)
 

@@ -1,7 +1,7 @@
 """Records kept whole in one column: JSON for what is read as a whole, packed arrays for profiles.
 
 JSON payloads of latents and pairs are compressed (zlib, level 1): contexts are mostly zeros and shrink to about a
-tenth, 100 MB to 10 MB for 4,608 latents, which is quicker to write than the plain text.
+tenth, 100 MB to 10 MB for 4,608 latents, which is faster to write than the plain text.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def get_sae(engine: Engine, name: str) -> SaeRecord:
         record = connection.execute(select(saes.c.record).where(saes.c.name == name)).scalar()
         if record is None:
             known = connection.execute(select(saes.c.name).order_by(saes.c.name)).scalars().all()
-            there = f"registered are {', '.join(known)}" if known else "none is registered yet"
+            there = f"the registered ones are {', '.join(known)}" if known else "none is registered yet"
             raise NotFoundError(f"no SAE {name!r}; {there}; register one with `hedgescope sae add`")
     return SAE.validate_json(record)
 
@@ -112,7 +112,7 @@ def resolve_slug(engine: Engine, slug_or_name: str) -> str:
             raise no_comparison(connection, slug_or_name)
     if len(slugs) > 1:
         raise QueryError(
-            f"{len(slugs)} comparisons are named {slug_or_name!r}; give one whole slug: {', '.join(slugs)}",
+            f"{len(slugs)} comparisons are named {slug_or_name!r}; give the whole slug of one: {', '.join(slugs)}",
             parameter="slug",
             valid=slugs,
         )
@@ -212,7 +212,7 @@ def get_partner(engine: Engine, slug: str, i: int, j: int) -> Partner | None:
 
 
 def get_pair_detail(engine: Engine, slug: str, i: int, j: int) -> PairDetail | None:
-    """Joint histogram and shared contexts of a pair; None where it was not looked at that closely.
+    """Joint histogram and shared contexts of a pair; None if they were not stored for it.
 
     Raises:
         NotFoundError: no such comparison.
@@ -274,7 +274,7 @@ def columns(engine: Engine, slug: str, side: Side, names: Sequence[str]) -> dict
     unknown = [name for name in names if name not in LATENT_FIELDS]
     if unknown:
         raise QueryError(
-            f"no field {', '.join(map(repr, unknown))}; expected some of {', '.join(LATENT_FIELDS)}",
+            f"no field {', '.join(map(repr, unknown))}; the fields are {', '.join(LATENT_FIELDS)}",
             parameter="columns",
             valid=tuple(LATENT_FIELDS),
         )

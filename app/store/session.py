@@ -1,4 +1,4 @@
-"""Engines and transactions: how a database is opened, upgraded and checked, and how its errors are told."""
+"""Engines and transactions: how a database is opened, upgraded and checked, and how its errors are explained."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ UPGRADE_LOCK = 0x4865646765
 def make_engine(url: str, *, pool_size: int = POOL_SIZE) -> Engine:
     """An engine for the database at `url`; for SQLite the folder is made, and a file on first use.
 
-    Connections that died with their server are replaced when they are next asked for.
+    Connections that died with their server are replaced at their next use.
 
     Args:
         url: of SQLite or PostgreSQL; `postgresql://` and `postgres://` stand for `postgresql+psycopg://`.
-        pool_size: most connections to a PostgreSQL server at a time; who asks for more waits.
+        pool_size: maximum connections to a PostgreSQL server at a time; further requests wait.
 
     Raises:
-        StoreError: the URL makes no sense, its driver is not installed, or the folder can't be made.
+        StoreError: the URL is invalid, its driver is not installed, or the folder can't be created.
     """
     try:
         parsed = _parse(url)
@@ -60,7 +60,7 @@ def _parse(url: str) -> URL:
     if parsed.drivername in ("postgres", "postgresql"):
         return parsed.set(drivername=f"postgresql+{DRIVER}")
     if parsed.drivername not in (f"postgresql+{DRIVER}", "sqlite", "sqlite+pysqlite"):
-        raise ArgumentError(f"{parsed.drivername!r} is no database that this program knows")
+        raise ArgumentError(f"{parsed.drivername!r} is not a supported database; expected sqlite or postgresql")
     return parsed
 
 
@@ -92,7 +92,7 @@ def _make_folder(url: URL) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"the database's folder {folder} can't be made: {error.strerror}") from error
+        raise StoreError(f"the database's folder {folder} can't be created: {error.strerror}") from error
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
@@ -189,7 +189,7 @@ def check_schema(engine: Engine) -> None:
     where = f"database {engine.url.render_as_string(hide_password=True)}"
     if found is None:
         raise SchemaError(f"{where} has no schema yet; {UPGRADE}")
-    raise SchemaError(f"{where} has schema {found}, this program expects {SCHEMA_VERSION}; {UPGRADE}")
+    raise SchemaError(f"{where} has schema {found}, but this program expects {SCHEMA_VERSION}; {UPGRADE}")
 
 
 def upgrade(url: str) -> None:
@@ -223,7 +223,7 @@ def _migrate(connection: Connection) -> None:
     try:
         command.upgrade(alembic_config(connection), "head")
     except CommandError as error:
-        raise SchemaError(f"schema {found} is unknown to this program: update hedgescope ({error})") from error
+        raise SchemaError(f"schema {found} is unknown to this version; update hedgescope ({error})") from error
 
 
 def alembic_config(connection: Connection) -> Config:

@@ -24,7 +24,7 @@ OWNED = ", ".join(table.name for table in (comparisons, *(part.table for part in
 
 
 def give_back(engine: Engine) -> None:
-    """Give back what has become free, without being in anybody's way for long.
+    """Return free space to the disk, without blocking others for long.
 
     SQLite: the file shrinks by its free pages (one made by an older version needs `compact` once). PostgreSQL: free
     space is used again for the next rows, and its part at the end of a table goes back to the disk.
@@ -41,7 +41,7 @@ def give_back(engine: Engine) -> None:
 
 
 def compact(engine: Engine) -> None:
-    """Write the whole database anew without gaps; nobody else can write meanwhile, and on PostgreSQL not read.
+    """Rewrite the whole database without gaps; this blocks other writes, and on PostgreSQL reads too.
 
     Needs as much free disk space as the database will take.
 

@@ -1,7 +1,7 @@
-"""Comparisons that nobody sees: those being written, and those being removed.
+"""Invisible comparisons: those being written, and those being removed.
 
 Rows are added in short transactions, so that other writers need not wait for a whole comparison, and the last one shows
-it. A writer that was killed leaves rows that stay unseen; the next writer on the same machine, or anybody after
+it. A writer that was killed leaves rows that stay unseen; the next writer on the same machine, or any writer after
 `ABANDONED_AFTER`, takes them away.
 """
 
@@ -54,7 +54,7 @@ class Staging:
 
 @contextmanager
 def staging(engine: Engine, summary: ComparisonSummary) -> Iterator[Staging]:
-    """A comparison that nobody sees until `publish`; whatever is raised before removes its rows."""
+    """A comparison that stays invisible until `publish`; an error before that removes its rows."""
     token = uuid4().hex
     _mine.add(token)
     try:
@@ -87,11 +87,11 @@ def _remove_after(engine: Engine, comparison_id: int, error: BaseException) -> N
     try:
         remove_rows(engine, comparison_id)
     except StoreError as second:
-        error.add_note(f"its rows, which nobody sees, stay until the next comparison is stored: {second}")
+        error.add_note(f"its invisible rows stay until the next comparison is stored: {second}")
 
 
 def add_rows(engine: Engine, staged: Staging, part: Part, rows: list[Values]) -> None:
-    """Add rows of one part, in one transaction. Raises StoreError, also where the staging was taken for abandoned."""
+    """Add rows of one part, in one transaction. Raises StoreError, also if the staging was considered abandoned."""
     with writing(engine) as connection:
         _touch(connection, staged, staged_at=datetime.now(UTC))
         insert_rows(connection, part.all_columns, [(staged.id, *values) for values in rows])
@@ -101,7 +101,7 @@ def publish(engine: Engine, staged: Staging, within: Within | None) -> None:
     """Show the comparison under its slug; `within` is called first, in the same transaction.
 
     Raises:
-        StoreError: the slug is taken by now, or the staging was taken for abandoned.
+        StoreError: the slug is taken by now, or the staging was considered abandoned.
     """
     with writing(engine) as connection:
         if within is not None:
@@ -113,7 +113,7 @@ def _touch(connection: Connection, staged: Staging, **values: object) -> None:
     mine = update(comparisons).where(comparisons.c.id == staged.id, ~published)
     if connection.execute(mine.values(values)).rowcount == 0:
         raise StoreError(
-            f"storing {staged.summary.slug!r} took so long that it was given up and removed; nothing was stored; "
+            f"storing {staged.summary.slug!r} took too long, and another process removed it; nothing was stored; "
             "do it again"
         )
 
@@ -130,7 +130,7 @@ def hide(connection: Connection, comparison_id: int) -> None:
 
 
 def remove_rows(engine: Engine, comparison_id: int) -> None:
-    """Remove a comparison that nobody sees, with all its rows; on SQLite in steps, since others wait meanwhile."""
+    """Remove an invisible comparison with all its rows; on SQLite in steps, since others wait meanwhile."""
     if is_sqlite(engine):
         for part in PARTS:
             while _remove_some(engine, part, comparison_id):

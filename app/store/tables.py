@@ -46,7 +46,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """To UTC; a time without a zone is refused, since nobody can say when it was."""
+        """To UTC; a time without a zone is refused, since it is ambiguous."""
         if value is not None and value.tzinfo is None:
             raise ValueError(f"{value.isoformat()} has no time zone")
         return value if value is None else value.astimezone(UTC)
@@ -84,7 +84,7 @@ comparisons = Table(
     Column("content_hash", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False, index=True),
     Column("summary", Text, nullable=False),
-    # Null for all that anybody may see; while rows are being added or removed, the time of the last step, and by whom.
+    # Null once the comparison is visible; while rows are being added or removed, the time and owner of the last step.
     Column("staged_at", UtcDateTime),
     Column("staged_by", Text),
 )

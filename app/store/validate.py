@@ -62,9 +62,9 @@ def _find_in_record(record: Any, names: tuple[str, ...]) -> tuple[str, str] | No
 
 
 def _find_in_items(items: Any) -> tuple[str, str] | None:
-    # Most of a comparison is long runs of floats: they are looked at without a call for each.
+    # Most of a comparison is long runs of floats: they are checked without a call for each.
     kinds = set(map(type, items))
-    # A sum is finite only where all of its terms are; one that overflows is looked at term by term.
+    # A sum is finite only where all of its terms are; one that overflows is checked term by term.
     if kinds <= PLAIN or (kinds == {float} and isfinite(sum(items))):
         return None
     return _find_in_pairs(enumerate(items))

@@ -27,7 +27,7 @@ __all__ = ["Within", "delete_comparison", "register_sae", "remove_sae", "write_c
 def write_comparison(engine: Engine, bundle: ComparisonBundle, *, within: Within | None = None) -> None:
     """Store a comparison, all of it or nothing; where its slug is stored already, nothing is written or read.
 
-    Rows are written as the bundle's iterables give them, in many short transactions, and seen by nobody until the last:
+    Rows are written as the bundle's iterables give them, in many short transactions, and stay invisible until the last:
     other writers wait for moments, and what a killed process leaves is removed by the next writer (see `staging`).
 
     Args:
@@ -158,4 +158,4 @@ def _no_space_explained() -> Iterator[None]:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        raise StoreError("no space left on the disk: nothing was stored; free some disk space and try again") from error
+        raise StoreError("no space left on the disk: nothing was stored; free some space and try again") from error

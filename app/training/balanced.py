@@ -29,13 +29,13 @@ def level_multipliers(per_level: float, n_levels: int) -> list[float]:
         SaeError: `per_level` is negative or no number.
     """
     if not (math.isfinite(per_level) and per_level >= 0):
-        raise SaeError(f"multiplier {per_level}: expected a number from 0; 1 is SAELens' own Matryoshka loss")
+        raise SaeError(f"multiplier {per_level}: expected a number of at least 0; 1 is SAELens' own Matryoshka loss")
     return [per_level**distance for distance in reversed(range(n_levels))]
 
 
 @dataclass
 class BalancedMatryoshkaTrainingSAEConfig(MatryoshkaBatchTopKTrainingSAEConfig):  # type: ignore[misc]
-    """SAELens' configuration and one weight a level.
+    """SAELens' configuration and one weight per level.
 
     Attributes:
         matryoshka_multipliers: innermost first, as many as `matryoshka_widths`.
@@ -57,7 +57,7 @@ class BalancedMatryoshkaTrainingSAE(MatryoshkaBatchTopKTrainingSAE):  # type: ig
     stay in `metadata.training_architecture_details`.
 
     Raises:
-        SaeError: not one finite, non-negative weight a level.
+        SaeError: the weights are not one finite, non-negative number per level.
     """
 
     cfg: BalancedMatryoshkaTrainingSAEConfig
@@ -80,9 +80,9 @@ class BalancedMatryoshkaTrainingSAE(MatryoshkaBatchTopKTrainingSAE):  # type: ig
 
 def _check_multipliers(multipliers: Sequence[float], widths: Sequence[int]) -> None:
     if len(multipliers) != len(widths):
-        raise SaeError(f"{len(multipliers)} multipliers for the levels {list(widths)}; expected one a level")
+        raise SaeError(f"{len(multipliers)} multipliers for the levels {list(widths)}; expected one per level")
     if not all(math.isfinite(value) and value >= 0 for value in multipliers):
-        raise SaeError(f"multipliers {list(multipliers)}: expected numbers from 0")
+        raise SaeError(f"multipliers {list(multipliers)}: expected numbers of at least 0")
 
 
 register_sae_training_class(ARCHITECTURE, BalancedMatryoshkaTrainingSAE, BalancedMatryoshkaTrainingSAEConfig)

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ExtensionPlan(Schedule):
-    """How a pair is trained; kept beside the weights as `training.json`.
+    """How a pair is trained; stored with the weights as `training.json`.
 
     Attributes:
         n_new: latents that the extended SAE has more.
@@ -93,12 +93,12 @@ def extend(start: Start, plan: ExtensionPlan, activations: CachedActivations, *,
 
     Raises:
         ActivationsError: the activations are of another width than the SAE, or all zero.
-        SaeError: the plan makes no sense, or no latent fires.
+        SaeError: the plan is invalid, or no latent fires.
     """
     _check(start, plan, activations)
     scale = _scale(activations)
     _check_fires(start, activations)
-    log.info("the control SAE: %d latents, as they are", start.d_sae)
+    log.info("the control SAE: %d latents, unchanged", start.d_sae)
     control = _train_on(start, plan, activations, scale, "control", device)
     log.info("the extended SAE: %d latents, %d of them new", start.d_sae + plan.n_new, plan.n_new)
     extended = _train_on(start, plan, activations, scale, "extended", device)
@@ -113,8 +113,8 @@ def _check(start: Start, plan: ExtensionPlan, activations: CachedActivations) ->
         )
     if not 1 <= plan.n_new < activations.d_in:
         raise SaeError(
-            f"{plan.n_new} new latents: expected from 1 to {activations.d_in - 1}; "
-            f"as many as d_in ({activations.d_in}) span everything, and the degree is undefined"
+            f"{plan.n_new} new latents: expected 1 to {activations.d_in - 1}; "
+            f"as many as d_in ({activations.d_in}) span the whole space, and the degree is undefined"
         )
     if plan.n_steps < 1:
         raise SaeError(
@@ -166,7 +166,7 @@ def save_pair(pair: Pair, start: Start, plan: ExtensionPlan, folder: Path) -> No
         SaeError: the folder is there already.
     """
     if folder.exists():
-        raise SaeError(f"{folder}: already there; give another folder or remove it first")
+        raise SaeError(f"{folder}: already exists; choose another folder or delete it first")
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     for trained in (pair.control, pair.extended):

@@ -56,11 +56,11 @@ def read_pair(loaded: LoadedSae) -> PairRecord:
     kept = loaded.module.cfg.metadata.to_dict().get(METADATA_KEY)
     if kept is None:
         raise SaeError(
-            f"{loaded.record.source}: is not one of a control/extended pair; "
+            f"{loaded.record.source}: does not belong to a control/extended pair; "
             "`hedgescope extend` makes both from one SAE"
         )
     if not isinstance(kept, dict) or set(kept) != {field.name for field in fields(PairRecord)}:
-        raise SaeError(f"{loaded.record.source}: what its metadata say of its pair is incomplete; make the pair again")
+        raise SaeError(f"{loaded.record.source}: its metadata about the pair are incomplete; make the pair again")
     return PairRecord(**kept)
 
 
@@ -73,7 +73,7 @@ def check_pair(control: LoadedSae, extended: LoadedSae) -> PairRecord:
     first, second = read_pair(control), read_pair(extended)
     for loaded, record, role in ((control, first, "control"), (extended, second, "extended")):
         if record.role != role:
-            raise SaeError(f"{loaded.record.source}: is the {record.role} SAE of its pair; expected the {role} one")
+            raise SaeError(f"{loaded.record.source}: is the {record.role} SAE of its pair; expected the {role} SAE")
     names = (field.name for field in fields(PairRecord) if field.name not in ("role", "parent"))
     different = [name for name in names if getattr(first, name) != getattr(second, name)]
     if different:

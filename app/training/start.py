@@ -22,7 +22,7 @@ MIN_NORM = 0.01
 
 @dataclass(frozen=True)
 class Start:
-    """What training goes on from.
+    """The state that training continues from.
 
     Attributes:
         loaded: the SAE as it was read.
@@ -43,19 +43,19 @@ class Start:
 
 
 def load_start(source: str) -> Start:
-    """Read an SAE that training can go on from: BatchTopK, Matryoshka or balanced Matryoshka.
+    """Read an SAE that training can continue from: BatchTopK, Matryoshka or balanced Matryoshka.
 
     These are saved as JumpReLU SAEs with one threshold for all latents, and their metadata keep how
-    they were trained. Training goes on as it was, with the k of the metadata.
+    they were trained. Training continues as before, with the k of the metadata.
 
     Raises:
-        SaeError: it can't be read, or training can't go on from it; the message says why.
+        SaeError: it can't be read, or training can't continue from it; the message says why.
     """
     loaded = load_sae(source)
     metadata = loaded.module.cfg.metadata.to_dict()
     details = dict(metadata.get("training_architecture_details") or {})
     if reason := _why_not(loaded, metadata.get("training_architecture"), details):
-        raise SaeError(f"{source}: can't be trained on: {reason}")
+        raise SaeError(f"{source}: training can't continue from it: {reason}")
     threshold = float(loaded.module.threshold[0])
     return Start(loaded, metadata["training_architecture"], details, threshold)
 
@@ -63,21 +63,21 @@ def load_start(source: str) -> Start:
 def _why_not(loaded: LoadedSae, trained_as: str | None, details: dict[str, Any]) -> str | None:
     config = loaded.module.cfg
     if loaded.record.architecture != "jumprelu":
-        return f"it is a {loaded.record.architecture} SAE; expected a BatchTopK one, which SAELens saves as jumprelu"
+        return f"it is a {loaded.record.architecture} SAE; expected a BatchTopK SAE, which SAELens saves as jumprelu"
     if trained_as not in TRAINABLE:
         said = "do not say what it was trained as" if trained_as is None else f"say it was trained as {trained_as}"
         return f"its metadata {said}; expected one of {', '.join(TRAINABLE)}"
     if not isinstance(details.get("k"), int | float) or details["k"] <= 0:
-        return "its metadata do not say k, the number of active latents a token; expected training_architecture_details"
+        return "its metadata lack k, the number of active latents per token; expected training_architecture_details"
     if trained_as != "batchtopk" and loaded.record.widths_source is None:
-        return "its metadata do not say its Matryoshka widths"
+        return "its metadata lack its Matryoshka widths"
     if details.get("rescale_acts_by_decoder_norm") is False:
         return "its latents were chosen by activations without decoder norms, which unit decoder rows no longer show"
     if config.normalize_activations != "none":
         return f"it normalises activations ({config.normalize_activations}); expected the scale folded into its weights"
     threshold = loaded.module.threshold
     if float(threshold.min()) != float(threshold.max()):
-        return "its thresholds differ between latents; a BatchTopK SAE has one for all"
+        return "its thresholds differ between latents; a BatchTopK SAE has one for all latents"
     if abs(loaded.decoder_norms - 1).max() > NORM_TOLERANCE:
         return "its decoder rows are not of unit norm; SAELens saves BatchTopK SAEs with unit rows"
     return None

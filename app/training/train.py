@@ -69,13 +69,13 @@ class Schedule:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPlan(Schedule):
-    """How one SAE is trained; kept beside the weights as `training.json`.
+    """How one SAE is trained; stored with the weights as `training.json`.
 
     Attributes:
         architecture: SAELens' BatchTopK (a narrow SAE), its Matryoshka BatchTopK, or that one balanced.
         d_sae: number of latents.
         matryoshka_widths: ascending prefix widths; empty for a plain SAE.
-        k: active latents a token, on average over a batch.
+        k: active latents per token, on average over a batch.
         aux_loss_coefficient: weight of the loss that revives dead latents.
         model_name, hook_name: written into the SAE's metadata.
         multiplier: of a balanced Matryoshka SAE: a level's loss weighs this times what the next
@@ -96,7 +96,7 @@ class TrainingPlan(Schedule):
 
     def __post_init__(self) -> None:
         if (self.architecture == BALANCED) != (self.multiplier is not None):
-            raise SaeError(f"{self.architecture} with multiplier {self.multiplier}: it belongs to {BALANCED} alone")
+            raise SaeError(f"{self.architecture} with multiplier {self.multiplier}: only {BALANCED} takes a multiplier")
 
 
 def train(plan: TrainingPlan, activations: Batches, *, device: str = "cpu") -> Any:
@@ -110,7 +110,7 @@ def train(plan: TrainingPlan, activations: Batches, *, device: str = "cpu") -> A
         a SAELens training SAE in float32.
 
     Raises:
-        SaeError: the plan makes no sense.
+        SaeError: the plan is invalid.
     """
     _check(plan)
     torch.manual_seed(plan.seed)
@@ -155,7 +155,7 @@ def _check(plan: TrainingPlan) -> None:
     if plan.n_steps < 1:
         raise SaeError(f"{plan.n_tokens} training tokens; expected at least one batch of {plan.batch_size}")
     if plan.k > plan.d_sae:
-        raise SaeError(f"k is {plan.k}, but the SAE has {plan.d_sae} latents; expected at most as many")
+        raise SaeError(f"k is {plan.k}, but the SAE has {plan.d_sae} latents; expected at most that many")
     if plan.architecture != "batchtopk" and not plan.matryoshka_widths:
         raise SaeError("a Matryoshka SAE without widths; expected prefix widths such as 128,512,2048")
 
@@ -254,7 +254,7 @@ def save(sae: Any, plan: Schedule, folder: Path, *, dtype: str = "float32") -> N
         SaeError: the folder is there already.
     """
     if folder.exists():
-        raise SaeError(f"{folder}: already there; give another folder or remove it first")
+        raise SaeError(f"{folder}: already exists; choose another folder or delete it first")
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

@@ -105,7 +105,7 @@ def test_two_things_do_not_go_into_one_folder(tmp_path: Path, models: tuple[Lang
         (models[0], rows().slice(0, 8), HOOK),
     ]
     for model, other_rows, hook_name in others:
-        with pytest.raises(ActivationsError, match="cache: holds activations of another model, hook or text; give"):
+        with pytest.raises(ActivationsError, match="cache: holds activations of another model, hook or text; choose"):
             cache_activations(model, other_rows, hook_name, folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 

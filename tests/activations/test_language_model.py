@@ -257,7 +257,7 @@ def no_weights(path: Path) -> None:
     ("name", "make", "message"),
     [
         ("none.gguf", None, "no such file; expected a GGUF file"),
-        ("none", None, "no such folder; expected a transformers folder, a .gguf file or a hub name"),
+        ("none", None, "no such folder; expected a transformers folder, a .gguf file or a name on the Hub"),
         ("a b", None, "no such folder; expected"),
         ("broken.gguf", lambda path: path.write_bytes(b"GGUF" + bytes(100)), "can't read this GGUF file"),
         ("text.gguf", lambda path: path.write_text("hello"), "can't read this GGUF file"),

@@ -109,7 +109,7 @@ def test_the_unknown_token_is_not_scored() -> None:
 
 
 def test_a_text_without_a_token_to_score_is_refused() -> None:
-    with pytest.raises(TextError, match="a text: no token to score in it; expected at least one word"):
+    with pytest.raises(TextError, match="a text: has no token to score; expected at least one word"):
         tokenize(text(["eins zwei"]), word_tokenizer(bos_token="<s>"))
 
 

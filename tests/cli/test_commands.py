@@ -158,7 +158,7 @@ def test_serve_refuses_an_old_schema_on_postgresql(terminal: Terminal, postgres_
     engine.dispose()
     refused = terminal.run("serve", "--port", "0")
     assert refused.code == 1
-    assert "has schema 2026_11_23_initial, this program expects" in refused.err
+    assert "has schema 2026_11_23_initial, but this program expects" in refused.err
     assert "run `hedgescope db upgrade`" in refused.err
 
 

@@ -108,7 +108,7 @@ FAILURES: dict[str, tuple[Arguments, str]] = {
     ),
     "no such prefix": (
         lambda world, folder: compare(world, narrow=f"{world.reference}@5"),
-        "reference@5: it has prefixes of width 4, 12, 24",
+        "reference@5: no such prefix; widths are 4, 12, 24",
     ),
     "wrong d_in of the reference": (
         lambda world, folder: compare(world, reference=wide_sae(folder)),
@@ -132,7 +132,7 @@ FAILURES: dict[str, tuple[Arguments, str]] = {
     ),
     "no activations at all": (
         lambda world, folder: compare(world, activations=no_activations(world, folder)),
-        "activations have shape [0, 16]; expected [n_tokens, d_in] of at least one token",
+        "activations have shape [0, 16]; expected [n_tokens, d_in] with at least one token",
     ),
     "truncated activations": (
         lambda world, folder: compare(world, activations=str(truncated(world.file, folder / "cut.safetensors"))),

@@ -121,7 +121,7 @@ def test_ctrl_c_says_that_it_goes_on(arguments: list[str], undisturbed: Dump, tm
     process = signal_at(random.randint(5, N_FILES - 100), arguments, tmp_path, signal.SIGINT)
     assert process.exitcode == 130
     lines = (tmp_path / "err").read_text().splitlines()
-    assert lines[-1] == "stopped; the same command goes on where this one left off"
+    assert lines[-1] == "stopped; run the same command again to resume"
     assert not any("Traceback" in line or "Error" in line for line in lines)
     assert (tmp_path / "out").read_text() == ""
     assert nothing_stored(tmp_path)

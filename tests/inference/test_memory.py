@@ -46,7 +46,7 @@ def test_what_is_in_use_stays() -> None:
     hold(memory, "b", 4)
     hold(memory, "c", 4, needed=(key("model"),))
     assert names(memory) == ["model", "c"]
-    with pytest.raises(WorkerError, match=r"needs 1 MiB beside 1 MiB in use.*HEDGESCOPE_WORKER_MEMORY_MIB"):
+    with pytest.raises(WorkerError, match=r"needs 1 MiB in addition to 1 MiB in use.*HEDGESCOPE_WORKER_MEMORY_MIB"):
         hold(memory, "d", 5, needed=(key("model"),))
 
 

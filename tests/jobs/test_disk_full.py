@@ -27,8 +27,8 @@ FEW_SHARDS_BYTES = 200_000
 
 SHARD_ERROR = re.compile(
     r"\w+/\S+ in the data folder's shards \(HEDGESCOPE_DATA_DIR\): the disk is full \(([\d,]+) bytes to write, "
-    r"([\d,]+) free\); free some space there \(.*\), then start again or resume the job: it goes on from the last "
-    r"whole shard"
+    r"([\d,]+) free\); free some space there \(.*\), then run the command again or resume the job; it "
+    r"continues from the last whole shard"
 )
 
 

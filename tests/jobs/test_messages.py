@@ -54,7 +54,7 @@ def test_a_full_database_is_told_without_its_address(url: str) -> None:
     driver = OperationalError("INSERT", {}, Exception("could not extend file: No space left on device"))
     told = in_one_line(str(explain(driver, sa.make_url(url))))
     assert told.startswith(
-        "the database (HEDGESCOPE_DATABASE_URL): no space left for it: nothing was stored; free some"
+        "the database (HEDGESCOPE_DATABASE_URL): no space left on the disk: nothing was stored; free some"
     )
     for private in ("srv", "db.lab", "me:", "secret"):
         assert private not in told

@@ -80,7 +80,7 @@ def test_widths_from_elsewhere(tmp_path: Path) -> None:
     assert (declared.matryoshka_widths, declared.widths_source) == (WIDTHS, "declared")
     unknown = load_sae(folder).record
     assert (unknown.matryoshka_widths, unknown.widths_source) == (None, None)
-    assert unknown.notes == ("trained as a Matryoshka SAE, but its widths are not in the file: declare them",)
+    assert unknown.notes == ("trained as a Matryoshka SAE, but its widths are not in the file; declare them",)
     with pytest.raises(SaeError, match=r"but the file says \[4, 12, 24\]"):
         load_sae(str(tmp_path / "groups"), widths=[4, 24])
 
@@ -138,9 +138,9 @@ def test_a_prefix_is_an_sae_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [0, 5, 25])
 def test_a_prefix_has_a_levels_width(tmp_path: Path, width: int) -> None:
     whole = load_sae(str(save_matryoshka(tmp_path / "m")))
-    with pytest.raises(SaeError, match=f"m@{width}: it has prefixes of width 4, 12, 24"):
+    with pytest.raises(SaeError, match=f"m@{width}: no such prefix; widths are 4, 12, 24"):
         prefix(whole, width)
-    with pytest.raises(SaeError, match="it has prefixes of width 4, 12"):
+    with pytest.raises(SaeError, match="no such prefix; widths are 4, 12"):
         prefix(prefix(whole, 12), 24)
 
 
@@ -177,12 +177,12 @@ def edited(edit: Callable[[dict[str, torch.Tensor]], Any]) -> Callable[[Path], o
 UNREADABLE = [
     (shutil.rmtree, f"no such folder; expected a folder with {CONFIG_FILE}, or `release:sae_id` on the hub"),
     (remove(CONFIG_FILE), rf"has no {CONFIG_FILE} \(found {WEIGHTS_FILE}\)"),
-    (remove(WEIGHTS_FILE), f"has no {WEIGHTS_FILE}; expected a folder as SAELens saves it"),
-    (truncate, f"{WEIGHTS_FILE}: not a whole safetensors file .*incomplete.*; fetch it again"),
+    (remove(WEIGHTS_FILE), f"has no {WEIGHTS_FILE}; expected a SAELens folder"),
+    (truncate, f"{WEIGHTS_FILE}: not a complete safetensors file .*incomplete.*; download it again"),
     (config("{"), "not JSON"),
     (config("[1]"), "has no d_in"),
     (config("\x00\x01"), "not JSON"),
-    (configured(d_in="wide"), "has no d_in, or none that is a number"),
+    (configured(d_in="wide"), "d_in is missing or not a number"),
     (without("d_sae"), "SAELens can't load it .*d_sae"),
     (without("architecture"), "SAELens can't load it"),
     (configured(architecture="unheard_of"), "SAELens can't load it .*unheard_of"),
@@ -305,7 +305,7 @@ def test_what_the_hub_does_not_have_is_explained_in_one_line(monkeypatch: pytest
     with pytest.raises(SaeError) as caught:
         load_sae("release:x")
     assert str(caught.value) == (
-        "release:x: SAELens can't get it from the hub "
+        "release:x: SAELens can't load it from the Hub "
         "(ValueError: ID x not found in release release. Valid IDs are [...])"
     )
 

@@ -140,9 +140,7 @@ def test_a_shard_that_can_not_be_read_says_what_to_do(tmp_path: Path, content: b
     store.write_acts(shard, SAE, make_acts(rows), np.array([1.0]))
     path = tmp_path / "stream" / SAE / shard.file_name
     path.write_bytes(content if isinstance(content, bytes) else path.read_bytes()[:-8])
-    with pytest.raises(
-        ShardError, match=r"can't be read .*; delete the file and start the same command again"
-    ) as caught:
+    with pytest.raises(ShardError, match=r"can't be read .*; delete the file and run the same command again") as caught:
         store.read_acts(shard, SAE, rows)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -154,7 +152,7 @@ def test_a_file_of_another_kind_is_no_shard(tmp_path: Path) -> None:
     store.write_tokens(shard, TokenShard(rows, np.zeros(3), 1.0, *NO_INPUTS))
     (tmp_path / "stream" / SAE).mkdir()
     (tmp_path / "stream" / TOKEN_FOLDER / shard.file_name).rename(tmp_path / "stream" / SAE / shard.file_name)
-    with pytest.raises(ShardError, match="delete the file and start the same command again") as caught:
+    with pytest.raises(ShardError, match="delete the file and run the same command again") as caught:
         store.read_acts(shard, SAE, rows)
     assert str(tmp_path / "stream" / SAE / shard.file_name) in str(caught.value)
 
@@ -164,7 +162,7 @@ def test_a_shard_of_other_tokens_is_refused(tmp_path: Path) -> None:
     others = rows.limited(rows.n_kept - 1)
     shard, store = shard_of(rows), ShardStore(tmp_path, "stream")
     store.write_acts(shard, SAE, make_acts(rows), np.array([1.0]))
-    with pytest.raises(ShardError, match="expected as many of each; delete the shard and start again") as caught:
+    with pytest.raises(ShardError, match="expected the same number of each; delete the shard and run") as caught:
         store.read_acts(shard, SAE, others)
     assert str(tmp_path / "stream" / SAE / shard.file_name) in str(caught.value)
 

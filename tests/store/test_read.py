@@ -96,7 +96,7 @@ def test_a_name_stands_for_a_slug_only_while_unique(engine: Engine) -> None:
         read.resolve_slug(engine, "tiny")
     assert set(caught.value.valid) == {first.summary.slug, second.summary.slug}
     assert read.resolve_slug(engine, second.summary.slug) == second.summary.slug
-    with pytest.raises(NotFoundError, match=r"no comparison 'tin'; stored are tiny-"):
+    with pytest.raises(NotFoundError, match=r"no comparison 'tin'; the stored ones are tiny-"):
         read.resolve_slug(engine, "tin")
 
 
@@ -161,7 +161,7 @@ def test_unknown_comparison_is_named_everywhere(readable: Engine) -> None:
         lambda: read.iter_latents(readable, "nope", read.LatentQuery("narrow")),
     )
     for call in calls:
-        with pytest.raises(NotFoundError, match=r"no comparison 'nope'; stored are .*tiny-"):
+        with pytest.raises(NotFoundError, match=r"no comparison 'nope'; the stored ones are .*tiny-"):
             call()
 
 
@@ -182,5 +182,5 @@ def test_saes_come_back_exactly_and_by_name(engine: Engine) -> None:
 
     assert read.list_saes(engine) == [plain, wide]
     assert read.get_sae(engine, "b-wide") == wide
-    with pytest.raises(NotFoundError, match="registered are a-plain, b-wide"):
+    with pytest.raises(NotFoundError, match="the registered ones are a-plain, b-wide"):
         read.get_sae(engine, "c")

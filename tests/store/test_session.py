@@ -150,9 +150,9 @@ def test_a_database_without_schema_names_the_command(empty: Engine) -> None:
 def test_another_schema_is_named(engine: Engine) -> None:
     with writing(engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '2099_01_01_future'"))
-    with pytest.raises(SchemaError, match=f"has schema 2099_01_01_future, this program expects {SCHEMA_VERSION}"):
+    with pytest.raises(SchemaError, match=f"has schema 2099_01_01_future, but this program expects {SCHEMA_VERSION}"):
         check_schema(engine)
-    with pytest.raises(SchemaError, match="schema 2099_01_01_future is unknown to this program: update hedgescope"):
+    with pytest.raises(SchemaError, match="schema 2099_01_01_future is unknown to this version; update hedgescope"):
         upgrade(url_of(engine))
 
 
@@ -191,7 +191,7 @@ def test_sqlite_is_set_up(engine: Engine) -> None:
     [
         ("nonsense", "the database URL can't be used"),
         ("oracle9://x", "the database URL can't be used"),
-        ("sqlite:////proc/nowhere/x.db", "folder /proc/nowhere can't be made"),
+        ("sqlite:////proc/nowhere/x.db", "folder /proc/nowhere can't be created"),
     ],
 )
 def test_a_wrong_url_is_explained(url: str, message: str) -> None:

@@ -183,7 +183,7 @@ def test_integers_of_numpy_are_refused_too(engine: Engine) -> None:
 
 def test_something_given_twice_is_refused(engine: Engine) -> None:
     bundle = make_bundle()
-    with pytest.raises(StoreError, match="something was given twice"):
+    with pytest.raises(StoreError, match="a value is duplicated or missing"):
         write_comparison(engine, replace(bundle, latents=[*bundle.latents, *bundle.latents]))
     assert not any(row_counts(engine).values())
 
@@ -213,7 +213,7 @@ def test_a_full_database_says_so_and_stays_whole(engine: Engine) -> None:
     full = make_engine(url_of(engine))
     event.listen(full, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 130"))
 
-    with pytest.raises(StoreError, match="no space left for it: nothing was stored; free some disk space"):
+    with pytest.raises(StoreError, match="no space left on the disk: nothing was stored; free some space"):
         write_comparison(full, make_bundle(n_narrow=120, n_rows=30))
     full.dispose()
     assert read.list_comparisons(engine) == [kept.summary]

@@ -120,7 +120,7 @@ def test_weights_shrink_towards_the_inner_levels() -> None:
 def test_a_multiplier_that_makes_no_sense(multiplier: float) -> None:
     from app.training.balanced import level_multipliers
 
-    with pytest.raises(SaeError, match="expected a number from 0"):
+    with pytest.raises(SaeError, match="expected a number of at least 0"):
         level_multipliers(multiplier, 3)
 
 

@@ -136,10 +136,10 @@ REFUSED: list[tuple[Callable[[Path], Any], str]] = [
     (lambda folder: save_sae(folder, "standard"), "it is a standard SAE"),
     (lambda folder: save_sae(folder, "topk"), "it is a topk SAE"),
     (lambda folder: save_sae(folder, "jumprelu"), "do not say what it was trained as"),
-    (lambda folder: save_matryoshka(folder, widths_in="nowhere"), "do not say k"),
-    (lambda folder: _say(save_matryoshka(folder), k=None), "do not say k"),
-    (lambda folder: _say(save_matryoshka(folder), k="five"), "do not say k"),
-    (lambda folder: _say(save_matryoshka(folder), matryoshka_widths=None), "do not say its Matryoshka widths"),
+    (lambda folder: save_matryoshka(folder, widths_in="nowhere"), "lack k"),
+    (lambda folder: _say(save_matryoshka(folder), k=None), "lack k"),
+    (lambda folder: _say(save_matryoshka(folder), k="five"), "lack k"),
+    (lambda folder: _say(save_matryoshka(folder), matryoshka_widths=None), "lack its Matryoshka widths"),
     (lambda folder: _say(save_matryoshka(folder), rescale_acts_by_decoder_norm=False), "without decoder norms"),
     (lambda folder: edit_weights(save_matryoshka(folder), _own_threshold), "thresholds differ"),
     (lambda folder: edit_weights(save_matryoshka(folder), _long_row), "not of unit norm"),
@@ -150,7 +150,7 @@ REFUSED: list[tuple[Callable[[Path], Any], str]] = [
 @pytest.mark.parametrize(("make", "reason"), REFUSED)
 def test_saes_that_training_cannot_go_on_from(make: Callable[[Path], Any], reason: str, tmp_path: Path) -> None:
     make(tmp_path / "sae")
-    with pytest.raises(SaeError, match=f"can't be trained on: .*{reason}"):
+    with pytest.raises(SaeError, match=f"training can't continue from it: .*{reason}"):
         load_start(str(tmp_path / "sae"))
 
 
@@ -187,7 +187,7 @@ def test_a_stream_starts_again(world: Path) -> None:
         ({"n_new": 3}, "n_new 2 and 3"),
         ({"role": "control"}, "expected the extended one"),
         ({"unheard_of": 1}, "incomplete"),
-        (None, "is not one of a control/extended pair"),
+        (None, "does not belong to a control/extended pair"),
     ],
 )
 def test_other_pairs_are_refused(change: dict[str, Any] | None, message: str, pair: Path, tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_roles_the_wrong_way_round_are_refused(pair: Path, parent: Path) -> None
         check_pair(extended, control)
     with pytest.raises(SaeError, match="is the control SAE of its pair; expected the extended one"):
         check_pair(control, control)
-    with pytest.raises(SaeError, match="is not one of a control/extended pair"):
+    with pytest.raises(SaeError, match="does not belong to a control/extended pair"):
         check_pair(load_sae(str(parent)), extended)
 
 
@@ -273,7 +273,7 @@ def test_commands_refuse(parent: Path, world: Path, tmp_path: Path) -> None:
     options = ["--sae", str(parent), "--new-latents", "3", "--tokens", "1024"]
     assert "nothing to train on" in str(invoke("extend", *options, "--out", str(tmp_path / "new")).exception)
     taken = invoke("extend", *options, "--activations", str(world), "--out", str(tmp_path))
-    assert "already there" in str(taken.exception)
+    assert "already exists" in str(taken.exception)
     other = invoke("degree", "--control", str(parent), "--extended", str(parent))
     assert other.exit_code == 1
-    assert "is not one of a control/extended pair" in str(other.exception)
+    assert "does not belong to a control/extended pair" in str(other.exception)

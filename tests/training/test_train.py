@@ -131,7 +131,7 @@ def test_the_plan_is_kept_beside_the_weights(trained: dict[str, Path]) -> None:
 def test_a_folder_that_is_there_is_left_alone(trained: dict[str, Path], cache: Path) -> None:
     before = {path: path.read_bytes() for path in trained["narrow"].iterdir()}
     sae = train(replace(NARROW, n_tokens=BATCH_SIZE), stream(cache))
-    with pytest.raises(SaeError, match="narrow: already there; give another folder or remove it first"):
+    with pytest.raises(SaeError, match="narrow: already exists; choose another folder or delete it first"):
         save(sae, NARROW, trained["narrow"])
     assert {path: path.read_bytes() for path in trained["narrow"].iterdir()} == before
 

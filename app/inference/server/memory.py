@@ -99,8 +99,8 @@ class Memory(Generic[Value]):
         stays = sum(entry.n_bytes for other, entry in self._entries.items() if other in needed)
         if n_bytes + stays > self.budget:
             raise WorkerError(
-                f"{key.kind} {key.name} needs {_mib(n_bytes)} MiB beside {_mib(stays)} MiB in use, and the worker may "
-                f"hold {_mib(self.budget)} MiB; raise HEDGESCOPE_WORKER_MEMORY_MIB"
+                f"{key.kind} {key.name} needs {_mib(n_bytes)} MiB in addition to {_mib(stays)} MiB in use, but the "
+                f"worker may hold {_mib(self.budget)} MiB; raise HEDGESCOPE_WORKER_MEMORY_MIB"
             )
         while sum(entry.n_bytes for entry in self._entries.values()) + n_bytes > self.budget:
             oldest = next(other for other in self._entries if other not in needed)

@@ -100,5 +100,5 @@ async def cancel_job(request: Request, jobs: JobQueueDep, job_id: JobId) -> Resp
 
 @post(router, "/jobs/{job_id}/resume", Job, problems=(400, 401, 403, 404, 409, 422), checks=CHECKS)
 async def resume_job(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
-    """Let a failed or cancelled job go on where it stopped."""
+    """Resume a failed or cancelled job where it stopped."""
     return json_response(await writing_apart(request, jobs.resume, job_id), NEVER_KEPT)

@@ -1,4 +1,4 @@
-"""What the API's answers hold, beside the records themselves. Written out as they stand, fields in this order."""
+"""The API's answers, besides the records themselves. They are written as they are, with fields in this order."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ class SharedContext(PairContext):
 
 @dataclass(frozen=True)
 class Pair:
-    """A narrow latent beside a reference latent.
+    """A narrow latent and a reference latent.
 
     Attributes:
         decoder_cosine: of the two decoder rows.

@@ -1,4 +1,4 @@
-"""`/comparisons/{slug}/pairs/{i}/{j}`: a narrow latent beside a reference latent. Any pair has an answer."""
+"""`/comparisons/{slug}/pairs/{i}/{j}`: a narrow latent and a reference latent. Any pair has an answer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NO_JOINT = "joint activations are kept of the pairs that matter most only"
 
 @get(router, "/pairs/{i}/{j}", Pair, problems=(400, 404, 422))
 def get_pair(request: Request, engine: EngineDep, comparison: ComparisonDep, i: Index, j: Index) -> Response:
-    """Narrow latent i beside reference latent j: firing table, overlap, cosine, joint histogram, shared contexts."""
+    """Narrow latent i and reference latent j: firing table, overlap, cosine, joint histogram, shared contexts."""
     return immutable(request, lambda: json_response(_pair(engine, comparison, i, j)), comparison.content_hash)
 
 

@@ -20,12 +20,12 @@ Handler = TypeVar("Handler", bound=Callable[..., Response | Awaitable[Response]]
 PROBLEMS: dict[int | str, tuple[type, str]] = {
     400: (ParameterProblem, "A wrong or unknown parameter or field, or a name that several comparisons have"),
     401: (ProblemDocument, "The token is missing or wrong"),
-    403: (ProblemDocument, "Not from here: no token is set, or another site asked for it"),
+    403: (ProblemDocument, "Not allowed: the server has no token, or another site sent the request"),
     404: (ProblemDocument, "No such resource"),
     409: (ProblemDocument, "Not possible as things are"),
     415: (ProblemDocument, "The body is not JSON by its media type"),
     422: (ParameterProblem, "A malformed index in the path"),
-    502: (ProblemDocument, "The inference worker's answer makes no sense"),
+    502: (ProblemDocument, "The inference worker's answer is invalid"),
     503: (ProblemDocument, "There is no inference worker, or it is busy: then `Retry-After` says when to try again"),
     "default": (ProblemDocument, "Any other problem"),
 }
@@ -46,7 +46,7 @@ def get(
         router: to register it with.
         path: below the router's prefix.
         answer: the record that the handler's response holds.
-        problems: statuses it may fail with, beside those that are nobody's own.
+        problems: statuses it may fail with, besides those of every route.
         checks: what every request passes first; unless given, that it has no parameters.
         extra: more for the OpenAPI operation.
     """

@@ -29,7 +29,7 @@ def about(request: Request) -> Response:
     frame = make_frame(
         request,
         "What the scores mean",
-        "Definitions, ranges, sources and limits of the hedging scores and of every number beside them.",
+        "Definitions, ranges, sources and limits of the hedging scores and of every other number.",
         (Crumb("Comparisons", links.home()),),
     )
     return changing_page(request, "about.html", AboutPage(frame, SCORING_VERSION, GROUPS))

@@ -24,7 +24,7 @@ def home(request: Request, engine: EngineDep) -> Response:
     frame = make_frame(
         request,
         "Comparisons",
-        "Where sparse autoencoders hedge, latent by latent: narrow SAEs beside wider and Matryoshka SAEs.",
+        "Where sparse autoencoders hedge, latent by latent: narrow SAEs against wider and Matryoshka SAEs.",
         api_url=f"{links.API}/comparisons",
     )
     return changing_page(request, "home.html", HomePage(frame, rows))

@@ -38,7 +38,7 @@ def job_list(request: Request, jobs: JobQueueDep) -> Response:
     before = params.whole("before", NEWEST, 1, NEWEST)
     found = jobs.page(limit=PAGE, before=before)
     older = links.jobs(found[-1].id) if len(found) == PAGE and found[-1].id > 1 else None
-    description = "Comparisons and registrations of SAEs that were asked for, and how far they are."
+    description = "Requested comparisons and registrations of SAEs, with their progress."
     frame = make_frame(request, "Jobs", description, (Crumb("Comparisons", links.home()),), f"{links.API}/jobs")
     rows = tuple(JobRow(job, title_of(job), result_url(job)) for job in found)
     return changing_page(request, "jobs.html", JobsPage(frame, rows, older))

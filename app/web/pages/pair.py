@@ -1,4 +1,4 @@
-"""`/c/{slug}/pairs/{i}/{j}`: a narrow latent beside a reference latent. Any pair has a page."""
+"""`/c/{slug}/pairs/{i}/{j}`: a narrow latent and a reference latent. Any pair has a page."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def build(visit: Visit, i: int, j: int) -> PairPage:
     return PairPage(
         frame=comparison_frame(
             visit,
-            f"Narrow {i} beside reference {j}",
+            f"Narrow {i} vs reference {j}",
             _description(narrow, reference, evidence),
             Crumb(f"Narrow latent {i}", links.latent(slug, "narrow", i)),
             api=f"/pairs/{i}/{j}",
@@ -70,7 +70,7 @@ def _contexts(
 
 
 def _description(narrow: LatentScores, reference: LatentScores, evidence: PairEvidence) -> str:
-    labels = f"{show.plain(narrow.label)} beside {show.plain(reference.label)}"
+    labels = f"{show.plain(narrow.label)} vs {show.plain(reference.label)}"
     if evidence.decoder_cosine is None:
         return f"{labels}."
     return f"{labels}: decoder cosine {show.number(evidence.decoder_cosine)}."
