@@ -156,7 +156,7 @@ def load_cached(path: Path) -> torch.Tensor:
             ) from error
         if n_bad := int((~torch.isfinite(acts)).any(dim=-1).sum()):
             raise ActivationsError(
-                f"{file}: {n_bad} of {len(acts)} activations are NaN or infinite; recompute the file"
+                f"{file}: {n_bad} of {len(acts)} activations are NaN or infinite; expected none: recompute the file"
             )
         parts.append(acts)
     return torch.cat(parts)

@@ -238,7 +238,7 @@ ROWS = [[[1.0, 2.0]] * 3] * 2
         (plain(x=ROWS, y=ROWS), r"has columns \['x', 'y'\]; expected one hook's activations"),
         (plain(x=[1, 2]), r"column x holds Value\('int64'\); expected \[row_length, d_in\] numbers"),
         (plain(x=["a"]), r"column x holds Value\('string'\); expected \[row_length, d_in\] numbers"),
-        (plain(x=ROWS, token_ids=[[1, 2, 3], [1, 2]]), "has rows without 3 token_ids"),
+        (plain(x=ROWS, token_ids=[[1, 2, 3], [1, 2]]), "has rows whose token_ids are not 3"),
         (plain(x=[[[1.0, 2.0]] * 3, [[1.0, 2.0]] * 2]), "rows 0 to 1 are not all 3 activations of width 2"),
         (with_nan, "NaN or infinite activations in rows 0 to 0"),
     ],

@@ -96,7 +96,7 @@ FAILURES: dict[str, tuple[Arguments, str]] = {
     ),
     "truncated SAE": (
         lambda world, folder: compare(world, narrow=truncated_sae(world, folder)),
-        "cut/sae_weights.safetensors: not a whole safetensors file",
+        "cut/sae_weights.safetensors: not a complete safetensors file",
     ),
     "wrong d_in": (
         lambda world, folder: compare(world, narrow=wide_sae(folder)),

@@ -136,7 +136,7 @@ def test_pairs_to_measure(parent: Path, acts: Path, terminal: Terminal, tmp_path
     zero = edited(control, tmp_path / "zero", lambda tensors: tensors["W_dec"].zero_())
     refused(terminal, measured(zero, extended), str(zero), "all decoder rows are zero")
     refused(terminal, measured(control, parent), str(parent), "does not belong to a control/extended pair")
-    refused(terminal, measured(extended, control), "is the extended SAE of its pair; expected the control one")
+    refused(terminal, measured(extended, control), "is the extended SAE of its pair; expected the control SAE")
     narrow = edited(extended, tmp_path / "narrow", cut_to_20)
     edit_config(narrow, d_in=20)
     refused(terminal, measured(control, narrow), str(narrow), f"d_in {D_IN} and 20", "`hedgescope extend` makes both")

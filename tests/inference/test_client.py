@@ -208,7 +208,7 @@ def test_a_latent_that_was_left_out_is_noticed() -> None:
         async with Inference(fixed(url, SECRET)) as inference:
             await inference.prompt(asked)
 
-    with misbehaving(answering(200, body)) as (url, _), pytest.raises(WorkerAnswerError, match="left out a latent"):
+    with misbehaving(answering(200, body)) as (url, _), pytest.raises(WorkerAnswerError, match="left out a requested"):
         asyncio.run(ask_for_three(url))
 
 

@@ -90,7 +90,7 @@ def test_no_space_for_the_result(place: Place, disk: SmallDisk, undisturbed: tup
     failed = ended(place, job)
     assert failed.state == "failed", place.log()
     assert failed.error is not None
-    assert "nothing was stored; free some disk space" in failed.error
+    assert "nothing was stored; free some space" in failed.error
     assert_nothing_half_written(place)
     disk.free()
     assert_resumed_it_ends_well(place, job, undisturbed)

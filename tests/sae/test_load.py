@@ -175,12 +175,12 @@ def edited(edit: Callable[[dict[str, torch.Tensor]], Any]) -> Callable[[Path], o
 
 
 UNREADABLE = [
-    (shutil.rmtree, f"no such folder; expected a folder with {CONFIG_FILE}, or `release:sae_id` on the hub"),
+    (shutil.rmtree, f"no such folder; expected a folder with {CONFIG_FILE}, or `release:sae_id` on the Hub"),
     (remove(CONFIG_FILE), rf"has no {CONFIG_FILE} \(found {WEIGHTS_FILE}\)"),
     (remove(WEIGHTS_FILE), f"has no {WEIGHTS_FILE}; expected a SAELens folder"),
     (truncate, f"{WEIGHTS_FILE}: not a complete safetensors file .*incomplete.*; download it again"),
     (config("{"), "not JSON"),
-    (config("[1]"), "has no d_in"),
+    (config("[1]"), "d_in is missing or not a number"),
     (config("\x00\x01"), "not JSON"),
     (configured(d_in="wide"), "d_in is missing or not a number"),
     (without("d_sae"), "SAELens can't load it .*d_sae"),

@@ -18,7 +18,7 @@ def test_numpy() -> None:
 
 
 def test_torch() -> None:
-    with pytest.raises(ShardError, match=r"out of memory while scoring; .*start the same"), memory_explained("scoring"):
+    with pytest.raises(ShardError, match=r"out of memory while scoring; .*run the same"), memory_explained("scoring"):
         torch.zeros(TOO_MUCH // 4, dtype=torch.float32)
 
 

@@ -186,7 +186,7 @@ def test_train_command_refuses(words: str, message: str, tmp_path: Path) -> None
 
 
 def test_a_multiplier_belongs_to_the_balanced_architecture() -> None:
-    with pytest.raises(SaeError, match="alone"):
+    with pytest.raises(SaeError, match="only balanced-matryoshka takes a multiplier"):
         plan("matryoshka-batchtopk", widths=(2, 4), multiplier=0.5)
-    with pytest.raises(SaeError, match="alone"):
+    with pytest.raises(SaeError, match="only balanced-matryoshka takes a multiplier"):
         plan("balanced-matryoshka", widths=(2, 4))

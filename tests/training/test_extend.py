@@ -185,7 +185,7 @@ def test_a_stream_starts_again(world: Path) -> None:
         ({"parent_checksum": "f" * 64}, "parent_checksum"),
         ({"data_checksum": "f" * 64}, "data_checksum"),
         ({"n_new": 3}, "n_new 2 and 3"),
-        ({"role": "control"}, "expected the extended one"),
+        ({"role": "control"}, "expected the extended SAE"),
         ({"unheard_of": 1}, "incomplete"),
         (None, "does not belong to a control/extended pair"),
     ],
@@ -204,9 +204,9 @@ def test_other_pairs_are_refused(change: dict[str, Any] | None, message: str, pa
 
 def test_roles_the_wrong_way_round_are_refused(pair: Path, parent: Path) -> None:
     control, extended = opened(pair)
-    with pytest.raises(SaeError, match="is the extended SAE of its pair; expected the control one"):
+    with pytest.raises(SaeError, match="is the extended SAE of its pair; expected the control SAE"):
         check_pair(extended, control)
-    with pytest.raises(SaeError, match="is the control SAE of its pair; expected the extended one"):
+    with pytest.raises(SaeError, match="is the control SAE of its pair; expected the extended SAE"):
         check_pair(control, control)
     with pytest.raises(SaeError, match="does not belong to a control/extended pair"):
         check_pair(load_sae(str(parent)), extended)
