@@ -55,7 +55,7 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
         def on_stop() -> None:
             # At once: a request that is under way may take as long as it is given.
             stop_jobs()
-            app.state.watch.close()
+            app.state.job_events.close()
 
         serve_until_stopped(app, listener, shutdown_timeout_s=settings.shutdown_timeout_s, on_stop=on_stop)
     engine.dispose()

@@ -19,6 +19,7 @@ from app.inference.wire import (
     PromptRequest,
 )
 from app.logs import current
+from app.records.sides import SIDES
 
 if TYPE_CHECKING:
     import httpx
@@ -88,7 +89,7 @@ class Inference:
         """
         answer = await self._ask("POST", "/prompt", PromptAnswer, request)
         sides = (answer.narrow, answer.reference)
-        wanted = [{ref.index for ref in request.latents if ref.sae == side} for side in ("narrow", "reference")]
+        wanted = [{ref.index for ref in request.latents if ref.sae == side} for side in SIDES]
         if any(not asked <= set(side.latents) for asked, side in zip(wanted, sides, strict=True)):
             raise WorkerAnswerError(
                 "the inference worker left out a requested latent; check that it has the same version"

@@ -1,4 +1,7 @@
-"""A limit on the size of what clients send, and on the time they take for it."""
+"""Limits on the size of bodies and on the time that clients take to send them.
+
+FastAPI's own limit (`max_body_size`) has no time limit, and answers while the client still sends: see decision 0008.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +17,26 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.serving.metrics import RequestMetrics
 
 READ_TIMEOUT_S: Final = 30
-"""For a whole body: at 1 MiB a line of 300 kbit/s is quick enough."""
+"""For a whole body: 300 kbit/s are enough for 1 MiB."""
 
 DRAINED_BYTES: Final = 32 * 1024 * 1024
-"""Of a body that is too large, so much is read and thrown away before the answer. A client that is still sending when
-the connection is closed would see that it broke, and never the answer."""
+"""How much of a body that is too large is read and dropped before the answer. A client that is still sending when the
+connection is closed sees a broken connection and never the answer."""
 
 CLOSE = {"Connection": "close"}
-"""Of an answer to a request whose body was not read to its end: what still comes is no further request."""
+"""For an answer to a request whose body was not read to its end: what still arrives is not a new request."""
 
 Refusal = Callable[[Request, int, str, str], Response]
 """Makes an answer of the request, a status, a kind of problem (`too-large`, `too-slow`) and a sentence."""
 
 
 class BodyRefused(Exception):
-    """A body that is not taken.
+    """A body that is refused.
 
     Args:
         status: of HTTP: 413 or 408.
         kind: `too-large` or `too-slow`.
-        detail: one sentence, with what was found and what is taken.
+        detail: one sentence: what was found and what is accepted.
         is_read: whether the client has nothing more to send.
     """
 
@@ -43,10 +46,10 @@ class BodyRefused(Exception):
 
 
 class BodyLimit:
-    """ASGI middleware: reads a body before the application sees its request, and refuses what is too large or too slow.
+    """ASGI middleware that reads a body before the application sees its request, and refuses large and slow ones.
 
     Args:
-        app: what to pass requests on to.
+        app: the application to pass requests on to.
         max_bytes: largest body that is passed on.
         refuse: makes the answer to others.
         metrics: where refusals are counted.
@@ -84,10 +87,10 @@ class BodyLimit:
 
 
 async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_s: float = READ_TIMEOUT_S) -> Message:
-    """A request's whole body as one message, or what came in its place, such as the end of the connection.
+    """A request's whole body as one message, or the message that came instead, such as the end of the connection.
 
     Args:
-        max_bytes: largest body that is taken.
+        max_bytes: largest body that is accepted.
         timeout_s: for all of it.
 
     Raises:

@@ -46,14 +46,18 @@ class Filter:
 
 @dataclass(frozen=True)
 class Op:
-    """An operation of filters.
+    """An operation of filters, for the store, pages and API; `static/js/filters.js` has the same ones.
 
     Attributes:
+        sign: between a field's title and a value, such as `≥`.
+        words: what it requires of a field, in the API's description.
         kinds: of fields that it works on.
         condition: makes the SQL condition of a column and a value. Undefined values meet no condition but `isnull`
             and `ne`: what is undefined does differ from any value.
     """
 
+    sign: str
+    words: str
     kinds: tuple[Kind, ...]
     condition: Callable[[ColumnElement[Any], Any], ColumnElement[bool]]
 
@@ -62,14 +66,19 @@ ORDERED: tuple[Kind, ...] = ("integer", "number")
 ANY: tuple[Kind, ...] = (*ORDERED, "text")
 
 OPS: dict[str, Op] = {
-    "eq": Op(ANY, lambda column, value: column == value),
-    "ne": Op(ANY, lambda column, value: column.is_distinct_from(value)),
-    "gt": Op(ORDERED, lambda column, value: column > value),
-    "gte": Op(ORDERED, lambda column, value: column >= value),
-    "lt": Op(ORDERED, lambda column, value: column < value),
-    "lte": Op(ORDERED, lambda column, value: column <= value),
-    "in": Op(ANY, lambda column, value: column.in_(value)),
-    "isnull": Op(ANY, lambda column, value: column.is_(None) if value else column.is_not(None)),
+    "eq": Op("is", "equal", ANY, lambda column, value: column == value),
+    "ne": Op("is not", "other than this, or undefined", ANY, lambda column, value: column.is_distinct_from(value)),
+    "gt": Op(">", "greater", ORDERED, lambda column, value: column > value),
+    "gte": Op("≥", "greater or equal", ORDERED, lambda column, value: column >= value),
+    "lt": Op("<", "less", ORDERED, lambda column, value: column < value),
+    "lte": Op("≤", "less or equal", ORDERED, lambda column, value: column <= value),
+    "in": Op("is one of", "any of these, separated by commas", ANY, lambda column, value: column.in_(value)),
+    "isnull": Op(
+        "is undefined:",
+        "1 undefined, 0 defined",
+        ANY,
+        lambda column, value: column.is_(None) if value else column.is_not(None),
+    ),
 }
 
 

@@ -6,9 +6,9 @@ from sqlalchemy import Column, Connection, ScalarSelect, Select, func, select
 
 from app.errors import NotFoundError, QueryError
 from app.records import Side
+from app.records.sides import SIDES
 from app.store.tables import comparisons, latents, published
 
-SIDES: tuple[Side, ...] = ("narrow", "reference")
 MAX_LISTED = 10
 MAX_INDEX = 2**31 - 1
 """Largest index that the columns hold."""

@@ -27,7 +27,7 @@ from app.web.http.auth import Origins
 from app.web.http.headers import SecurityHeaders
 from app.web.http.static import VersionedFiles
 from app.web.live import worker_errors
-from app.web.live.events import Watch
+from app.web.live.events import JobEvents
 from app.web.ops import routes as system
 from app.web.ops.job_metrics import JobMetrics
 from app.web.ops.readiness import Checker
@@ -93,7 +93,7 @@ def create_app(settings: Settings, engine: Engine | None = None, worker: Where |
     app.state.metrics = RequestMetrics("web")
     app.state.metrics.registry.register(JobMetrics(engine))
     app.state.checker = Checker(engine, inference)
-    app.state.watch = Watch(JobQueue(engine, settings.resolved_input_dir), settings.max_event_streams)
+    app.state.job_events = JobEvents(JobQueue(engine, settings.resolved_input_dir), settings.max_event_streams)
     errors.install(app, error_page)
     worker_errors.install(app)
     app.mount("/static", VersionedFiles(directory=resource("static")), name="static")

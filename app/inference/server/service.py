@@ -23,6 +23,7 @@ from app.inference.server.loaded import LoadedModels
 from app.inference.server.metrics import BatchMetrics, StateMetrics
 from app.inference.wire import Capabilities, Held, PromptAnswer, PromptRequest, too_long
 from app.records import ComparisonSummary
+from app.records.sides import SIDES
 from app.serving.metrics import RequestMetrics
 from app.settings import Settings
 
@@ -161,7 +162,7 @@ class Service:
         n_tokens = int(row.ids.shape[1])
         narrow, reference = (
             side_answer(active, n_tokens, request.top, {ref.index for ref in request.latents if ref.sae == side})
-            for active, side in zip(read.sides, ("narrow", "reference"), strict=True)
+            for active, side in zip(read.sides, SIDES, strict=True)
         )
         return PromptAnswer.model_construct(
             tokens=reader.shower.row(row.ids[0]),

@@ -7,7 +7,6 @@ together.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache, reduce
@@ -15,10 +14,12 @@ from operator import or_
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from docstring_parser import DocstringStyle, parse
 from pydantic import BaseModel, Field, create_model
 
 from app.catalogue import LATENT_FIELDS, PARTNER_FIELDS, SUMMARY_FIELDS, ScoreSpec
 from app.records import ComparisonSummary, LatentScores, LevelSummary, NullSummary, Overlap, Partner, SideSummary
+from app.web.api.models import ActivationsOfBoth, PairAnswer, ProcessHealth
 
 SPECS: Mapping[type, Mapping[str, ScoreSpec]] = {
     LatentScores: LATENT_FIELDS,
@@ -30,7 +31,13 @@ SPECS: Mapping[type, Mapping[str, ScoreSpec]] = {
 }
 """Records whose numbers the catalogue declares; the others say what they hold in their docstring."""
 
-NAMES: Mapping[type, str] = {LatentScores: "LatentItem", NullSummary: "RandomDirections"}
+NAMES: Mapping[type, str] = {
+    LatentScores: "LatentItem",
+    NullSummary: "RandomDirections",
+    PairAnswer: "Pair",
+    ActivationsOfBoth: "JointHistogram",
+    ProcessHealth: "Health",
+}
 """Schemas whose name is not the record's."""
 
 COMMON: Mapping[str, str] = {
@@ -60,9 +67,6 @@ COMMON: Mapping[str, str] = {
     "weight": "How much the latent's direction raises the token's logit.",
 }
 """Fields whose name says enough in the code, in words for those who don't read it."""
-
-ATTRIBUTE = re.compile(r"^ {4}(\w+(?:, \w+)*): (.+(?:\n {8}.+)*)", re.MULTILINE)
-"""One entry of a docstring's list of attributes, with the lines that continue it."""
 
 
 @cache
@@ -121,7 +125,7 @@ def _interval_end(field: str) -> str | None:
 def attribute_notes(record: type) -> dict[str, str]:
     """Field -> its entry under `Attributes:` in the record's own docstring, as a sentence about JSON."""
     notes: dict[str, str] = {}
-    for names, text in ATTRIBUTE.findall(inspect.cleandoc(record.__doc__ or "")):
-        sentence = " ".join(text.split()).replace("None", "null")
-        notes |= dict.fromkeys(names.split(", "), sentence[:1].upper() + sentence[1:])
+    for entry in parse(record.__doc__ or "", DocstringStyle.GOOGLE).params:
+        sentence = " ".join((entry.description or "").split()).replace("None", "null")
+        notes |= dict.fromkeys(entry.arg_name.split(", "), sentence[:1].upper() + sentence[1:])
     return notes

@@ -145,7 +145,7 @@ class Latent(LatentScores):
 
 
 @dataclass(frozen=True)
-class JointHistogram:
+class ActivationsOfBoth:
     """Tokens on which both latents of a pair fire, by how strongly each does.
 
     Attributes:
@@ -174,7 +174,7 @@ class SharedContext(PairContext):
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairAnswer:
     """A narrow latent and a reference latent.
 
     Attributes:
@@ -193,7 +193,7 @@ class Pair:
     firing: FiringTable | None
     overlap: Overlap | None
     partner: Partner | None
-    joint_histogram: JointHistogram | None
+    joint_histogram: ActivationsOfBoth | None
     contexts: tuple[SharedContext, ...]
     reasons: dict[str, str]
 
@@ -229,7 +229,7 @@ class ParameterProblem(ProblemDocument):
 
 
 @dataclass(frozen=True)
-class Health:
+class ProcessHealth:
     """Whether the process answers.
 
     Attributes:

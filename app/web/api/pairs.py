@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from app.records import ComparisonSummary, PairContext, PairDetail, TextRow
 from app.store import read
-from app.web.api.models import JointHistogram, Pair, SharedContext
+from app.web.api.models import ActivationsOfBoth, PairAnswer, SharedContext
 from app.web.api.routes import get, json_response
 from app.web.http.caching import immutable
 from app.web.http.deps import EngineDep, Index
@@ -26,13 +26,13 @@ NO_PARTNER = "the reference latent is not in the narrow latent's decomposition"
 NO_JOINT = "joint activations are kept of the pairs that matter most only"
 
 
-@get(router, "/pairs/{i}/{j}", Pair, problems=(400, 404, 422))
+@get(router, "/pairs/{i}/{j}", PairAnswer, problems=(400, 404, 422))
 def get_pair(request: Request, engine: EngineDep, comparison: ComparisonDep, i: Index, j: Index) -> Response:
     """Narrow latent i and reference latent j: firing table, overlap, cosine, joint histogram, shared contexts."""
     return immutable(request, lambda: json_response(_pair(engine, comparison, i, j)), comparison.content_hash)
 
 
-def _pair(engine: Engine, summary: ComparisonSummary, i: int, j: int) -> Pair:
+def _pair(engine: Engine, summary: ComparisonSummary, i: int, j: int) -> PairAnswer:
     slug = summary.slug
     narrow = read.get_latent(engine, slug, "narrow", i)
     reference = read.get_latent(engine, slug, "reference", j)
@@ -49,11 +49,11 @@ def _pair(engine: Engine, summary: ComparisonSummary, i: int, j: int) -> Pair:
     why = {"partner": NO_PARTNER, "joint_histogram": NO_JOINT}
     reasons = {name: why.get(name, evidence.note or "") for name, value in fields.items() if value is None}
     contexts = () if detail is None else _contexts(engine, slug, detail)
-    return Pair(narrow_index=i, reference_index=j, **fields, contexts=contexts, reasons=reasons)
+    return PairAnswer(narrow_index=i, reference_index=j, **fields, contexts=contexts, reasons=reasons)
 
 
-def _joint(detail: PairDetail) -> JointHistogram:
-    return JointHistogram(detail.narrow_edges, detail.reference_edges, detail.joint_counts)
+def _joint(detail: PairDetail) -> ActivationsOfBoth:
+    return ActivationsOfBoth(detail.narrow_edges, detail.reference_edges, detail.joint_counts)
 
 
 def _contexts(engine: Engine, slug: str, detail: PairDetail) -> tuple[SharedContext, ...]:

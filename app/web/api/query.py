@@ -92,21 +92,11 @@ def filter_parameters() -> dict[str, Any]:
 
 
 def _filter_schema(field: str, op: str) -> dict[str, Any]:
-    title = LATENT_FIELDS[field].title
+    spec = LATENT_FIELDS[field]
+    description = f"{spec.title}: {OPS[op].words}."
     if op == "isnull":
-        return {"type": "integer", "enum": [0, 1], "description": f"{title}: 1 undefined, 0 defined."}
-    kind: dict[str, Any] = {"enum": list(CHOICES[field])} if field in CHOICES else {}
-    value = {"type": {"text": "string"}.get(LATENT_FIELDS[field].kind, LATENT_FIELDS[field].kind), **kind}
+        return {"type": "integer", "enum": [0, 1], "description": description}
     if op == "in":
-        return {"type": "string", "description": f"{title}: any of these, separated by commas."}
-    return {**value, "description": f"{title}: {OP_WORDS[op]}."}
-
-
-OP_WORDS = {
-    "eq": "equal",
-    "ne": "other than this, or undefined",
-    "gt": "greater",
-    "gte": "greater or equal",
-    "lt": "less",
-    "lte": "less or equal",
-}
+        return {"type": "string", "description": description}
+    choices: dict[str, Any] = {"enum": list(CHOICES[field])} if field in CHOICES else {}
+    return {"type": "string" if spec.kind == "text" else spec.kind, **choices, "description": description}

@@ -46,3 +46,4 @@ Slug = Annotated[
     ),
 ]
 Index = Annotated[int, Path(ge=0, le=MAX_INDEX, description="Index of a latent in its SAE, from 0.")]
+JobId = Annotated[int, Path(ge=1, le=MAX_INDEX, description="A job's number.")]

@@ -29,9 +29,6 @@ DATA_ENDINGS = (".json", ".csv", ".ndjson")
 
 log = logging.getLogger(__name__)
 
-ErrorPage = Callable[["Problem"], str]
-"""Makes the page of a problem, for browsers."""
-
 
 @dataclass(frozen=True)
 class Problem:
@@ -70,9 +67,27 @@ class Problem:
         return members
 
 
+ErrorPage = Callable[[Problem], str]
+"""Makes the page of a problem, for browsers."""
+
+
+class ProblemError(Exception):
+    """A request that is answered with a problem.
+
+    Args:
+        problem: what is wrong.
+        headers: of the answer.
+    """
+
+    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(problem.detail)
+        self.problem, self.headers = problem, headers
+
+
 def install(app: FastAPI, error_page: ErrorPage) -> None:
     """Make the application answer its errors with problems; to a browser that requests a page, with `error_page`."""
     app.state.error_page = error_page
+    app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(StoreError, _on_store_error)
     app.add_exception_handler(ClientDisconnect, answer_nobody)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -151,6 +166,11 @@ def of_validation_error(error: RequestValidationError) -> Problem:
     status = 400 if first["loc"][0] == "query" else 422
     detail = shortened("; ".join(_complaint(item) for item in complaints))
     return Problem(status, "wrong-parameter", "Wrong parameter", detail, str(first["loc"][-1]), _valid(first))
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    return problem_response(request, error.problem, error.headers)
 
 
 async def _on_store_error(request: Request, error: Exception) -> Response:

@@ -1,43 +1,42 @@
-"""Jobs as streams of events: one look at the database a second, however many follow."""
+"""Jobs as streams of server-sent events: the database is read once a second, however many streams there are."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from time import monotonic
 
 import orjson
 from anyio import CapacityLimiter, Event, Lock, move_on_after, to_thread
+from fastapi.sse import ServerSentEvent
 
 from app.errors import StoreError
 from app.jobs.records import Job
+from app.web.http.errors import Problem, ProblemError
 from app.web.shared.job_queue import JobQueue
 
 POLL_S = 1.0
-KEEP_ALIVE_S = 15.0
-"""Something is sent at least this often, so that proxies keep the connection and a client that left is noticed."""
-
 RETRY_MS = 2000
-"""After which browsers come back when the connection breaks."""
+"""After which browsers connect again when the connection breaks."""
+
+RETRY_AFTER_S = 5
+"""After which a client may ask again for a stream that was refused."""
 
 
-class TooManyFollowers(Exception):
-    """No more streams can be open at once."""
-
-
-class Watch:
-    """Looks after the jobs that are followed, and only while some are.
+class JobEvents:
+    """Reads the jobs that are streamed, and only while some are.
 
     Args:
-        max_streams: most followers at once.
-        poll_s: seconds between looks.
+        jobs: where they are.
+        max_streams: most streams at once.
+        poll_s: seconds between two looks at the database.
     """
 
     def __init__(self, jobs: JobQueue, max_streams: int, poll_s: float = POLL_S) -> None:
         self._jobs, self._max_streams, self._poll_s = jobs, max_streams, poll_s
-        self._followed: Counter[int] = Counter()
+        self._streamed: Counter[int] = Counter()
         self._known: dict[int, Job] = {}
         self._looked_at = -1.0
         self._lock: Lock | None = None
@@ -50,37 +49,34 @@ class Watch:
         if self._closing is not None:
             self._closing.set()
 
-    @property
-    def is_full(self) -> bool:
-        """Whether one more can't follow."""
-        return self._followed.total() >= self._max_streams
-
-    async def follow(self, job_id: int, last_id: str | None) -> AsyncIterator[bytes]:
+    @contextmanager
+    def stream(self, job_id: int, last_id: str | None) -> Iterator[AsyncIterator[ServerSentEvent]]:
         """The events of a job until it has ended: its state now, and after each change.
 
         Args:
-            last_id: id of the event that the client saw last; the state that it named is not sent again.
-        """
-        self._followed[job_id] += 1
-        try:
-            yield b"retry: %d\n\n" % RETRY_MS
-            async for event in self._events(job_id, last_id):
-                yield event
-        finally:
-            self._followed[job_id] -= 1
-            self._followed += Counter()
+            last_id: id of the event that the client saw last; the state that it names is not sent again.
 
-    async def _events(self, job_id: int, last_id: str | None) -> AsyncIterator[bytes]:
+        Raises:
+            ProblemError: there are too many streams already.
+        """
+        if self._streamed.total() >= self._max_streams:
+            problem = Problem(503, "busy", "Too many streams", "too many open event streams; poll the job instead")
+            raise ProblemError(problem, {"Retry-After": str(RETRY_AFTER_S)})
+        self._streamed[job_id] += 1
+        try:
+            yield self._events(job_id, last_id)
+        finally:
+            self._streamed[job_id] -= 1
+            self._streamed += Counter()
+
+    async def _events(self, job_id: int, last_id: str | None) -> AsyncIterator[ServerSentEvent]:
         closing = self._closing = self._closing or Event()
-        sent_at = monotonic()
+        yield ServerSentEvent(retry=RETRY_MS)
         while self._max_streams:
             job = await self._latest(job_id)
             if job is not None and event_id(job) != last_id:
-                last_id, sent_at = event_id(job), monotonic()
-                yield event_of(job)
-            elif monotonic() - sent_at >= KEEP_ALIVE_S:
-                sent_at = monotonic()
-                yield b": still here\n\n"
+                last_id = event_id(job)
+                yield ServerSentEvent(id=last_id, event="job", raw_data=orjson.dumps(job).decode())
             if job is not None and not job.is_active:
                 return
             with move_on_after(self._poll_s):
@@ -93,8 +89,8 @@ class Watch:
             if monotonic() - self._looked_at >= self._poll_s or job_id not in self._known:
                 # A thread of its own: pages must not wait for it.
                 self._limiter = self._limiter or CapacityLimiter(1)
-                look = partial(self._jobs.by_id, list(self._followed))
-                # Where the database is away it may be back at the next look.
+                look = partial(self._jobs.by_id, list(self._streamed))
+                # If the database is away, it may be back at the next look.
                 with suppress(StoreError):
                     self._known = await to_thread.run_sync(look, limiter=self._limiter)
                 self._looked_at = monotonic()
@@ -104,8 +100,3 @@ class Watch:
 def event_id(job: Job) -> str:
     """Names a state of a job."""
     return f"{job.version}-{job.workers}"
-
-
-def event_of(job: Job) -> bytes:
-    """A job as an event."""
-    return f"id: {event_id(job)}\nevent: job\ndata: ".encode() + orjson.dumps(job) + b"\n\n"

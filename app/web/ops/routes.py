@@ -9,7 +9,7 @@ from starlette.responses import FileResponse, Response
 from app.paths import resource
 from app.serving.headers import NEVER_KEPT
 from app.serving.metrics import exposition
-from app.web.api.models import Health, Readiness
+from app.web.api.models import ProcessHealth, Readiness
 from app.web.api.routes import get, json_response
 
 router = APIRouter(tags=["System"])
@@ -25,10 +25,10 @@ UNREADY = {
 }
 
 
-@get(router, "/healthz", Health, problems=(400,))
+@get(router, "/healthz", ProcessHealth, problems=(400,))
 async def healthz() -> Response:
     """Whether the process answers."""
-    return json_response(Health("ok"), NEVER_KEPT)
+    return json_response(ProcessHealth("ok"), NEVER_KEPT)
 
 
 @get(router, "/readyz", Readiness, problems=(400,), extra=UNREADY)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from app.catalogue import LATENT_FIELDS
 from app.records import ComparisonSummary, Side
-from app.store.filters import CHOICES
+from app.store.filters import CHOICES, OPS
 from app.web.pages.contexts.common import FilterChip, FilterField
 from app.web.pages.params import Pairs
 
@@ -23,17 +23,6 @@ INPUTS: Mapping[Side, tuple[str, ...]] = {
     "reference": ("max_jaccard__gte", "density__gte", "density__lte", "n_firings__gte", "level"),
 }
 """Filters that have an input in the forms; all others work in the URL."""
-
-SIGNS: Mapping[str, str] = {
-    "": "is",
-    "eq": "is",
-    "ne": "is not",
-    "gt": ">",
-    "gte": "≥",
-    "lt": "<",
-    "lte": "≤",
-    "in": "is one of",
-}
 
 
 def filter_fields(summary: ComparisonSummary, side: Side, filters: Pairs) -> tuple[FilterField, ...]:
@@ -63,13 +52,13 @@ def in_words(name: str, value: str) -> str:
     title = LATENT_FIELDS[field].title
     if op == "isnull":
         return f"{title} {'undefined' if value == '1' else 'defined'}"
-    return f"{title} {SIGNS[op]} {value.replace(',', ', ')}"
+    return f"{title} {OPS[op or 'eq'].sign} {value.replace(',', ', ')}"
 
 
 def _field(name: str, value: str, n_levels: int) -> FilterField:
     field, _, op = name.partition("__")
     spec = LATENT_FIELDS[field]
-    label = f"{spec.title} {SIGNS[op]}" if op else spec.title
+    label = f"{spec.title} {OPS[op].sign}" if op else spec.title
     if field == "level":
         return FilterField(name, label, "choice", value, options=tuple(map(str, range(n_levels))))
     if field in CHOICES:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.jobs.records import Job
 from app.records.request import ComparisonRequest, about, given
-from app.store.lookup import MAX_INDEX
 from app.web.http import links
 from app.web.http.auth import FIELD, check_access, needs_token
-from app.web.http.deps import SettingsDep
+from app.web.http.deps import JobId, SettingsDep
 from app.web.http.writer_thread import writing_apart
 from app.web.pages.contexts.common import Crumb
 from app.web.pages.contexts.jobs import JobPage, JobRow, JobsPage
@@ -27,8 +24,6 @@ router = APIRouter()
 PAGE = 50
 NEWEST = 999_999_999
 """Larger than any job's number."""
-
-JobId = Annotated[int, Path(ge=1, le=MAX_INDEX)]
 
 
 @page(router, "/jobs")

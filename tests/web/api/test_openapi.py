@@ -86,6 +86,17 @@ def test_fastapis_own_error_shape_is_nowhere(document: dict[str, Any]) -> None:
     assert "HTTPValidationError" not in str(document)
 
 
+def test_what_starts_or_changes_jobs_needs_the_token(document: dict[str, Any]) -> None:
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    secured = {
+        (path, method)
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if "security" in operation
+    }
+    assert secured == {operation for operation in CHANGING if operation[0].startswith("/api/v1/jobs")}
+
+
 def test_every_field_is_explained(document: dict[str, Any]) -> None:
     unexplained = [
         f"{name}.{field}"
