@@ -23,7 +23,7 @@ from bench.output import read_results
 
 DOCS = Path(__file__).parent.parent / "docs"
 BLUE, ORANGE, GREY, GREEN = "#0072b2", "#d55e00", "#8a8a8a", "#009e73"
-"""Of the Okabe-Ito palette, which colour-blind readers can tell apart."""
+"""Of the Okabe-Ito palette, which colour-blind readers can distinguish."""
 
 MIXED_IN = 0.4, 0.25
 """Of the picture's latent: how much of the second feature it holds; how often that feature fires with it."""

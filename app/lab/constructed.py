@@ -24,11 +24,11 @@ from safetensors.torch import save_file
 
 from app.activations.language_model import ModelShelf
 from app.arrays import Float32s
+from app.lab.scratch import scratch_database
 from app.pipeline.run import run
 from app.progress import silent
 from app.records import ComparisonRequest
 from app.store.read import columns, partners_of_narrow
-from app.store.session import make_engine, upgrade
 
 FINDINGS = ("clean", "hedged", "absorbed", "split")
 N_EACH = 10
@@ -191,18 +191,13 @@ def found_in(seed: int, folder: Path) -> tuple[list[str | None], list[str | None
     torch.set_num_threads(1)
     world = Constructed(seed)
     world.write(folder)
-    url = f"sqlite:///{folder / 'scores.db'}"
-    upgrade(url)
-    engine = make_engine(url)
-    try:
+    with scratch_database(folder) as engine:
         request = ComparisonRequest(
             str(folder / "narrow"), str(folder / "reference"), activations=str(folder / "activations.safetensors")
         )
         slug = run(engine, folder, request, silent, models=ModelShelf(folder / "models")).slug
         diagnoses: list[str | None] = columns(engine, slug, "narrow", ("diagnosis",))["diagnosis"]
         return world.truth, [_finding(engine, slug, i, diagnosis) for i, diagnosis in enumerate(diagnoses)]
-    finally:
-        engine.dispose()
 
 
 def _finding(engine: Any, slug: str, i: int, diagnosis: str | None) -> str | None:

@@ -55,7 +55,7 @@ class Toy:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedToy:
     """What came out, in terms of the features.
 
     A plain SAE's latents have no order of their own: they are put in the order of the features that
@@ -72,7 +72,7 @@ class Trained:
     b_dec: Float64s
 
 
-def train_toy(toy: Toy, *, seed: int = 0, n_samples: int = N_SAMPLES) -> Trained:
+def train_toy(toy: Toy, *, seed: int = 0, n_samples: int = N_SAMPLES) -> TrainedToy:
     """Train a toy with SAELens' classes and trainer.
 
     Args:
@@ -97,7 +97,7 @@ def train_toy(toy: Toy, *, seed: int = 0, n_samples: int = N_SAMPLES) -> Trained
     decoder = _cosines(sae.W_dec.detach(), directions)
     order = _order(decoder, toy.widths or (toy.d_sae,))
     encoder = _cosines(sae.W_enc.detach().T, directions)
-    return Trained(decoder[order], encoder[order], sae.b_dec.detach().double().numpy() @ directions.T)
+    return TrainedToy(decoder[order], encoder[order], sae.b_dec.detach().double().numpy() @ directions.T)
 
 
 def _order(decoder: Float64s, widths: tuple[int, ...]) -> NDArray[np.intp]:
@@ -110,8 +110,8 @@ def _order(decoder: Float64s, widths: tuple[int, ...]) -> NDArray[np.intp]:
 def _start_at_mixtures(sae: Any, directions: Float64s, rng: np.random.Generator) -> None:
     """Let latent l start at a random mixture of all features, feature l in the lead, with unit norm.
 
-    Which feature a latent goes for, or even its absence, is otherwise a lottery of local optima, and
-    no part of what is shown here: that is what else it takes in.
+    Which feature a latent goes for, or even its absence, is otherwise a lottery of local optima.
+    What is shown here is something else: what a latent takes in besides its own feature.
     """
     shape = sae.cfg.d_sae, len(directions)
     rows = torch.from_numpy((rng.uniform(0.2, 1, shape) + np.eye(*shape)) @ directions).float()
@@ -147,7 +147,7 @@ def _new_sae(toy: Toy) -> Any:
     )
 
 
-def result_of(toy: Toy, trained: Trained) -> ToyResult:
+def result_of(toy: Toy, trained: TrainedToy) -> ToyResult:
     """The record that pages read."""
     world = toy.world
     return ToyResult(

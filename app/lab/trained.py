@@ -134,15 +134,15 @@ def train_quietly(plan: TrainingPlan, batches: Batches, folder: Path) -> None:
 @contextmanager
 def quietly() -> Iterator[None]:
     """Drop what is written to stderr meanwhile, such as progress bars."""
-    with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+    with Path(os.devnull).open("w") as sink, redirect_stderr(sink):
         yield
 
 
 def save_perfect(features: NDArray[np.float32], acts: torch.Tensor, folder: Path) -> None:
     """The SAE that knows the features: each its own latent, read off by the pseudo-inverse.
 
-    Exact where features are no more than dimensions; with more, other features show through, and a
-    latent fires from a third of its feature's usual magnitude on.
+    Exact where there are at most as many features as dimensions. With more, other features show through,
+    and a latent fires from a third of its feature's usual magnitude on.
     """
     from sae_lens import JumpReLUSAE, JumpReLUSAEConfig
 

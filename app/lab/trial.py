@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.activations.language_model import ModelShelf
 from app.executor.local import run_shards
+from app.lab.scratch import scratch_database
 from app.lab.trained import REFERENCES, TrainedWorld, make_trained
 from app.lab.worlds import WorldSpec
 from app.pipeline.inputs import ComparisonInputs, open_inputs
@@ -25,7 +26,6 @@ from app.scores.geometry import geometry_of
 from app.scores.hedging import hedging_scores
 from app.stats.input_sample import Sample
 from app.store.read import columns
-from app.store.session import make_engine, upgrade
 
 SCORE = "hedging_score"
 PARTS = ("typical_hedging", "refit_hedging", "decoder_hedging", "activation_hedging")
@@ -73,13 +73,8 @@ def run_world(spec: WorldSpec, folder: Path) -> list[Trial]:
     """Sample, train and score one world, against each reference. Runs on one thread."""
     torch.set_num_threads(1)
     world = make_trained(spec, folder)
-    url = f"sqlite:///{folder / 'scores.db'}"
-    upgrade(url)
-    engine = make_engine(url)
-    try:
+    with scratch_database(folder) as engine:
         return [_trial(engine, world, name, folder) for name in REFERENCES]
-    finally:
-        engine.dispose()
 
 
 def _trial(engine: Any, world: TrainedWorld, reference: str, folder: Path) -> Trial:
@@ -92,22 +87,24 @@ def _trial(engine: Any, world: TrainedWorld, reference: str, folder: Path) -> Tr
     found = columns(engine, slug, "narrow", FIELDS)
     scored = np.array([value is not None for value in found[SCORE]])
     numbers = {name: np.array(found[name], dtype=np.float64)[scored] for name in FIELDS if name != "diagnosis"}
-    measures = {name: numbers[name] for name in (SCORE, *PARTS)}
-    measures |= dict(
-        zip(BASELINES, (1 - numbers["max_decoder_cosine"], 1 - numbers["max_jaccard"], numbers["c_dec"]), strict=True)
-    )
     return Trial(
         family=world.spec.family,
         world=world.spec.name,
         reference=reference,
         impurity=world.impurity[scored].tolist(),
-        measures={name: values.tolist() for name, values in measures.items()},
+        measures={name: values.tolist() for name, values in _measures(numbers).items()},
         low=numbers["hedging_score_low"].tolist(),
         high=numbers["hedging_score_high"].tolist(),
         diagnosis=[name for name, has in zip(found["diagnosis"], scored, strict=True) if has],
         n_unscored=int((~scored).sum()),
         shuffled=_shuffled(inputs, world.spec.seed),
     )
+
+
+def _measures(numbers: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """The score, its parts and the baselines, each larger for a more impure latent."""
+    baselines = 1 - numbers["max_decoder_cosine"], 1 - numbers["max_jaccard"], numbers["c_dec"]
+    return {**{name: numbers[name] for name in (SCORE, *PARTS)}, **dict(zip(BASELINES, baselines, strict=True))}
 
 
 def _shuffled(inputs: ComparisonInputs, seed: int) -> float:

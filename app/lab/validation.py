@@ -118,31 +118,19 @@ class Validation:
 def summarise(worlds: Sequence[WorldSpec], trials: Sequence[Trial], findings: Sequence[Findings]) -> Validation:
     """All figures from the trials."""
     trained = [trial for trial in trials if trial.reference != PERFECT]
-    impurity, score = _pool(trained, None), _pool(trained, SCORE)
-    low, high = (np.concatenate([np.array(getattr(trial, end)) for trial in trained]) for end in ("low", "high"))
-    known = ~np.isnan(low)
-    inside = (low - 0.01 <= impurity) & (impurity <= high + 0.01)
+    families = {family: [trial for trial in trained if trial.family == family] for family in FAMILIES}
     table = confusion(
         [kind for truth, _ in findings for kind in truth], [kind for _, found in findings for kind in found]
     )
-    independent = [trial for trial in trained if trial.family == "independent"]
     return Validation(
         worlds=[asdict(spec) for spec in worlds],
         pooled=_qualities(trained),
         perfect=_qualities([trial for trial in trials if trial.reference == PERFECT]),
-        by_family={
-            family: _qualities([trial for trial in trained if trial.family == family])
-            for family in FAMILIES
-            if any(trial.family == family for trial in trained)
-        },
-        leads={
-            family: _lead([trial for trial in trained if trial.family == family])
-            for family in FAMILIES
-            if _has_both([trial for trial in trained if trial.family == family])
-        },
-        calibration=calibration(score, impurity, EDGES),
-        coverage=float(inside[known].mean()),
-        false_alarms=float((_pool(independent, SCORE) > IMPURE).mean()) if independent else 0.0,
+        by_family={family: _qualities(group) for family, group in families.items() if group},
+        leads={family: _lead(group) for family, group in families.items() if _has_both(group)},
+        calibration=calibration(_pool(trained, SCORE), _pool(trained, None), EDGES),
+        coverage=_coverage(trained),
+        false_alarms=_false_alarms(families["independent"]),
         shuffled=float(np.mean([trial.shuffled for trial in trained])),
         n_unscored=sum(trial.n_unscored for trial in trained),
         confusion=table,
@@ -150,6 +138,20 @@ def summarise(worlds: Sequence[WorldSpec], trials: Sequence[Trial], findings: Se
         trained_confusion=_trained_confusion(trained),
         trials=list(trials),
     )
+
+
+def _coverage(trials: Sequence[Trial]) -> float:
+    """Share of the latents with an interval whose impurity lies in it, 0.01 on either side allowed."""
+    impurity = _pool(trials, None)
+    low, high = (np.concatenate([np.array(getattr(trial, end)) for trial in trials]) for end in ("low", "high"))
+    known = ~np.isnan(low)
+    inside = (low - 0.01 <= impurity) & (impurity <= high + 0.01)
+    return float(inside[known].mean())
+
+
+def _false_alarms(independent: Sequence[Trial]) -> float:
+    """Share of the latents of independent worlds that score as impure."""
+    return float((_pool(independent, SCORE) > IMPURE).mean()) if independent else 0.0
 
 
 def _has_both(trials: Sequence[Trial]) -> bool:

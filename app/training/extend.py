@@ -41,7 +41,7 @@ class ExtensionPlan(Schedule):
 
 
 @dataclass(frozen=True)
-class Trained:
+class PairMember:
     """One SAE of a pair.
 
     Attributes:
@@ -58,11 +58,11 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Pair:
+class SaePair:
     """Control and extended SAE."""
 
-    control: Trained
-    extended: Trained
+    control: PairMember
+    extended: PairMember
 
 
 class _Recorded:
@@ -85,7 +85,7 @@ class _Recorded:
         return self._digest.hexdigest()
 
 
-def extend(start: Start, plan: ExtensionPlan, activations: CachedActivations, *, device: str = "cpu") -> Pair:
+def extend(start: Start, plan: ExtensionPlan, activations: CachedActivations, *, device: str = "cpu") -> SaePair:
     """Train an SAE on twice, as it is and with new latents, on the same batches in the same order.
 
     Optimiser and learning rate start afresh for both. New latents get their first gradient from
@@ -99,10 +99,10 @@ def extend(start: Start, plan: ExtensionPlan, activations: CachedActivations, *,
     scale = _scale(activations)
     _check_fires(start, activations)
     log.info("the control SAE: %d latents, unchanged", start.d_sae)
-    control = _train_on(start, plan, activations, scale, "control", device)
+    control = _train_on(start, plan, activations, scale=scale, role="control", device=device)
     log.info("the extended SAE: %d latents, %d of them new", start.d_sae + plan.n_new, plan.n_new)
-    extended = _train_on(start, plan, activations, scale, "extended", device)
-    return Pair(control, extended)
+    extended = _train_on(start, plan, activations, scale=scale, role="extended", device=device)
+    return SaePair(control, extended)
 
 
 def _check(start: Start, plan: ExtensionPlan, activations: CachedActivations) -> None:
@@ -132,7 +132,7 @@ def _scale(activations: CachedActivations) -> float:
 
 
 def _check_fires(start: Start, activations: CachedActivations) -> None:
-    """Refuse an SAE that is silent throughout: its latents would get no gradient, and tell nothing of hedging."""
+    """Refuse an SAE that is silent throughout: its latents would get no gradient."""
     activations.restart()
     batches = (next(activations) for _ in range(N_SCALE_BATCHES))
     if not any((start.loaded.module.encode(batch) > 0).any() for batch in batches):
@@ -143,8 +143,8 @@ def _check_fires(start: Start, activations: CachedActivations) -> None:
 
 
 def _train_on(
-    start: Start, plan: ExtensionPlan, activations: CachedActivations, scale: float, role: Role, device: str
-) -> Trained:
+    start: Start, plan: ExtensionPlan, activations: CachedActivations, *, scale: float, role: Role, device: str
+) -> PairMember:
     torch.manual_seed(plan.seed)
     sae = training_sae(start, scale=scale, n_new=plan.n_new if role == "extended" else 0, device=device)
     activations.restart()
@@ -154,10 +154,10 @@ def _train_on(
     trainer.activation_scaler.scaling_factor = scale
     trainer.fit()
     n_dead = int(trainer.dead_neurons[start.d_sae :].sum())
-    return Trained(sae, role, n_dead, batches.checksum)
+    return PairMember(sae, role, n_dead, batches.checksum)
 
 
-def save_pair(pair: Pair, start: Start, plan: ExtensionPlan, folder: Path) -> None:
+def save_pair(pair: SaePair, start: Start, plan: ExtensionPlan, folder: Path) -> None:
     """Write `control` and `extended` into `folder`, in SAELens' inference format and float32.
 
     Written to a temporary folder and renamed, so that a pair is whole or not there.
@@ -175,7 +175,7 @@ def save_pair(pair: Pair, start: Start, plan: ExtensionPlan, folder: Path) -> No
     partial.rename(folder)
 
 
-def _record(trained: Trained, start: Start, plan: ExtensionPlan) -> PairRecord:
+def _record(trained: PairMember, start: Start, plan: ExtensionPlan) -> PairRecord:
     return PairRecord(
         role=trained.role,
         parent=start.loaded.record.source,

@@ -95,5 +95,5 @@ def _check_sizes(control: LoadedSae, extended: LoadedSae, record: PairRecord) ->
 
 
 def _short(record: PairRecord, name: str) -> str:
-    """A checksum's first characters tell it apart."""
+    """A checksum's first characters identify it."""
     return str(getattr(record, name))[:12]

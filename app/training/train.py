@@ -47,7 +47,7 @@ class Schedule:
     Attributes:
         n_tokens: training tokens; the text is gone through again when it has fewer.
         batch_size: tokens a step.
-        lr: peak learning rate, reached after `warm_up` and let down to a hundredth over `decay`
+        lr: peak learning rate, reached after `warm_up` and lowered to a hundredth over `decay`
             (both as shares of all steps).
         dead_after_tokens: tokens without a firing after which a latent counts as dead.
         seed: of initialisation and batch order.

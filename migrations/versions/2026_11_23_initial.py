@@ -42,6 +42,7 @@ SORTS = (
 
 
 def upgrade() -> None:
+    """All tables of the first release."""
     create_saes()
     create_comparisons()
     create_latents()
@@ -50,11 +51,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """An empty database."""
     for table in reversed(TABLES):
         op.drop_table(table)
 
 
 def create_saes() -> None:
+    """Registered SAEs."""
     op.create_table(
         "saes",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -68,6 +71,7 @@ def create_saes() -> None:
 
 
 def create_comparisons() -> None:
+    """Comparisons, each with its summary."""
     op.create_table(
         "comparisons",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -84,6 +88,7 @@ def create_comparisons() -> None:
 
 
 def create_latents() -> None:
+    """Latents with their scores, and an index for each way to sort them."""
     create_owned(
         "latents",
         ("side", "latent_index"),
@@ -119,6 +124,7 @@ def create_latents() -> None:
 
 
 def create_partners() -> None:
+    """Partners of narrow latents."""
     create_owned(
         "partners",
         ("narrow_index", "reference_index"),
@@ -147,6 +153,7 @@ def create_partners() -> None:
 
 
 def create_payloads() -> None:
+    """What only single pages show, as blobs."""
     create_owned("latent_details", ("side", "latent_index"), sa.Column("payload", sa.LargeBinary(), nullable=False))
     pair = ("narrow_index", "reference_index")
     create_owned("pair_details", pair, sa.Column("payload", sa.LargeBinary(), nullable=False))

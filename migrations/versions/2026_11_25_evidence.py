@@ -14,6 +14,7 @@ SORTS = ("typical_hedging", "refit_hedging", "max_decoder_cosine_data_percentile
 
 
 def upgrade() -> None:
+    """Add the columns, and an index for each way to sort by them."""
     for name in SORTS:
         op.add_column("latents", sa.Column(name, sa.Double()))
         key = ["comparison_id", "side"]
@@ -23,6 +24,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop them."""
     op.drop_column("latents", "absorbed_by")
     for name in SORTS:
         op.drop_index(f"ix_latents_{name}_down", "latents")

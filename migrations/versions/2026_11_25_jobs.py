@@ -12,6 +12,19 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Add both tables."""
+    create_jobs()
+    create_steps()
+
+
+def downgrade() -> None:
+    """Drop both tables."""
+    op.drop_table("job_steps")
+    op.drop_table("jobs")
+
+
+def create_jobs() -> None:
+    """Jobs, with what they are doing."""
     op.create_table(
         "jobs",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -38,6 +51,10 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_jobs_state", "jobs", ["state"])
+
+
+def create_steps() -> None:
+    """Steps of jobs, with who holds them until when."""
     op.create_table(
         "job_steps",
         sa.Column("job_id", sa.Integer(), nullable=False),
@@ -57,8 +74,3 @@ def upgrade() -> None:
     )
     op.create_index("ix_job_steps_open", "job_steps", ["job_id", "phase", "state", "number"])
     op.create_index("ix_job_steps_completed", "job_steps", ["job_id", "completed"])
-
-
-def downgrade() -> None:
-    op.drop_table("job_steps")
-    op.drop_table("jobs")

@@ -4,5 +4,5 @@ SwaggerUIBundle({
   dom_id: "#docs",
   deepLinking: true,
   defaultModelsExpandDepth: 0,
-  validatorUrl: null, // else a third party's server is asked for a badge
+  validatorUrl: null, // else a badge is requested from a third party's server
 });

@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from app.lab.toy_set import CHILD, TOYS
-from app.lab.toys import Toy, Trained, result_of, train_toy
+from app.lab.toys import Toy, TrainedToy, result_of, train_toy
 from app.paths import resource
 from app.records import ToyLab
 from tests.lab.all_or_nothing import all_or_nothing
@@ -23,7 +23,7 @@ CLOSE = 0.03
 
 
 @cache
-def trained(name: str) -> Trained:
+def trained(name: str) -> TrainedToy:
     return train_toy(BY_NAME[name], n_samples=N_SAMPLES)
 
 
