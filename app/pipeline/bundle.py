@@ -8,25 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from app.activations.logits import logit_lens, logit_weights_of
-from app.activations.show_tokens import TokenShower
-from app.pipeline.inputs import ComparisonInputs
+from app.activations.logits import logit_weights_of
 from app.pipeline.results import Results
 from app.pipeline.show.activations import ShownActivations
 from app.pipeline.show.latents import latent_details
 from app.pipeline.show.pairs import pair_details
 from app.pipeline.show.profiles import pair_profiles
-from app.pipeline.source import Source
 from app.progress import Advance, Progress
-from app.records import SIDES, ComparisonBundle, ComparisonSummary, LatentDetail, TextRow
+from app.records import ComparisonBundle, ComparisonSummary, LatentDetail, TextRow
 
 
 def bundle_of(
-    inputs: ComparisonInputs,
-    results: Results,
-    summary: ComparisonSummary,
-    shown: ShownActivations,
-    progress: Progress,
+    results: Results, summary: ComparisonSummary, shown: ShownActivations, progress: Progress
 ) -> ComparisonBundle:
     """All records of a comparison."""
     weights = results.weights
@@ -36,24 +29,22 @@ def bundle_of(
         summary=summary,
         latents=chain.from_iterable(results.records.latents),
         partners=chain.from_iterable(results.records.partners),
+        text_rows=(TextRow(row, tokens) for row, tokens in results.text.tokens.items()),
         pairs=pair_details(results.counts, shown),
+        details=_details(results, shown, advance),
         profiles=pair_profiles(weights, results.statistics.co_firing.n_both, results.found),
-        details=_details(inputs.source, results, shown, advance),
-        text_rows=(TextRow(row, tokens) for row, tokens in results.tokens.items()),
     )
 
 
-def _details(source: Source, results: Results, shown: ShownActivations, advance: Advance) -> Iterator[LatentDetail]:
+def _details(results: Results, shown: ShownActivations, advance: Advance) -> Iterator[LatentDetail]:
     """What all latents' pages show."""
-    model, d_in = source.language_model, results.weights.narrow.decoder.shape[1]
-    lens = None if model is None else logit_lens(model, d_in, TokenShower(source.tokenizer))
-    for side in SIDES:
+    for side, weights in results.weights.items():
         details = latent_details(
             side,
             shown.contexts[side],
             results.statistics.sides[side].histograms,
             results.found.geometry[side],
-            logit_weights_of(lens, results.weights[side].decoder),
+            logit_weights_of(results.text.lens, weights.decoder),
         )
         for detail in details:
             yield detail

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.pipeline.show.text import ShownText
 from app.scores.compare import FoundPartners
 from app.scores.latent_records import ScoreRecords
 from app.scores.weights import ComparedWeights
@@ -17,7 +18,7 @@ class Results:
 
     Attributes:
         counts: of the partners.
-        tokens: row of the text -> its tokens, of the rows that pages show.
+        text: what is shown of the text.
         records: latents and partners with their scores.
     """
 
@@ -25,5 +26,5 @@ class Results:
     statistics: Statistics
     found: FoundPartners
     counts: PartnerCounts
-    tokens: dict[int, tuple[str, ...]]
+    text: ShownText
     records: ScoreRecords

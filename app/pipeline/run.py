@@ -20,7 +20,7 @@ from app.pipeline.open import OpenFiles, Resources, remote_opener
 from app.pipeline.passes import collect_statistics
 from app.pipeline.results import Results
 from app.pipeline.show.activations import read_activations
-from app.pipeline.show.labels import text_of
+from app.pipeline.show.text import shown_text
 from app.pipeline.summary import summarize
 from app.progress import Progress
 from app.records import ComparisonRequest, ComparisonSummary
@@ -121,7 +121,7 @@ def score_and_store(
         results = compute(inputs, progress, executor)
         summary = summarize(inputs, results)
         shown = read_activations(inputs.reader, inputs.source.stream.rows, results, progress)
-        bundle = bundle_of(inputs, results, summary, shown, progress)
+        bundle = bundle_of(results, summary, shown, progress)
         write_comparison(engine, bundle, within=within)
     return summary
 
@@ -132,15 +132,15 @@ def compute(inputs: ComparisonInputs, progress: Progress, executor: Executor | N
     statistics = collect_statistics(reader, progress, executor)
     found = find_partners(weights, statistics, progress)
     counts = count_partners(reader, statistics, found.lists.partners, found.lists.valid, progress)
-    tokens, labels = text_of(inputs.source, counts, reader.shape.n_latents)
+    text = shown_text(inputs.source, counts, reader.shape)
     scored = score_comparison(weights, statistics, found, counts.sums, progress)
     return Results(
         weights=weights,
         statistics=statistics,
         found=found,
         counts=counts,
-        tokens=tokens,
-        records=score_records(scored, labels),
+        text=text,
+        records=score_records(scored, text.labels),
     )
 
 

@@ -1,15 +1,18 @@
-"""The text around contexts, and the tokens that label a latent."""
+"""The text around contexts, the tokens that label a latent, and the vocabulary."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
+from app.activations.logits import LogitLens, logit_lens
 from app.activations.show_tokens import UNKNOWN_TOKEN, TokenShower
 from app.pipeline.source import Source
 from app.records import BySide
+from app.sparse.read import ComparisonShape
 from app.stats.contexts import ChosenContexts
 from app.stats.partner_counts import PartnerCounts
 
@@ -17,14 +20,29 @@ LABEL_TOKENS = 4
 WHITE_SPACE = {"\n": "↵", "\t": "⇥", " ": "␣"}
 
 
-def text_of(
-    source: Source, counts: PartnerCounts, n_latents: BySide[int]
-) -> tuple[dict[int, tuple[str, ...]], BySide[list[str]]]:
-    """(tokens of the rows that contexts come from, as pages show them; label of each latent)."""
-    shower, ids = TokenShower(source.tokenizer), source.stream.rows.ids
+@dataclass(frozen=True)
+class ShownText:
+    """Everything shown that needs the tokenizer.
+
+    Attributes:
+        tokens: row of the text -> its tokens, of the rows that contexts come from.
+        labels: of each latent of both SAEs.
+        lens: what decoder rows are read through to the vocabulary; None where there is no model.
+    """
+
+    tokens: dict[int, tuple[str, ...]]
+    labels: BySide[list[str]]
+    lens: LogitLens | None
+
+
+def shown_text(source: Source, counts: PartnerCounts, shape: ComparisonShape) -> ShownText:
+    """The text around the contexts of a comparison, labels, and the vocabulary."""
+    shower, ids, model = TokenShower(source.tokenizer), source.stream.rows.ids, source.language_model
     used = np.concatenate([*(chosen.row for chosen in counts.contexts), counts.pair_rows.row])
     tokens = {int(row): shower.row(ids[row]) for row in np.unique(used)}
-    return tokens, BySide.of(lambda side: labels(tokens, counts.contexts[side], n_latents[side]))
+    lens = None if model is None else logit_lens(model, shape.d_in, shower)
+    names = BySide.of(lambda side: labels(tokens, counts.contexts[side], shape.n_latents[side]))
+    return ShownText(tokens, names, lens)
 
 
 def labels(tokens: Mapping[int, tuple[str, ...]], chosen: ChosenContexts, n_latents: int) -> list[str]:
