@@ -18,8 +18,6 @@ from app.store.filters import CHOICES, FILTER_FIELDS, MAX_FILTERS, OPS, Filter, 
 from app.store.page import LatentQuery, latents_page
 from tests.builders import VOCABULARY, make_bundle
 
-LATENTS = tuple(make_bundle().latents)
-
 ORACLES: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
@@ -36,7 +34,7 @@ def scalar_texts(field: str) -> st.SearchStrategy[str]:
     """Values as a person writes them: some that latents have, some that none has."""
     if field in CHOICES:
         return st.sampled_from(CHOICES[field])
-    present = sorted({str(getattr(x, field)) for x in LATENTS if getattr(x, field) is not None})
+    present = sorted({str(getattr(x, field)) for x in make_bundle().latents if getattr(x, field) is not None})
     others = st.integers(-5, 70).map(str) if LATENT_FIELDS[field].kind == "integer" else st.floats(-1, 8).map(str)
     return st.sampled_from(present) | others
 
@@ -66,7 +64,7 @@ def test_filters_do_what_plain_python_does(
     readable: Engine, bundle: ComparisonBundle, written: list[tuple[str, str]], side: Side
 ) -> None:
     filters = parse_filters(written)
-    expected = [x.index for x in LATENTS if x.sae == side and all(holds(filter_, x) for filter_ in filters)]
+    expected = [x.index for x in bundle.latents if x.sae == side and all(holds(filter_, x) for filter_ in filters)]
 
     assert found_indices(readable, bundle.summary.slug, LatentQuery(side, "index", filters)) == expected
 
@@ -144,7 +142,7 @@ def test_search_finds_labels_in_any_case(readable: Engine, bundle: ComparisonBun
     if text.isdigit():
         assert found == []
     else:
-        assert found == [x.index for x in LATENTS if x.sae == "reference" and text in x.label.casefold()]
+        assert found == [x.index for x in bundle.latents if x.sae == "reference" and text in x.label.casefold()]
 
 
 def test_search_finds_something_and_not_everything(readable: Engine, bundle: ComparisonBundle) -> None:

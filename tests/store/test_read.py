@@ -59,14 +59,14 @@ def test_partners_are_listed_from_both_sides(readable: Engine, bundle: Compariso
 
 
 def test_text_rows_come_back_exactly(readable: Engine, bundle: ComparisonBundle) -> None:
-    found = read.text_rows(readable, bundle.summary.slug, [*range(8), 3, 99, -1, HUGE])
+    found = read.text_rows(readable, bundle.summary.slug, [*range(30), 3, 99, -1, HUGE])
 
     assert found == {row.row: row for row in bundle.text_rows}
     assert read.text_rows(readable, bundle.summary.slug, []) == {}
 
 
 def test_many_text_rows_in_one_call(readable: Engine, bundle: ComparisonBundle) -> None:
-    assert len(read.text_rows(readable, bundle.summary.slug, range(100_000))) == 8
+    assert len(read.text_rows(readable, bundle.summary.slug, range(100_000))) == 30
 
 
 def test_summary_comes_back_exactly(stored: tuple[Engine, ComparisonSummary]) -> None:

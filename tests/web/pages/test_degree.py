@@ -91,7 +91,13 @@ def test_it_can_be_drawn_against_other_fields(
     for field in ("hedging_score", "mean_activation", "density"):
         twin = site.get(f"{address}.json", params={"x": field}).json()
         trace = twin["scatter"]["figure"]["data"][0]
-        drawn = [i for i, each in enumerate(degree.latents) if each.degree is not None and latents[i][field]]
+        lowest = -1 if field == "hedging_score" else 0  # a logarithmic axis has no place for zero
+        values = [each[field] for each in latents]
+        drawn = [
+            i
+            for i, each in enumerate(degree.latents)
+            if each.degree is not None and values[i] is not None and values[i] > lowest
+        ]
         assert trace["customdata"] == drawn
         assert trace["x"] == [latents[i][field] for i in drawn]
         assert trace["y"] == [degree.latents[i].degree for i in drawn]

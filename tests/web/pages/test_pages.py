@@ -157,7 +157,7 @@ def test_a_dead_latent_says_why_there_is_nothing(pages: dict[str, Document], slu
     page = pages[f"/c/{slug}/narrow/5"]
     tile = page.one("div", "hedging_score")
     assert "–" in tile.text
-    assert "never fired on the scored tokens" in tile.text
+    assert "never fires on the 690 sampled tokens" in tile.text
     assert "NaN" not in page.elements[0].text
     assert "None" not in tile.text
 
