@@ -1,4 +1,4 @@
-"""HTTP connections that do not wait for ever for a client that says nothing."""
+"""HTTP connections that do not wait for silent clients for ever."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, Final
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADERS_TIMEOUT_S: Final = 20.0
-"""From a connection's opening, or the first byte of a further request, to the end of the request's headers. Uvicorn has
-a limit only for the silence between requests, so slow connections would pile up until none is left for others."""
+"""From the opening of a connection, or the first byte of a further request, to the end of the headers. Uvicorn limits
+only the silence between requests, so slow connections would pile up until none is left for others."""
 
 READING_TIMEOUT_S: Final = 60.0
-"""For a client to take the 64 KiB of an answer that are written ahead."""
+"""For a client to read the 64 KiB of an answer that are written ahead."""
 
 
 class Connection(H11Protocol):
-    """Uvicorn's connection, closed where a request's headers do not arrive in time or its answer is not read."""
+    """Uvicorn's connection, closed if a request's headers do not arrive in time or its answer is not read."""
 
     _headers: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
@@ -27,7 +27,7 @@ class Connection(H11Protocol):
         self._await_headers()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come: of headers, or of a body."""
+        """Bytes of headers or of a body have arrived."""
         super().data_received(data)
         self._await_headers()
 

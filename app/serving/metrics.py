@@ -18,7 +18,7 @@ LATENCY_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 
 
 class RequestMetrics:
-    """What every server measures.
+    """The metrics of every server.
 
     Attributes:
         registry: what `/metrics` shows; parts of an application add their own metrics to it.
@@ -29,7 +29,7 @@ class RequestMetrics:
     """
 
     def __init__(self, service: str) -> None:
-        disable_created_metrics()  # a second series beside each, of when it was first seen
+        disable_created_metrics()  # otherwise each gets a second series, of when it was first seen
         self.registry = registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
@@ -59,6 +59,6 @@ class RequestMetrics:
 
 
 def exposition(registry: CollectorRegistry, accept: str) -> Response:
-    """All metrics of a registry, in the format that the scraper's `Accept` asks for."""
+    """All metrics of a registry, in the format that the scraper accepts."""
     encode, media_type = choose_encoder(accept)
     return Response(encode(registry), headers={**NEVER_KEPT, "Content-Type": media_type})

@@ -1,4 +1,4 @@
-"""Every request gets an id, a line in the log and a place in the metrics; one that fails, an answer."""
+"""Every request gets an id, a line in the log and a place in the metrics; a failed one also gets an answer."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from app.serving.routes import template_of
 
 HEADER: Final = "X-Request-ID"
 USABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
-"""Ids that are taken over from the client or a proxy; others could forge lines of the log."""
+"""Ids that are accepted from the client or a proxy; others could forge lines of the log."""
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods that are labels of their own in the metrics; a client can make up any other."""
 
 QUIET: Final = ("/healthz", "/readyz", "/metrics", "/static")
-"""Routes whose answers are logged at level debug: machines ask for them every few seconds, pages by the dozen."""
+"""Routes whose answers are logged at level debug: machines request them every few seconds, pages by the dozen."""
 
 LONGEST_METHOD: Final = 20
 LONGEST_PATH: Final = 300
@@ -52,13 +52,13 @@ class _Answer:
 
 
 class Requests:
-    """ASGI middleware; the outermost but for what only adds headers.
+    """ASGI middleware; the outermost, except for those that only add headers.
 
     Args:
-        app: what to pass requests on to.
+        app: the application to pass requests on to.
         metrics: where to count them.
-        on_failure: makes the answer to a request whose handling raised, of the request and its id; it tells the id and
-            nothing of the inside.
+        on_failure: makes the answer to a request whose handling raised, from the request and its id; the answer
+            names the id and nothing internal.
     """
 
     def __init__(self, app: ASGIApp, metrics: RequestMetrics, on_failure: OnFailure) -> None:
@@ -67,7 +67,7 @@ class Requests:
         self._on_failure = on_failure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; answer it with status 500 where that fails before an answer has started."""
+        """Pass a request on; answer it with status 500 if that fails before an answer has started."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -94,7 +94,7 @@ class Requests:
             await self.app(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - logged, and answered
             _log_failure(error, scope, request_id)
-            # An answer that has started can't become another one: it breaks off, which the client notices.
+            # An answer that has started can't be replaced: it breaks off, which the client notices.
             if answer.status is None:
                 await self._on_failure(Request(scope), request_id)(scope, receive, send)
 
@@ -130,18 +130,18 @@ class Requests:
             "status": answer.status,
             "duration_ms": round(1000 * (perf_counter() - started), 1),
         }
-        # Without the query: what people search for is theirs.
+        # Without the query: what people search for is private.
         log.log(level, "%s %s %s", method, path, answer.status or "left", extra=facts)
 
 
 def _log_failure(error: Exception, scope: Scope, request_id: str) -> None:
-    """Log what went wrong; of a request that has a body only where, since the message may hold a piece of the body."""
-    told = (request_id, scope["method"][:LONGEST_METHOD], scope["path"][:LONGEST_PATH])
+    """Log what went wrong; for a request with a body only where, since the message may quote the body."""
+    request = (request_id, scope["method"][:LONGEST_METHOD], scope["path"][:LONGEST_PATH])
     if scope["method"] in ("GET", "HEAD"):
-        log.error("request %s failed: %s %r", *told, exc_info=error)
+        log.error("request %s failed: %s %r", *request, exc_info=error)
         return
     where = "".join(traceback.format_tb(error.__traceback__))
-    log.error("request %s failed: %s %r with %s", *told, type(error).__name__, extra={"exception": where})
+    log.error("request %s failed: %s %r with %s", *request, type(error).__name__, extra={"exception": where})
 
 
 def _request_id(given: str | None) -> str:

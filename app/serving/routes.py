@@ -13,8 +13,8 @@ NONE: Final = "(none)"
 def template_of(scope: Scope) -> str:
     """The route's path as it was declared, prefixes included; known once the request has been answered.
 
-    A route knows its own part of the path only. What stands before that part is the prefixes of the routers it was
-    included by, and those hold no parameters.
+    A route knows only its own part of the path. Before it are the prefixes of the routers that include it, which have
+    no parameters.
     """
     if "endpoint" not in scope:
         return NONE

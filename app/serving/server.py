@@ -1,4 +1,4 @@
-"""Running an application until it is told to stop, in order and in time."""
+"""Running an application until a signal stops it, in order and in time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class _Server(uvicorn.Server):
-    """Says that it stops before it waits for requests to end: some of them end only when they are told."""
+    """Calls `on_stop` before it waits for requests to end, since streams end only then."""
 
     def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
         super().__init__(config)
@@ -57,8 +57,8 @@ def serve_until_stopped(
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=max(1, round(shutdown_timeout_s)),
     )
-    # Uvicorn stops in order at the first signal, and then raises it once more for whoever started it: by then
-    # all is done, and what comes after this function has to run as well.
+    # Uvicorn stops in order at the first signal, and then raises it again for its caller. By then all is done, and
+    # what follows this function has to run too.
     former = {name: signal.signal(name, _nothing_more) for name in (signal.SIGTERM, signal.SIGINT)}
     try:
         _Server(config, on_stop).run(sockets=[listener])
@@ -68,4 +68,4 @@ def serve_until_stopped(
 
 
 def _nothing_more(_number: int, _frame: FrameType | None) -> None:
-    """The signal that stopped the server has done its work."""
+    """Ignore the signal that has already stopped the server."""

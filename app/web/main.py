@@ -1,4 +1,4 @@
-"""The web application, put together."""
+"""The web application, assembled."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ THREADS = 4
 """Threads that run routes. Measured with SQLite: fewer than the usual 40 cut the slowest answers' time to a third."""
 
 DESCRIPTION = """\
-Where a sparse autoencoder hedges, latent by latent. JSON; reading needs no key, starting jobs a token where the server
-asks for one (`Authorization: Bearer …`).
+Where a sparse autoencoder hedges, latent by latent. JSON; reading needs no key, starting jobs needs a token where the
+server requires one (`Authorization: Bearer …`).
 
-What is below a comparison's slug never changes: its ETag is strong, and an answer once fetched may be kept. A slug may
-be given as its name part where only one comparison has that name; the answer is then a redirect (307) to the slug.
+What is below a comparison's slug never changes: its ETag is strong, and an answer may be kept. The name part of a slug
+is enough where only one comparison has that name; the answer is then a redirect (307) to the slug.
 What is undefined is `null`, and `reasons` says why. Errors are problem documents (RFC 9457)."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -66,8 +66,8 @@ def create_app(settings: Settings, engine: Engine | None = None, worker: Where |
 
     Args:
         settings: made once by the caller.
-        engine: the database; made from the settings, and disposed of at the end, where it is None.
-        worker: where the inference worker is; as the settings say, where it is None.
+        engine: the database; if None, made from the settings and disposed of at the end.
+        worker: where the inference worker is; if None, as the settings say.
 
     Raises:
         SchemaError: the database has no schema or another version's; the message names the command that helps.
@@ -84,7 +84,7 @@ def create_app(settings: Settings, engine: Engine | None = None, worker: Where |
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan(inference, engine if made else None),
-        # FastAPI's own measurements, for collectors that this program does not talk to.
+        # FastAPI's own measurements are for collectors that this program does not use.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
@@ -104,7 +104,7 @@ def create_app(settings: Settings, engine: Engine | None = None, worker: Where |
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
-    """Innermost first: whatever fails further in still gets the outer ones' headers."""
+    """Innermost first: an answer to what fails inside still gets the outer ones' headers."""
     metrics: RequestMetrics = app.state.metrics
     if settings.cors_origins:
         app.add_middleware(

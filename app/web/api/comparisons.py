@@ -1,4 +1,4 @@
-"""`/comparisons`: what is known about a comparison as a whole."""
+"""`/comparisons`: comparisons as a whole."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def get_levels(request: Request, comparison: ComparisonDep) -> Response:
 
 @get(router, "/comparisons/{slug}/degree", Degrees, problems=(400, 404))
 def get_degree(request: Request, engine: EngineDep, comparison: ComparisonDep) -> Response:
-    """The paper's hedging degree of the narrow SAE, where it was measured; it may be added later."""
+    """The paper's hedging degree of the narrow SAE, if it was measured; it may be added later."""
     found = find_degrees(engine, comparison)
     plain, partial = score_correlation(engine, comparison.slug, found[0]) if found else (None, None)
     return checked(request, json_response(Degrees(comparison.slug, tuple(found), plain, partial)))

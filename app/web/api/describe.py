@@ -1,4 +1,4 @@
-"""Records as documented schemas: names and types from the record, words and ranges from where they are declared.
+"""Records as documented schemas: names and types from the record, texts and ranges from where they are declared.
 
 The models are for the OpenAPI document only. Answers are written from the records themselves; a test holds the two
 together.
@@ -29,7 +29,7 @@ SPECS: Mapping[type, Mapping[str, ScoreSpec]] = {
     SideSummary: SUMMARY_FIELDS,
     LevelSummary: SUMMARY_FIELDS,
 }
-"""Records whose numbers the catalogue declares; the others say what they hold in their docstring."""
+"""Records whose numbers the catalogue declares; the docstrings of the others explain their fields."""
 
 NAMES: Mapping[type, str] = {
     LatentScores: "LatentItem",
@@ -66,7 +66,7 @@ COMMON: Mapping[str, str] = {
     "top": "The tokens whose logits it raises most.",
     "weight": "How much the latent's direction raises the token's logit.",
 }
-"""Fields whose name says enough in the code, in words for those who don't read it."""
+"""Fields whose name is clear in the code, in words for the users of the API."""
 
 
 @cache

@@ -49,7 +49,7 @@ LastSeen = Annotated[str | None, Depends(_check_news)]
 
 
 async def _events(request: Request, job_id: JobId, seen: LastSeen) -> AsyncIterator[AsyncIterator[ServerSentEvent]]:
-    """The stream, counted from its beginning to its end, however that comes."""
+    """The stream, which counts as open until the answer ends, for whatever reason."""
     events: JobEvents = request.app.state.job_events
     with events.stream(job_id, seen) as stream:
         yield stream

@@ -1,4 +1,4 @@
-"""`/jobs`: ask for comparisons and registrations, follow them, cancel and resume them."""
+"""`/jobs`: submit, list, cancel and resume jobs: comparisons, and registrations of SAEs."""
 
 from __future__ import annotations
 
@@ -34,16 +34,15 @@ async def _known_parameters(request: Request) -> None:
     check_parameters(request, ("limit", "before"))
 
 
-def _asked_for() -> dict[str, Any]:
+def _request_body() -> dict[str, Any]:
     schemas = [schema_of(kind) for kind in KINDS]
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": {"anyOf": schemas}}}}}
 
 
-@post(router, "/jobs", Job, problems=(400, 401, 403, 409, 415), status=201, extra=_asked_for(), checks=CHECKS)
+@post(router, "/jobs", Job, problems=(400, 401, 403, 409, 415), status=201, extra=_request_body(), checks=CHECKS)
 async def start_job(request: Request, jobs: JobQueueDep) -> Response:
-    """Ask for a comparison or the registration of an SAE; a worker takes it when it comes to it."""
-    wanted = await read_job(request)
-    job = await writing_apart(request, jobs.submit, wanted)
+    """Submit a comparison, or the registration of an SAE; a job runner takes it when one is free."""
+    job = await writing_apart(request, jobs.submit, await read_job(request))
     return json_response(job, {**NEVER_KEPT, "Location": links.api_job(job.id)}, 201)
 
 
@@ -63,7 +62,7 @@ def get_job(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
 
 @post(router, "/jobs/{job_id}/cancel", Job, problems=(400, 401, 403, 404, 409, 422), checks=CHECKS)
 async def cancel_job(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
-    """Stop a job; what is computed already stays for when it is resumed."""
+    """Stop a job. What is already computed is kept, and used if the job is resumed."""
     return json_response(await writing_apart(request, jobs.cancel, job_id), NEVER_KEPT)
 
 

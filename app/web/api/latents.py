@@ -34,13 +34,13 @@ def list_latents(request: Request, engine: EngineDep, comparison: ComparisonDep,
 
 @get(router, "/narrow/{index}", Latent, problems=ONE_LATENT)
 def get_narrow(request: Request, engine: EngineDep, comparison: ComparisonDep, index: Index) -> Response:
-    """One latent of the narrow SAE, with what its scores rest on."""
+    """One latent of the narrow SAE, with the evidence for its scores."""
     return immutable(request, lambda: _latent(engine, comparison.slug, "narrow", index), comparison.content_hash)
 
 
 @get(router, "/reference/{index}", Latent, problems=ONE_LATENT)
 def get_reference(request: Request, engine: EngineDep, comparison: ComparisonDep, index: Index) -> Response:
-    """One latent of the reference SAE, with what its scores rest on."""
+    """One latent of the reference SAE, with the evidence for its scores."""
     return immutable(request, lambda: _latent(engine, comparison.slug, "reference", index), comparison.content_hash)
 
 
@@ -49,8 +49,8 @@ def _page(request: Request, engine: Engine, slug: str, query: LatentQuery) -> Re
     response = json_response(page)
     if page.next is not None:
         kept = [pair for pair in request.query_params.multi_items() if pair[0] != "cursor"]
-        following = links.with_query(f"{links.api_comparison(slug)}/latents", [*kept, ("cursor", page.next)])
-        response.headers["Link"] = f'<{following}>; rel="next"'
+        next_url = links.with_query(f"{links.api_comparison(slug)}/latents", [*kept, ("cursor", page.next)])
+        response.headers["Link"] = f'<{next_url}>; rel="next"'
     return response
 
 

@@ -30,7 +30,7 @@ class SaeList:
 
     Attributes:
         items: all of them.
-        next: always null: the list is given whole.
+        next: always null: the list is complete.
         total: how many there are.
     """
 
@@ -45,7 +45,7 @@ class ComparisonList:
 
     Attributes:
         items: all of them.
-        next: always null: the list is given whole.
+        next: always null: the list is complete.
         total: how many there are.
     """
 
@@ -75,7 +75,7 @@ class Levels:
 
     Attributes:
         slug: of the comparison.
-        narrow, reference: a plain SAE has one level, its whole width.
+        narrow, reference: a non-Matryoshka SAE has one level, its full width.
     """
 
     slug: str
@@ -89,9 +89,9 @@ class Degrees:
 
     Attributes:
         slug: of the comparison.
-        items: all of them; empty where none was measured.
+        items: all of them; empty if none was measured.
         rank_correlation: over latents, of the first one's degrees and the hedging scores; null without one.
-        rank_correlation_at_equal_activation: the same with what both share with the mean activation taken out.
+        rank_correlation_at_equal_activation: the same, with what both share with the mean activation removed.
     """
 
     slug: str
@@ -105,7 +105,7 @@ class LatentContext(Context):
     """A stretch of tokens around a firing of a latent.
 
     Attributes:
-        tokens: joined, they read as the text; null where the comparison keeps no text.
+        tokens: joined, they give the text; null if the comparison keeps no text.
     """
 
     tokens: tuple[str, ...] | None
@@ -126,7 +126,7 @@ class Neighbours:
 
 @dataclass(frozen=True, kw_only=True)
 class Latent(LatentScores):
-    """One latent: its scores, and what they rest on.
+    """One latent: its scores, and the evidence for them.
 
     Attributes:
         partners: of a narrow latent, the reference latents in its decomposition, main partner first; of a reference
@@ -134,7 +134,7 @@ class Latent(LatentScores):
         histogram: of its activations.
         contexts: `top` first by activation, then `q5` … `q1`.
         neighbours: by decoder cosine.
-        logit_weights: null where no model was at hand.
+        logit_weights: null if no model was available.
     """
 
     partners: tuple[Partner, ...]
@@ -146,7 +146,7 @@ class Latent(LatentScores):
 
 @dataclass(frozen=True)
 class ActivationsOfBoth:
-    """Tokens on which both latents of a pair fire, by how strongly each does.
+    """Tokens on which both latents of a pair fire, by the activation of each.
 
     Attributes:
         narrow_edges, reference_edges: log-spaced bin edges, in units of activation.
@@ -164,10 +164,10 @@ class SharedContext(PairContext):
 
     Attributes:
         row: index of the row in the text.
-        position: place in the row of the token the context is about.
+        position: place in the row of the token that the context is about.
         start: place in the row of the context's first token.
         narrow_activations, reference_activations: of the two latents on each token of the stretch.
-        tokens: joined, they read as the text; null where the comparison keeps no text.
+        tokens: joined, they give the text; null if the comparison keeps no text.
     """
 
     tokens: tuple[str, ...] | None
@@ -181,10 +181,10 @@ class PairAnswer:
         decoder_cosine: of the two decoder rows.
         firing: the 2×2 table: scored tokens by which of the two fire on them.
         overlap: how much the two fire on the same tokens, with 95 % Wilson intervals.
-        partner: the evidence, where the reference latent is in the narrow one's decomposition.
+        partner: the evidence, if the reference latent is in the narrow one's decomposition.
         joint_histogram: of the activations on tokens on which both fire.
         contexts: where both fire most strongly, each relative to its own maximum.
-        reasons: field -> why it is null.
+        reasons: field -> the reason why it is null.
     """
 
     narrow_index: int
@@ -221,7 +221,7 @@ class ParameterProblem(ProblemDocument):
 
     Attributes:
         parameter: its name.
-        valid: what would be accepted, where that can be listed; empty otherwise.
+        valid: what would be accepted, if that can be listed; empty otherwise.
     """
 
     parameter: str
@@ -244,10 +244,10 @@ class Check:
     """One part that the dashboard needs.
 
     Attributes:
-        name: `database`: it answers; `schema`: it is this program's; `worker`: it answers, and takes the secret.
-        state: `ok`; `degraded`: pages and stored data are there, something else is not; `failed`: nothing is;
+        name: `database`: it answers; `schema`: it fits this version; `worker`: it answers, and accepts the secret.
+        state: `ok`; `degraded`: pages and stored data are available, something else is not; `failed`: nothing is;
             `off`: not configured.
-        detail: what is wrong and what to do; null where nothing is.
+        detail: what is wrong and what to do; null if nothing is wrong.
     """
 
     name: str
@@ -260,7 +260,7 @@ class Readiness:
     """Whether the dashboard can do its work.
 
     Attributes:
-        status: `ready`; `degraded`: pages and stored data are there, something else is not; `unready`, with HTTP
+        status: `ready`; `degraded`: pages and stored data are available, something else is not; `unready`, with HTTP
             status 503: nothing is.
         checks: part by part.
     """
@@ -271,11 +271,11 @@ class Readiness:
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """Whether live prompts can be read now.
+    """Whether live prompts can be run now.
 
     Attributes:
         available: whether an inference worker answers.
-        reason: why none does; null where one does.
+        reason: why none does; null if one does.
     """
 
     available: bool

@@ -1,4 +1,4 @@
-"""`/comparisons/{slug}/prompt` and `/worker`: live prompts, and whether there can be any."""
+"""`/comparisons/{slug}/prompt` and `/worker`: live prompts, and whether they are possible."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ router = APIRouter(tags=["Live prompts"])
 class PromptBody(Message):
     """A text for a comparison's model and SAEs."""
 
-    text: str = Field(repr=False, description="Read once; never stored, never logged.")
+    text: str = Field(repr=False, description="The text; never stored, never logged.")
     top: int = Field(default=5, ge=1, le=TOP_MAX, description="Latents given for each token and SAE, the strongest.")
     latents: tuple[LatentRef, ...] = Field(
-        default=(), max_length=16, description="Latents whose activations are wanted wherever they fire."
+        default=(), max_length=16, description="Latents whose activations are returned wherever they fire."
     )
 
 
@@ -62,12 +62,12 @@ async def post_prompt(
 
 @get(router, "/worker", WorkerStatus, problems=(400,))
 async def get_worker(inference: InferenceDep) -> Response:
-    """Whether live prompts can be read now."""
+    """Whether live prompts can be run now."""
     return json_response(await worker_status(inference), NEVER_KEPT)
 
 
 async def worker_status(inference: InferenceDep) -> WorkerStatus:
-    """Whether an inference worker answers, and why not."""
+    """Whether an inference worker answers, and if not, why."""
     try:
         await inference.health()
     except WorkerError as error:

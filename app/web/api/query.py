@@ -32,6 +32,7 @@ async def _filters(request: Request) -> tuple[Filter, ...]:
 
 
 async def _latent_query(
+    *,
     settings: SettingsDep,
     filters: Annotated[tuple[Filter, ...], Depends(_filters)],
     sae: Annotated[Side, Query(description="Whose latents.")] = "narrow",
@@ -57,7 +58,7 @@ async def _latent_query(
         str | None, Query(description="`next` of the page before, with the same `sae`, `sort`, `q` and filters.")
     ] = None,
 ) -> LatentQuery:
-    """The query that the parameters stand for. Raises QueryError for an invalid one."""
+    """The query of these parameters. Raises QueryError for an invalid one."""
     if limit > settings.page_size_max:
         raise QueryError(
             f"limit is {limit}; expected 1 to {settings.page_size_max}",
@@ -83,7 +84,7 @@ def filter_parameters() -> dict[str, Any]:
         "in": "query",
         "style": "form",
         "explode": True,
-        "description": "Any number of conditions `field__op=value`; all must hold. What is undefined meets none but "
+        "description": "Any number of conditions `field__op=value`; all must hold. An undefined value meets none but "
         "`isnull=1` and `ne`.",
         "schema": {"type": "object", "properties": properties, "additionalProperties": False},
         "example": {"n_firings__gte": 1},

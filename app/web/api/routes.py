@@ -1,4 +1,4 @@
-"""How the API's routes are made: documented answers, no parameter that is not declared."""
+"""How the API's routes are registered: with documented answers, and no undeclared parameters."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def get(
         router: to register it with.
         path: below the router's prefix.
         answer: the record that the handler's response holds.
-        problems: statuses it may fail with, besides those of every route.
-        checks: what every request passes first; unless given, that it has no parameters.
+        problems: statuses that it may fail with, besides those of every route.
+        checks: dependencies that every request passes first; by default, that it has no parameters.
         extra: more for the OpenAPI operation.
     """
 
@@ -111,7 +111,7 @@ def post(
 
 
 def json_response(answer: object, headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
-    """A record as JSON, fields as they are named."""
+    """A record as JSON."""
     return Response(orjson.dumps(answer), status, headers, "application/json")
 
 

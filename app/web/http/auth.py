@@ -111,7 +111,7 @@ class Origins:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer that it is refused."""
+        """Pass a request on, or refuse it."""
         problem = self._problem(scope) if scope["type"] == "http" else None
         if problem is None:
             await self.app(scope, receive, send)

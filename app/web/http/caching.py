@@ -14,7 +14,7 @@ import app
 from app.paths import resource
 
 IMMUTABLE = "public, max-age=600, immutable"
-"""Ten minutes without asking; then a 304. Longer would keep pages of an older program after an upgrade."""
+"""Kept for ten minutes; then a 304. Longer would keep pages of an older program after an upgrade."""
 
 CHECK_FIRST = "no-cache"
 
@@ -34,13 +34,13 @@ def immutable(request: Request, answer: Answer, content_hash: str) -> Response:
 
 
 def tagged(request: Request, answer: Answer, *state: str) -> Response:
-    """An answer that changes with what `state` names: strong ETag of that, asked for again each time."""
+    """An answer that changes with what `state` names: strong ETag of that, checked each time."""
     tag = _tag(*state, build_tag(), request.url.path, request.url.query)
     return _tagged(request, answer, tag, CHECK_FIRST)
 
 
 def checked(request: Request, response: Response) -> Response:
-    """An answer that may change at any time: ETag of its body, asked for again each time."""
+    """An answer that may change at any time: ETag of its body, checked each time."""
     return _tagged(request, response, _tag(build_tag(), bytes(response.body).hex()), CHECK_FIRST)
 
 
@@ -63,7 +63,7 @@ def _tagged(request: Request, answer: Answer, tag: str, control: str) -> Respons
         return Response(status_code=304, headers=headers)
     response = answer if isinstance(answer, Response) else answer()
     if "*" in known:
-        # Any answer will do for the client, but whether there is one shows only now.
+        # Any answer is good for the client; only now is it known that there is one.
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
     return response

@@ -1,6 +1,6 @@
-"""What routes ask for: `Annotated` dependencies of API and pages alike.
+"""`Annotated` dependencies that API and pages share.
 
-Those that need no database are coroutines, so that they cost no turn of the thread pool.
+Those that need no database are coroutines, so that they do not occupy the thread pool.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EngineDep = Annotated[Engine, Depends(_engine)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 
 WITHOUT_NUL = r"^[^\x00]+$"
-"""What no name has and PostgreSQL does not take is refused before it gets there."""
+"""No name has a NUL, and PostgreSQL accepts none: such a name is refused first."""
 
 Slug = Annotated[
     str,

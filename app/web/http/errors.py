@@ -23,8 +23,11 @@ from app.serving.leaving import answer_nobody
 PROBLEM_JSON = "application/problem+json"
 TYPE_PREFIX = "urn:hedgescope:problem:"
 LONGEST_DETAIL = 2000
-"""Characters; what a client sent is not sent back at any length."""
+"""Characters: only so much of what a client sent is sent back."""
 
+WRONG_SCHEMA = (
+    "the database's schema belongs to another version of the program; stop the server and run `hedgescope db upgrade`"
+)
 DATA_ENDINGS = (".json", ".csv", ".ndjson")
 
 log = logging.getLogger(__name__)
@@ -95,7 +98,7 @@ def install(app: FastAPI, error_page: ErrorPage) -> None:
 
 
 def problem_response(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """The problem as JSON, or as a page where a browser asked for a page."""
+    """The problem as JSON, or as a page for a browser that requests one."""
     sent = {**NEVER_KEPT, "Vary": "Accept", **(headers or {})}
     if _wants_page(request):
         error_page: ErrorPage = request.app.state.error_page
@@ -104,25 +107,25 @@ def problem_response(request: Request, problem: Problem, headers: Mapping[str, s
 
 
 def unexpected(request_id: str) -> Problem:
-    """The problem of a request that failed for no reason that is its own."""
-    detail = f"the server failed to answer; its log says why under the request id {request_id}"
+    """The problem of a request that failed through the server's fault."""
+    detail = f"the server failed to answer; its log has the reason under the request id {request_id}"
     return Problem(500, "internal", "Internal error", detail, request_id=request_id)
 
 
 def failed(request: Request, request_id: str) -> Response:
-    """The answer to a request that failed for no reason that is its own."""
+    """The answer to a request that failed through the server's fault."""
     return problem_response(request, unexpected(request_id))
 
 
 def refused(request: Request, status: int, kind: str, detail: str) -> Response:
-    """The answer to a request that no route gets to see."""
+    """The answer to a request that is refused before any route handles it."""
     return problem_response(request, Problem(status, kind, HTTPStatus(status).phrase.capitalize(), detail))
 
 
 def of_store_error(error: StoreError) -> Problem:
-    """The problem that stands for an error of the store.
+    """The problem of an error of the store.
 
-    What is wrong with the database is for the log: the message may name paths and hosts.
+    What is wrong with the database goes to the log only, since the message may name paths and hosts.
     """
     detail = shortened(str(error))
     match error:
@@ -133,16 +136,18 @@ def of_store_error(error: StoreError) -> Problem:
         case ConflictError():
             return Problem(409, "conflict", "Conflict", detail)
         case SchemaError():
-            detail = "the database's schema is not this program's; stop the server and run `hedgescope db upgrade`"
-            return Problem(503, "schema", "Database needs an upgrade", detail)
+            return Problem(503, "schema", "Database needs an upgrade", WRONG_SCHEMA)
         case _:
             return Problem(
-                503, "database", "Database unavailable", "the database can't be used now; the server's log says why"
+                503,
+                "database",
+                "Database unavailable",
+                "the database can't be used now; the server's log has the reason",
             )
 
 
 def of_http_exception(request: Request, error: HTTPException) -> Problem:
-    """The problem of an unknown path, a wrong method and the like."""
+    """The problem of an unknown path, a wrong method or another error of HTTP."""
     path = shortened(request.url.path)
     if error.status_code == 404:
         return Problem(404, "not-found", "Not found", f"there is nothing at {path!r}")

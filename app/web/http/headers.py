@@ -1,4 +1,4 @@
-"""Response headers that keep a browser from doing what the pages never ask for."""
+"""Response headers that keep a browser from doing what the pages never need."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CONTENT_SECURITY_POLICY: Final = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors "
 )
-"""Without its last value. Inline styles, data and blob images are what Plotly draws with; no inline script anywhere."""
+"""Without its last value. Plotly draws with inline styles, data and blob images; there is no inline script anywhere."""
 
 HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -23,14 +23,14 @@ HEADERS: Final = {
 
 
 NEVER_FRAMED: Final = ("/jobs", "/compare", "/saes/new", "/api/", "/docs")
-"""What the paths begin with that nobody may frame: forms that start, cancel or resume jobs, and what is no page."""
+"""Beginnings of paths that nobody may frame: forms that start, cancel or resume jobs, and what is not a page."""
 
 
 class SecurityHeaders:
     """ASGI middleware that adds the headers to every response.
 
-    Pages that are asked for with `?embed=1` may be framed by other sites, but for those on which a click starts work:
-    another site must not lay its own buttons over ours.
+    With `?embed=1` a page may be framed by other sites, unless a click on it starts work: another site must not lay its
+    own buttons over ours.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -30,7 +30,7 @@ def sae_new() -> str:
 
 
 def compare_new(query: Pairs = ()) -> str:
-    """The form to ask for a comparison."""
+    """The form for a comparison."""
     return with_query("/compare/new", query)
 
 
@@ -75,7 +75,7 @@ def latent(slug: str, side: Side, index: int, query: Pairs = ()) -> str:
 
 
 def pair(slug: str, narrow: int, reference: int) -> str:
-    """A narrow latent beside a reference latent."""
+    """A narrow latent and a reference latent."""
     return f"{comparison(slug)}/pairs/{narrow}/{reference}"
 
 
@@ -90,7 +90,7 @@ def degree(slug: str, x: str | None = None) -> str:
 
 
 def prompt(slug: str, side: Side | None = None, index: int | None = None) -> str:
-    """The page that reads one's own text, with a latent chosen."""
+    """The page for a text of one's own, with a latent chosen."""
     query = () if side is None else (("latent", f"{side}:{index}"),)
     return with_query(f"{comparison(slug)}/prompt", query)
 

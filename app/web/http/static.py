@@ -1,4 +1,4 @@
-"""Files for the browser, with what lets it keep them."""
+"""Files for the browser, with headers that let it keep them."""
 
 from __future__ import annotations
 

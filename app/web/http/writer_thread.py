@@ -1,4 +1,4 @@
-"""Changes of the database, in a thread kept for them."""
+"""Changes of the database, in a thread of their own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 async def writing_apart(
     request: Request, change: Callable[Arguments, Result], *arguments: Arguments.args, **_none: Arguments.kwargs
 ) -> Result:
-    """Call a function that writes: where writers wait for one another, the threads of pages don't."""
+    """Call a function that writes, so that waiting writers do not occupy the threads of pages."""
     state = request.app.state
     if not hasattr(state, "writers"):
         state.writers = CapacityLimiter(1)

@@ -1,4 +1,4 @@
-"""A live prompt: asked of the worker, joined with what the comparison knows of the latents that fire."""
+"""A live prompt: run by the worker, joined with what the comparison knows about the latents that fire."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ async def read_prompt(
     top: int = 5,
     latents: Sequence[LatentRef] = (),
 ) -> PromptResult:
-    """Have a text read. When the client leaves, the worker is told by the closed connection.
+    """Run a model and both SAEs on a text. When the client leaves, the closed connection cancels the worker's part.
 
     Args:
         request: the client's, its body read already.
         top: latents given for each token and SAE.
-        latents: whose activations are wanted in any case.
+        latents: latents whose activations are returned wherever they fire.
 
     Raises:
-        QueryError: an asked-for latent that the SAE doesn't have.
-        PromptError, WorkerError: there is no answer, for a reason that can be told.
+        QueryError: the SAE does not have a requested latent.
+        PromptError, WorkerError: there is no answer; the message has the reason.
         ClientDisconnect: the client has left.
     """
     if reason := too_long(text):
         raise PromptError(reason)
     for ref in latents:
         check_latent(summary, ref.sae, ref.index)
-    asked = PromptRequest(slug=summary.slug, text=text, top=top, latents=tuple(latents))
-    answer = await unless_left(request, inference.prompt(asked))
+    prompt = PromptRequest(slug=summary.slug, text=text, top=top, latents=tuple(latents))
+    answer = await unless_left(request, inference.prompt(prompt))
     return await run_in_threadpool(joined, engine, summary, answer)
 
 
 def check_latent(summary: ComparisonSummary, side: Side, index: int) -> None:
-    """Refuse a latent that the SAE doesn't have. Raises QueryError."""
+    """Refuse a latent that the SAE does not have. Raises QueryError."""
     last = (summary.narrow if side == "narrow" else summary.reference).sae.d_sae - 1
     if not 0 <= index <= last:
         raise QueryError(f"no latent {index} in the {side} SAE; valid: 0 to {last}", parameter="latents")
@@ -102,7 +102,7 @@ def _tokens(answer: PromptAnswer) -> Iterator[PromptToken]:
 
 
 def _strongest(side: SideAnswer) -> list[tuple[ActiveLatent, ...]]:
-    """Of each token."""
+    """The strongest latents of each token."""
     pairs = [ActiveLatent(*pair) for pair in zip(side.strongest_index, side.strongest_activation, strict=True)]
     return [tuple(pairs[start:stop]) for start, stop in pairwise(accumulate(side.n_strongest, initial=0))]
 

@@ -1,4 +1,4 @@
-"""What the API and the pages say of a live prompt. Written out as it stands, fields in this order."""
+"""Answers to live prompts, for API and pages. They are written as they are, with fields in this order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PromptToken:
 
     Attributes:
         text: as it is shown: joined, all tokens after the first read as the text.
-        scored: whether it is; the first and special tokens are not, and have no latents here.
+        scored: whether it is scored; the first token and special tokens are not, and have no latents here.
         n_active_narrow, n_active_reference: latents of each SAE that fire on it.
         narrow, reference: the strongest of them, strongest first.
     """
@@ -71,14 +71,14 @@ class PromptPartner:
 
 @dataclass(frozen=True)
 class PromptLatent:
-    """A latent that fires on a live prompt, with what the comparison knows of it.
+    """A latent that fires on a live prompt, with what the comparison knows about it.
 
     Attributes:
         label: the tokens that it fires on most strongly.
-        sae: which SAE it is of.
-        diagnosis: as stored with the comparison; null where it has none.
-        hedging_score: of a narrow latent; null where it has none, and for a reference latent.
-        max_activation: the largest on the comparison's text; null where it never fired there.
+        sae: its SAE.
+        diagnosis: as stored with the comparison; null if it has none.
+        hedging_score: of a narrow latent; null if it has none, and for a reference latent.
+        max_activation: the largest on the comparison's text; null if it never fired there.
         partners: its main and hedged partners: of a narrow latent reference latents, of a reference latent the narrow
             latents that it is mixed into.
         firings: all tokens of the prompt on which it fires, in order.
@@ -96,14 +96,14 @@ class PromptLatent:
 
 @dataclass(frozen=True)
 class PromptResult:
-    """A text, read by a comparison's model and both its SAEs in one forward pass. Nothing of it is kept.
+    """A text, run through a comparison's model and both its SAEs in one forward pass. Nothing of it is kept.
 
     Attributes:
         slug: of the comparison.
         device, dtype: of the model's forward pass.
         n_tokens: of the text, with the one that starts it.
         tokens: all of them, in order.
-        latents: those that `tokens` names, and those that were asked for.
+        latents: those that `tokens` names, and the requested ones.
     """
 
     slug: str

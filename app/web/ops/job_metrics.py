@@ -1,4 +1,4 @@
-"""Jobs by state, as they are in the database when `/metrics` is asked for."""
+"""Jobs by state, read from the database for each request of `/metrics`."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class JobMetrics(Collector):
         self._engine = engine
 
     def describe(self) -> Iterator[Metric]:
-        """Nothing: asking for the names would ask the database while the application is put together."""
+        """Nothing: listing the names would query the database while the application is created."""
         yield from ()
 
     def collect(self) -> Iterator[Metric]:
-        """One gauge a state, also where no job is in it; whether the database answers."""
+        """One gauge a state, also for a state without jobs; whether the database answers."""
         up = GaugeMetricFamily("hedgescope_database_up", "1 where the database answers, else 0.")
         found = GaugeMetricFamily("hedgescope_jobs", "Jobs, by state.", labels=["state"])
         try:

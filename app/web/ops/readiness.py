@@ -14,9 +14,10 @@ from app.errors import NoWorkerError, SchemaError, StoreError, WorkerError
 from app.inference.client import Inference
 from app.store.session import check_schema
 from app.web.api.models import Check, Readiness
+from app.web.http.errors import WRONG_SCHEMA
 
 PATIENCE_S: Final = 3.0
-"""For one check; whoever asks has a time limit too, often 5 s."""
+"""For one check; the client has a time limit too, often 5 s."""
 
 log = logging.getLogger(__name__)
 
@@ -38,19 +39,18 @@ class Checker:
         return Readiness("degraded" if "degraded" in states else "ready", checks)
 
     async def _database(self) -> tuple[Check, Check]:
-        def ask() -> None:
+        def check() -> None:
             check_schema(self._engine)
 
-        unknown = Check("schema", "failed", "not known while the database can't be asked")
+        unknown = Check("schema", "failed", "unknown while the database can't be used")
         try:
-            await self._in_time(ask)
+            await self._in_time(check)
         except SchemaError as error:
             log.error("not ready: %s", error)
-            wrong = "the database's schema is not this program's; stop the server and run `hedgescope db upgrade`"
-            return Check("database", "ok", None), Check("schema", "failed", wrong)
+            return Check("database", "ok", None), Check("schema", "failed", WRONG_SCHEMA)
         except StoreError as error:
             log.error("not ready: %s", error)
-            return Check("database", "failed", "it can't be used now; the server's log says why"), unknown
+            return Check("database", "failed", "it can't be used now; the server's log has the reason"), unknown
         except TimeoutError:
             log.error("not ready: the database did not answer within %g s", PATIENCE_S)
             return Check("database", "failed", f"it did not answer within {PATIENCE_S:g} s"), unknown

@@ -1,4 +1,4 @@
-"""Beside API and pages: whether the program is well, and the API's documentation."""
+"""Health, readiness, metrics, and the API's documentation."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def readyz(request: Request) -> Response:
 
 @router.api_route("/metrics", methods=["GET", "HEAD"], include_in_schema=False)
 def metrics(request: Request) -> Response:
-    """What Prometheus collects; a function of the thread pool, since some of it is read from the database."""
+    """What Prometheus collects. It runs in the thread pool, since some of it is read from the database."""
     return exposition(request.app.state.metrics.registry, request.headers.get("accept", ""))
 
 

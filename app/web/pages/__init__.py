@@ -8,7 +8,7 @@ from app.web.pages import about, degree, home, jobs, lab, latent, latents, level
 from app.web.pages import job_forms as asking
 
 router = APIRouter()
-# Fixed endings such as `points.json` come before patterns that would take them for something else.
+# Fixed endings such as `points.json` come before patterns that would match them too.
 for part in (home, about, lab, saes, asking, jobs, points, latents, levels, degree, pair, prompt, latent, overview):
     router.include_router(part.router)
 

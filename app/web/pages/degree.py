@@ -1,4 +1,4 @@
-"""`/c/{slug}/degree`: the paper's hedging degree of the narrow SAE, beside the hedging scores."""
+"""`/c/{slug}/degree`: the paper's hedging degree of the narrow SAE, compared with the hedging scores."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHOICES = tuple(LATENT_FIELDS[name] for name in AXES)
 @page(router, "/c/{slug}/degree")
 def degree(request: Request, engine: EngineDep, slug: str) -> Response:
     """The degree where it was measured, else how to measure it."""
-    return comparison_page(request, engine, slug, "degree.html", build, _state)
+    return comparison_page(request, engine, slug, "degree.html", build, state=_state)
 
 
 def build(visit: Visit) -> DegreePage:
@@ -37,7 +37,7 @@ def build(visit: Visit) -> DegreePage:
     frame = comparison_frame(
         visit,
         "Hedging degree",
-        "How much the narrow SAE's latents let go of when new latents come to carry it.",
+        "How much the narrow SAE's latents shed once new latents can represent it.",
         api="/degree",
     )
     if not found:

@@ -63,7 +63,7 @@ def job(request: Request, jobs: JobQueueDep, settings: SettingsDep, job_id: JobI
 
 @router.post("/jobs/{job_id}/cancel", include_in_schema=False)
 async def cancel(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
-    """The button; leads back to the job."""
+    """The button; redirects back to the job."""
     await check_access(request, (await read_job_form(request)).get(FIELD))
     await writing_apart(request, jobs.cancel, job_id)
     return RedirectResponse(links.job(job_id), 303)
@@ -71,7 +71,7 @@ async def cancel(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response
 
 @router.post("/jobs/{job_id}/resume", include_in_schema=False)
 async def resume(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
-    """The button; leads back to the job."""
+    """The button; redirects back to the job."""
     await check_access(request, (await read_job_form(request)).get(FIELD))
     await writing_apart(request, jobs.resume, job_id)
     return RedirectResponse(links.job(job_id), 303)

@@ -1,4 +1,4 @@
-"""`/lab`: tiny SAEs on worlds with known features, beside what theory says of them."""
+"""`/lab`: tiny SAEs on worlds with known features, compared with theory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RESULTS = "demo/lab/toys.json"
 
 @page(router, "/lab")
 def lab(request: Request) -> Response:
-    """The toys of the last run that was kept."""
+    """The toys of the stored run."""
     read_params(request)
     results = read_toys(resource(RESULTS))
     frame = make_frame(

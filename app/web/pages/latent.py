@@ -83,7 +83,7 @@ SCORES: Mapping[Side, tuple[str, ...]] = {
 def narrow(request: Request, engine: EngineDep, slug: str, index: int) -> Response:
     """A narrow latent: scores, decomposition, contexts, neighbours."""
     return comparison_page(
-        request, engine, slug, "latent.html", lambda visit: build(visit, "narrow", index), degree_state
+        request, engine, slug, "latent.html", lambda visit: build(visit, "narrow", index), state=degree_state
     )
 
 
@@ -126,7 +126,7 @@ def build(visit: Visit, side: Side, index: int) -> LatentPage:
 
 
 def _scores(latent: LatentScores) -> tuple[ScoreSpec, ...]:
-    """Those of its side; what absorbs it is shown where something does."""
+    """The scores of its side; the absorbing latent only if there is one."""
     names = (name for name in SCORES[latent.sae] if name != "absorbed_by" or latent.absorbed_by is not None)
     return tuple(LATENT_FIELDS[name] for name in names)
 
@@ -156,7 +156,7 @@ def _main_partner(latent: LatentScores, others: Latents) -> NearLatent | None:
 def _groups(
     visit: Visit, latent: LatentScores, detail: LatentDetail, others: Latents
 ) -> tuple[tuple[ContextGroup, ...], bool]:
-    """The contexts by kind, and whether there is text for them."""
+    """The contexts by kind, and whether they have text."""
     rows = read.text_rows(visit.engine, visit.slug, rows_of(detail.contexts))
     main = None if latent.main_partner is None else others.get(latent.main_partner)
     largest = None if main is None else main.max_activation
@@ -170,7 +170,7 @@ def _decomposition(latent: LatentScores, rows: Sequence[PartnerRow]) -> Plot | N
 
 
 def _steps(visit: Visit, latent: LatentScores, params: Params) -> tuple[Steps, ...]:
-    """The latents before and after this one: by index and, where it was opened from a table, in its order."""
+    """The latents before and after this one: by index and, if it was opened from a table, in its order."""
     side = visit.summary.narrow if latent.sae == "narrow" else visit.summary.reference
     last = side.sae.d_sae - 1
     kept = params.kept("highlight")
@@ -184,12 +184,12 @@ def _steps(visit: Visit, latent: LatentScores, params: Params) -> tuple[Steps, .
         return (by_index,)
     sort = parse_sort(params.own.get("sort", "index"))
     query = LatentQuery(latent.sae, str(sort), params.parsed, params.own.get("q"))
-    previous, following = before_and_after(visit.engine, visit.slug, latent, query)
+    previous, next_one = before_and_after(visit.engine, visit.slug, latent, query)
     words = [f"by {LATENT_FIELDS[sort.field].title.lower()}, {'highest' if sort.descending else 'lowest'} first"]
     words += [in_words(name, value) for name, value in params.filters]
     words += [f"label has {params.own['q']}"] if "q" in params.own else []
     query_pairs = (*params.kept("sort", "q"), *params.filters, *kept)
-    return by_index, Steps("; ".join(words), previous, following, query_pairs)
+    return by_index, Steps("; ".join(words), previous, next_one, query_pairs)
 
 
 def _frame(visit: Visit, latent: LatentScores) -> Frame:

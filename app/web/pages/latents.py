@@ -66,7 +66,7 @@ USUAL: Mapping[Side, tuple[str, ...]] = {
     ),
 }
 ASCENDING_FIRST = frozenset({"index", "level", "diagnosis"})
-"""Fields that a first click sorts upwards: their small values come first for people."""
+"""Fields that a first click sorts upwards, since readers expect small values first."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def build(visit: Visit, most: int) -> LatentsPage:
 
 
 def table_state(visit: Visit) -> TableState:
-    """The table's state. Raises QueryError where the URL makes no sense."""
+    """The table's state. Raises QueryError if the URL is invalid."""
     params = read_params(visit.request, OWN, filters=True)
     side = params.side()
     return TableState(visit.slug, params, side, parse_sort(params.own.get("sort", DEFAULT_SORT[side])))

@@ -1,4 +1,4 @@
-"""Latents that a page names beside the one it is about: neighbours, partners, and those before and after."""
+"""Other latents that a latent's page names: neighbours, and those before and after."""
 
 from __future__ import annotations
 
@@ -31,18 +31,16 @@ def before_and_after(
     The order is the table's: ties by ascending index, undefined values last.
     """
     sort = parse_sort(query.sort)
-    steps = _Steps(engine, slug, query, sort, getattr(latent, sort.field), latent.index)
-    return steps.previous(), steps.next()
+    order = _Order(engine, slug, query, sort=sort, latent=latent)
+    return order.previous(), order.next()
 
 
-class _Steps:
-    """Looks around one place of an order, by a few queries for one latent each."""
+class _Order:
+    """Finds the latents around one place of an order, by a few queries for one latent each."""
 
-    def __init__(
-        self, engine: Engine, slug: str, query: LatentQuery, sort: Sort, value: int | float | str | None, index: int
-    ) -> None:
+    def __init__(self, engine: Engine, slug: str, query: LatentQuery, *, sort: Sort, latent: LatentScores) -> None:
         self.engine, self.slug, self.query = engine, slug, query
-        self.field, self.value, self.index = sort.field, value, index
+        self.field, self.value, self.index = sort.field, getattr(latent, sort.field), latent.index
         self.onwards, self.back = ("lt", "gt") if sort.descending else ("gt", "lt")
         self.sort = str(sort)
         self.reverse = str(Sort(sort.field, not sort.descending))

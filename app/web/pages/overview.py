@@ -34,7 +34,7 @@ router = APIRouter()
 OWN = ("sae", "x", "y", "color", "zoom")
 TOP = 10
 HEDGED_IN_TOP = 3
-"""Hedged partners named beside each of the most hedged latents; its own page has all."""
+"""Hedged partners named with each of the most hedged latents; its own page has all."""
 
 LOG_FIELDS = frozenset({"density", "n_firings", "max_activation", "mean_activation"})
 """Fields that spread over decades: their axes are logarithmic."""
@@ -50,7 +50,7 @@ DEFAULT_COLOUR: Mapping[Side, str] = {"narrow": "hedging_score", "reference": "d
 @page(router, "/c/{slug}")
 def overview(request: Request, engine: EngineDep, slug: str) -> Response:
     """Facts, scatter, distributions, levels and the most hedged latents of a comparison."""
-    return comparison_page(request, engine, slug, "overview.html", build, degree_state)
+    return comparison_page(request, engine, slug, "overview.html", build, state=degree_state)
 
 
 def build(visit: Visit) -> OverviewPage:
@@ -93,7 +93,7 @@ def scatter_view(params: Params) -> ScatterView:
     """The plot's state from the URL.
 
     Raises:
-        QueryError: an axis, side or window that makes no sense.
+        QueryError: an invalid axis, side or window.
     """
     side = params.side()
     names = tuple(axis.name for axis in AXES)
@@ -122,7 +122,7 @@ def _zoom(text: str | None) -> tuple[float, float, float, float] | None:
 
 
 def top_latents(engine: Engine, slug: str) -> tuple[TopLatent, ...]:
-    """The latents with the highest hedging scores, with what a reader recognises them by."""
+    """The latents with the highest hedging scores, with their partners and strongest context."""
     latents = [
         latent
         for latent in read.latents_page(engine, slug, LatentQuery("narrow", limit=TOP)).items

@@ -24,7 +24,7 @@ class Params:
     Attributes:
         own: those that are not filters.
         filters: `(field__op, value)` in order, each once and written in one way: `0.5`, not `5e-1`.
-        parsed: the same as conditions.
+        parsed: the same filters as conditions.
     """
 
     own: Mapping[str, str]
@@ -32,14 +32,14 @@ class Params:
     parsed: tuple[Filter, ...]
 
     def choice(self, name: str, default: str, valid: Sequence[str]) -> str:
-        """One of some words. Raises QueryError for another one."""
+        """A parameter that is one of some words. Raises QueryError for another one."""
         value = self.own.get(name, default)
         if value not in valid:
             raise QueryError(f"{name} is {value!r}; expected {', '.join(valid)}", parameter=name, valid=valid)
         return value
 
     def side(self) -> Side:
-        """Which SAE the page is about; the narrow one unless it says otherwise."""
+        """Which SAE the page is about; by default the narrow one."""
         return "reference" if self.choice("sae", "narrow", SIDES) == "reference" else "narrow"
 
     def whole(self, name: str, default: int, least: int, most: int) -> int:
@@ -50,7 +50,7 @@ class Params:
         return int(text)
 
     def kept(self, *names: str) -> Pairs:
-        """Those of its own parameters that are set, in the order asked for."""
+        """Those of its own parameters that are set, in the order given."""
         return tuple((name, self.own[name]) for name in names if name in self.own)
 
 
@@ -70,7 +70,7 @@ def read_params(request: Request, own: Collection[str] = (), *, filters: bool = 
 
 
 def as_parameter(condition: Filter) -> tuple[str, str]:
-    """A filter as a parameter, the way links have it; browsers and this program read its value alike."""
+    """A filter as a parameter, as links have it; browsers and this program read its value in the same way."""
     name = condition.field if condition.op == "eq" else f"{condition.field}__{condition.op}"
     value = condition.value
     if isinstance(value, tuple):

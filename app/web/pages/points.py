@@ -20,7 +20,7 @@ router = APIRouter()
 
 @serve(router, "/c/{slug}/points.json")
 def points(request: Request, engine: EngineDep, slug: str) -> Response:
-    """Columns `fields` (names with commas) of one SAE's latents, ordered by index; labels fit to be shown."""
+    """Columns `fields` (names with commas) of one SAE's latents, ordered by index; labels as they are shown."""
     return comparison_answer(request, engine, slug, build)
 
 

@@ -1,4 +1,4 @@
-"""`/c/{slug}/prompt`: one's own text, read live. A form without JavaScript; the text is never in an address."""
+"""`/c/{slug}/prompt`: a live prompt. The form works without JavaScript; the text is never in an address."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ TOP = 4
 """Latents shown for each token and SAE."""
 
 HEALTH_S = 1.5
-"""Seconds that the empty page waits to hear whether there is a worker."""
+"""Seconds that the empty page waits for the worker to answer."""
 
 Latents = Mapping[tuple[Side, int], PromptLatent]
 
 
 @serve(router, "/c/{slug}/prompt.json", "/c/{slug}/prompt")
 async def prompt(request: Request, engine: EngineDep, inference: InferenceDep, slug: str) -> Response:
-    """The empty box."""
+    """The empty form."""
     visit = await run_in_threadpool(_visit, request, engine, slug)
-    chosen = _asked(request, visit.summary)
+    chosen = _requested(request, visit.summary)
     notice = await _no_worker(inference)
     context = await run_in_threadpool(_empty, visit, chosen, "", notice)
     return _never_kept(answer(request, "prompt.html", context))
@@ -51,10 +51,10 @@ async def prompt(request: Request, engine: EngineDep, inference: InferenceDep, s
 
 @router.post("/c/{slug}/prompt", include_in_schema=False)
 async def read_text(request: Request, engine: EngineDep, inference: InferenceDep, slug: str) -> Response:
-    """The box's text, read."""
+    """The page with the result for the form's text."""
     visit = await run_in_threadpool(_visit, request, engine, slug)
-    chosen = _asked(request, visit.summary)
-    # A browser sends line ends of its own kind, whatever was typed.
+    chosen = _requested(request, visit.summary)
+    # Browsers send line ends as CRLF, whatever was typed.
     text = (await read_form(request)).get("text", "").replace("\r\n", "\n")
     try:
         latents = await run_in_threadpool(_wanted, visit, chosen)
@@ -72,7 +72,7 @@ def _visit(request: Request, engine: EngineDep, slug: str) -> Visit:
     return Visit(request, engine, find_comparison(request, engine, slug))
 
 
-def _asked(request: Request, summary: ComparisonSummary) -> LatentRef | None:
+def _requested(request: Request, summary: ComparisonSummary) -> LatentRef | None:
     """The chosen latent, from the address: `latent=narrow:17`. Raises QueryError."""
     text = read_params(request, ("latent",)).own.get("latent", "")
     if not text:
@@ -98,7 +98,7 @@ async def _no_worker(inference: Inference) -> PromptNotice | None:
         async with asyncio.timeout(HEALTH_S):
             await inference.health()
     except TimeoutError:
-        return PromptNotice("No inference worker", f"the inference worker gave no answer within {HEALTH_S:g} s")
+        return PromptNotice("No inference worker", f"the inference worker did not answer within {HEALTH_S:g} s")
     except WorkerError as error:
         return PromptNotice("No inference worker", str(error))
     return None
@@ -108,7 +108,7 @@ def _empty(visit: Visit, chosen: LatentRef | None, text: str, notice: PromptNoti
     """The page without an answer."""
     latent = None if chosen is None else read.get_latent(visit.engine, visit.slug, chosen.sae, chosen.index)
     if visit.summary.model_name is None:
-        detail = "this comparison was made from stored activations, so there is no model to read a text with"
+        detail = "this comparison was made from stored activations, so there is no model to run a text through"
         notice = PromptNotice("No model", detail)
     shown = None
     if latent is not None:
@@ -125,9 +125,9 @@ def _empty(visit: Visit, chosen: LatentRef | None, text: str, notice: PromptNoti
     return _page(visit, text=text, chosen=shown, notice=notice)
 
 
-def _context(visit: Visit, asked: LatentRef | None, text: str, result: PromptResult) -> PromptPage:
+def _context(visit: Visit, requested: LatentRef | None, text: str, result: PromptResult) -> PromptPage:
     latents = {(latent.sae, latent.index): latent for latent in result.latents}
-    chosen = _chosen(asked, latents)
+    chosen = _chosen(requested, latents)
     partner = _main_partner(chosen, latents)
     rows = tuple(_row(place, token, chosen, partner, latents) for place, token in enumerate(result.tokens))
     read_by = f"{result.model_name} at {result.hook_name}, {result.dtype} on {result.device}"
@@ -160,10 +160,10 @@ def _page(
     )
 
 
-def _chosen(asked: LatentRef | None, latents: Latents) -> PromptLatent | None:
-    """The latent asked for; else, of the hedged narrow ones, the one nearest to its largest activation; else any."""
-    if asked is not None and (asked.sae, asked.index) in latents:
-        return latents[asked.sae, asked.index]
+def _chosen(requested: LatentRef | None, latents: Latents) -> PromptLatent | None:
+    """The requested latent; else, of the hedged narrow ones, the one nearest to its largest activation; else any."""
+    if requested is not None and (requested.sae, requested.index) in latents:
+        return latents[requested.sae, requested.index]
     firing = [latent for latent in latents.values() if latent.firings]
     hedged = [latent for latent in firing if latent.sae == "narrow" and latent.diagnosis == "hedged"]
     return max(hedged or firing, key=_relative, default=None)

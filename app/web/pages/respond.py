@@ -30,7 +30,7 @@ Handler = Callable[..., Response | Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Visit:
-    """A request for something of one comparison."""
+    """A request about one comparison."""
 
     request: Request
     engine: Engine
@@ -59,14 +59,14 @@ def page(router: APIRouter, path: str, twin: str | None = None) -> Callable[[Han
 
 
 def answer(request: Request, template: str, context: DataclassInstance) -> Response:
-    """The page, or its context as JSON where the twin was asked for."""
+    """The page, or its fields as JSON if the twin was requested."""
     if _path(request).endswith(".json"):
         return Response(orjson.dumps(context), media_type="application/json")
     return HTMLResponse(render(template, **{f.name: getattr(context, f.name) for f in fields(context)}))
 
 
 def changing_page(request: Request, template: str, context: DataclassInstance) -> Response:
-    """A page that may change at any time: the browser keeps it, but asks each time."""
+    """A page that may change at any time: the browser keeps it, but checks each time."""
     return checked(request, answer(request, template, context))
 
 
@@ -76,10 +76,11 @@ def comparison_page(
     slug: str,
     template: str,
     build: Callable[[Visit], DataclassInstance],
+    *,
     state: Callable[[Visit], str] | None = None,
 ) -> Response:
     """A page of one comparison, which never changes; see `comparison_answer`."""
-    return comparison_answer(request, engine, slug, lambda visit: answer(request, template, build(visit)), state)
+    return comparison_answer(request, engine, slug, lambda visit: answer(request, template, build(visit)), state=state)
 
 
 def comparison_answer(
@@ -87,6 +88,7 @@ def comparison_answer(
     engine: Engine,
     slug: str,
     build: Callable[[Visit], Response],
+    *,
     state: Callable[[Visit], str] | None = None,
 ) -> Response:
     """An answer about one comparison, cached for good under its content hash.
@@ -94,8 +96,8 @@ def comparison_answer(
     A slug given by its name part leads to the whole one; parameters that a form left empty are dropped.
 
     Args:
-        state: names what else the answer shows, such as a hedging degree that may be measured later.
-            Such an answer is asked for again each time.
+        state: names what else is in the answer, such as a hedging degree that may be measured later.
+            Such an answer is checked each time.
 
     Raises:
         HTTPException, NotFoundError, QueryError: as `find_comparison`.
@@ -138,5 +140,5 @@ def comparison_frame(visit: Visit, title: str, description: str, *crumbs: Crumb,
 
 
 def _path(request: Request) -> str:
-    """The path that was asked for, decoded."""
+    """The requested path, decoded."""
     return str(request.scope["path"])

@@ -1,4 +1,4 @@
-"""Stored contexts and text rows to what a page shows of them."""
+"""Stored contexts and text rows, as a page shows them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def context_groups(
 
     Args:
         contexts: of one latent.
-        rows: the text; empty where the comparison keeps none.
+        rows: the text; empty if the comparison keeps none.
         largest, other_largest: largest activation of the latent and of its main partner: full colour.
     """
     shown = [(context.kind, shown_context(context, rows, largest, other_largest)) for context in contexts]
@@ -47,7 +47,7 @@ def context_groups(
 
 
 def shown_context(context: Context, rows: Rows, largest: float | None, other_largest: float | None) -> ShownContext:
-    """A latent's context, with its main partner's activations where it has one."""
+    """A latent's context, with its main partner's activations if it has one."""
     centre = context.position - context.start
     return ShownContext(
         row=context.row,
@@ -67,7 +67,7 @@ def shown_context(context: Context, rows: Rows, largest: float | None, other_lar
 def shown_pair_context(
     context: PairContext, rows: Rows, narrow_largest: float | None, reference_largest: float | None
 ) -> ShownContext:
-    """A context of a pair: the narrow latent first, the reference latent beside it."""
+    """A context of a pair: the narrow latent first, then the reference latent."""
     centre = context.position - context.start
     return ShownContext(
         row=context.row,
@@ -91,7 +91,7 @@ def _tokens(
     largest: tuple[float | None, float | None],
     centre: int,
 ) -> tuple[ShownToken, ...]:
-    """Tokens with their activations; none where there is no text."""
+    """Tokens with their activations; none if there is no text."""
     return tuple(
         ShownToken(
             text=text,

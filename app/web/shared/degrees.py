@@ -1,4 +1,4 @@
-"""A stored hedging degree beside a comparison of the same SAE."""
+"""A stored hedging degree, compared with the scores of a comparison of the same SAE."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def scores_of(engine: Engine, slug: str) -> list[float | None]:
 
 
 def score_correlation(engine: Engine, slug: str, record: DegreeRecord) -> tuple[RankCorrelation, RankCorrelation]:
-    """Rank correlation over latents of the hedging score and the degree, then of latents of like mean activation."""
+    """Rank correlation over latents of the hedging score and the degree, then at equal mean activation."""
     latents = _narrow(engine, slug)
     scores, degrees = [latent.hedging_score for latent in latents], [latent.degree for latent in record.latents]
     activations = [latent.mean_activation for latent in latents]

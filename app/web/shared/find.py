@@ -45,7 +45,7 @@ def find_comparison(
 
 
 def redirect(request: Request, slug: str, whole: str, query: Iterable[tuple[str, str]]) -> HTTPException:
-    """What leads to the same path with another slug and query. The method and body stay the same (status 307)."""
+    """A redirect to the same path with another slug and query; method and body stay the same (status 307)."""
     path: str = request.scope["path"]
     base = links.api_comparison("") if path.startswith(links.API) else links.comparison("")
     below = quote(path.removeprefix(base + slug))

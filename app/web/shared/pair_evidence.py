@@ -15,7 +15,7 @@ from app.web.shared import formatting as show
 
 @dataclass(frozen=True)
 class PairEvidence:
-    """What the comparison keeps of a pair; None and a note where it keeps nothing."""
+    """What the comparison keeps of a pair; None and a note if it keeps nothing."""
 
     decoder_cosine: float | None
     firing: FiringTable | None
@@ -26,7 +26,7 @@ class PairEvidence:
 def pair_evidence(
     engine: Engine, summary: ComparisonSummary, narrow: LatentScores, reference: LatentScores, partner: Partner | None
 ) -> PairEvidence:
-    """The pair's numbers: of the partner where it is one, else from the narrow latent's profile."""
+    """The pair's numbers: of the partner if it is one, else from the narrow latent's profile."""
     n_tokens = summary.n_tokens
     if partner is not None:
         table = firing_table(partner.n_both, narrow.n_firings, reference.n_firings, n_tokens)

@@ -20,11 +20,11 @@ from app.web.http.errors import Problem
 from app.web.shared import formatting as show
 
 SCRIPT_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-"""What could end a script element, or a line in it, as JSON escapes."""
+"""Characters that could end a script element, or a line in it, as JSON escapes."""
 
 
 def render(template: str, /, **fields: Any) -> str:
-    """A template with these variables; one that is missing is an error."""
+    """A template with these variables; a missing one is an error."""
     return environment().get_template(template).render(**fields)
 
 
@@ -92,7 +92,7 @@ def relative(weight: float, among: Sequence[TokenWeight]) -> str:
 
 
 def numbers(values: Sequence[int]) -> str:
-    """Whole numbers in a row."""
+    """Whole numbers, separated by commas."""
     return ", ".join(show.number(value) for value in values)
 
 

@@ -27,7 +27,7 @@ class Frame:
         title: of the document, and for share previews.
         description: one sentence, for share previews.
         crumbs: the pages above, outermost first.
-        json_url: the page's twin.
+        json_url: its `.json` twin.
         api_url: the same in the API; None where the API has no such resource.
         embed: whether the page is shown without header and footer, inside another page.
         version: of the program.
@@ -56,7 +56,7 @@ class FilterField:
 
     Attributes:
         parameter: name of the query parameter.
-        label: beside the input.
+        label: of the input.
         kind: `number`, or `choice` among `options`.
         value: as in the URL; empty where not set.
         step: of a number input: `any`, or `1` for whole numbers.
@@ -81,11 +81,11 @@ class FilterForm:
 
 @dataclass(frozen=True)
 class ShownToken:
-    """A token of a context, with the activation of the latent and of the one beside it.
+    """A token of a context, with the activation of the latent and of the one it is compared with.
 
     Attributes:
         text: empty where the token holds only part of a character.
-        activation, other: activations; `other` is None where there is no second latent.
+        activation, other: activations; `other` is None if there is only one latent.
         strength, other_strength: colour steps, 0 … 10.
         centre: whether the context is about this token.
     """

@@ -16,10 +16,10 @@ from app.web.shared.figures.plot import Plot
 
 @dataclass(frozen=True)
 class DegreePage:
-    """The paper's hedging degree of a comparison's narrow SAE, beside its hedging scores.
+    """The paper's hedging degree of a comparison's narrow SAE, compared with its hedging scores.
 
     Attributes:
-        degrees: as measured, the one stored last first; empty where none was.
+        degrees: as measured, the one stored last first; empty if none was.
         correlation: rank correlation over latents of the first one with the hedging scores.
         scatter: plot of the first one, one point a latent, against the field `axis`, which is one of `axes`.
     """

@@ -12,7 +12,7 @@ from app.web.pages.contexts.common import Frame
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """A comparison in the list of all; `median_score` is None where no latent has a score."""
+    """A comparison in the list of all; `median_score` is None if no latent has a score."""
 
     summary: ComparisonSummary
     median_score: float | None

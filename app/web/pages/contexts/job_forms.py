@@ -15,8 +15,8 @@ class AskForm:
 
     Attributes:
         fields: field -> its title, description and limits.
-        given: field -> what stands in it.
-        error: why what was sent can't be done; None before anything was sent.
+        given: field -> its value.
+        error: why the request is refused; None before one was sent.
         wrong: the field that the error is about.
         asks_token: whether a token is needed.
         is_open: whether anybody can start jobs on this server.

@@ -13,8 +13,8 @@ class JobRow:
     """A job in the list of all.
 
     Attributes:
-        title: what was asked for, in a few words.
-        result_url: what came out; None where nothing did yet.
+        title: the request in a few words.
+        result_url: page of the result; None before there is one.
     """
 
     job: Job
@@ -36,8 +36,8 @@ class JobPage:
     """One job, followed while it runs.
 
     Attributes:
-        facts: what was asked for, as names and values.
-        result_url: what came out; None where nothing did yet.
+        facts: the fields of the request, as names and values.
+        result_url: page of the result; None before there is one.
         events_url: its stream of events.
         asks_token: whether cancelling and resuming need a token.
         again_url: the form, filled in with the same request.

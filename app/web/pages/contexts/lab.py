@@ -13,7 +13,7 @@ from app.web.shared.figures.plot import Plot
 
 @dataclass(frozen=True)
 class ShownToy:
-    """A toy: its world and its SAE in words, and what came out."""
+    """A toy: its world and its SAE in words, and its result."""
 
     world: str
     sae: str
@@ -25,7 +25,7 @@ class LabPage:
     """Tiny SAEs on worlds with known features.
 
     Attributes:
-        results: numbers, and what repeats them.
+        results: the numbers, and the command that repeats them.
         toys: the same for people.
     """
 

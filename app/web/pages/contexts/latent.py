@@ -31,7 +31,7 @@ class Steps:
 
     Attributes:
         order: the order in words.
-        query: parameters to go on in the same order.
+        query: parameters that keep the order.
     """
 
     order: str
@@ -50,7 +50,7 @@ class LatentPage:
             the narrow latents in whose decomposition it takes part, by share.
         n_partners: all of them; `partners` may hold only the first.
         degree: the latent's hedging degree, where its SAE's was measured.
-        other_latent: the main partner, whose activations stand beside this latent's.
+        other_latent: the main partner, whose activations are shown with this latent's.
         highlight: which of the two the contexts show: `both`, `latent` or `partner`.
         has_tokens: False where the comparison was made from activations alone.
     """

@@ -17,7 +17,7 @@ from app.web.shared.figures.plot import Plot
 
 @dataclass(frozen=True)
 class PairPage:
-    """A narrow latent beside a reference latent.
+    """A narrow latent and a reference latent.
 
     Attributes:
         partner: the evidence, where the reference latent is a partner of the narrow one.

@@ -83,8 +83,8 @@ class PromptPage:
 
     Attributes:
         text: what is in the box.
-        chosen: the latent whose activations are shown over the text; None where none fires and none was asked for.
-        chosen_partner: its main partner, where it fires as well; shown beside it.
+        chosen: the latent whose activations are shown over the text; None if none fires and none was requested.
+        chosen_partner: its main partner, where it fires as well; shown with it.
         rows: the tokens; empty before a text was read.
         latents: those that `rows` name: each can be chosen in its turn.
         notice: why there is no answer.

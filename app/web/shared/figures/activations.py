@@ -1,4 +1,4 @@
-"""A latent's activations to a figure."""
+"""The figure of a latent's activations."""
 
 from __future__ import annotations
 

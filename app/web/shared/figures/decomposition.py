@@ -1,4 +1,4 @@
-"""The partners of a latent to a figure."""
+"""The figure of a latent's partners."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROLE_COLOURS: Mapping[PartnerDiagnosis, str] = {
     "split": "#009E73",
     "unexplained": "#8A8F98",
 }
-"""Okabe and Ito's palette, told apart with any colour vision; readable on white and on near-black."""
+"""Okabe and Ito's palette, distinguishable with any colour vision; readable on white and on near-black."""
 
 ROLE_TITLES: Mapping[PartnerDiagnosis, str] = {
     "main": "main partner",
@@ -56,7 +56,7 @@ def decomposition(latent: LatentScores, rows: Sequence[PartnerRow]) -> Plot:
                 "yaxis": axis("", type="category", categoryarray=names[::-1], categoryorder="array"),
                 "barmode": "overlay",
                 "showlegend": True,
-                # A few bars stay as thin as many are.
+                # Few bars are as thin as many.
                 "bargap": max(0.3, 1 - len(rows) / 8),
             },
         },

@@ -1,4 +1,4 @@
-"""A hedging degree to a Plotly figure and its table: pure, as in `figures`."""
+"""The figure of a hedging degree, with its table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.web.shared.figures.plot import DataTable, Plot
 from app.web.shared.figures.style import NARROW_COLOUR, round_ticks
 
 AXES = ("hedging_score", "mean_activation", "density")
-"""Fields of the narrow latents that the degree can be drawn against; the first one unless another is asked for."""
+"""Fields of the narrow latents that the degree can be drawn against; the first is the default."""
 
 LOG_AXES = frozenset({"mean_activation", "density"})
 
@@ -20,14 +20,14 @@ Columns = Mapping[str, Sequence[float | None]]
 
 
 def degree_plot(record: DegreeRecord, columns: Columns, x: str = AXES[0]) -> Plot:
-    """Hedging degree of each latent against one of `AXES`; latents without one of the two are in the table only.
+    """Hedging degree of each latent against one of `AXES`; latents without one of the two are only in the table.
 
     Args:
         columns: each of `AXES` for all narrow latents, by index.
         x: which of them is drawn.
     """
     title = LATENT_FIELDS[x].title
-    # A logarithm has no place for the 0 of a latent that never fires.
+    # A latent that never fires has a 0, which a log axis can't show.
     both = [
         (latent.index, value, latent.degree)
         for latent, value in zip(record.latents, columns[x], strict=True)

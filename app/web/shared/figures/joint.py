@@ -1,4 +1,4 @@
-"""The activations of a pair of latents to a figure."""
+"""The figure of the activations of a pair of latents."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def joint_histogram(detail: PairDetail) -> Plot:
             "data": [
                 {
                     "type": "heatmap",
-                    # A log axis does not place uneven bricks: the logarithm itself is drawn, the ticks name the value.
+                    # A log axis misplaces uneven bricks: draw the logarithm itself, with ticks that name the value.
                     "x": [math.log10(edge) for edge in detail.narrow_edges],
                     "y": [math.log10(edge) for edge in detail.reference_edges],
                     "z": [[n if n else None for n in column] for column in columns],
                     "hovertemplate": "%{z} tokens<extra></extra>",
-                    # Half a token would be a tick where there are only a few.
+                    # With few tokens, Plotly would put a tick at half a token.
                     "colorbar": {"title": {"text": "tokens"}, "thickness": 12, "dtick": 1 if largest < 10 else None},
                     "meta": {"sequential": True},
                 }

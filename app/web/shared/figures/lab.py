@@ -1,4 +1,4 @@
-"""Toys to Plotly figures and their tables: pure functions, as in `figures`."""
+"""The figures of toys, with their tables."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def toy_width(toy: ToyResult) -> int:
 
 
 def toy_table(toy: ToyResult) -> DataTable:
-    """Decoder, encoder and decoder bias along each feature, with what theory says of them."""
+    """Decoder, encoder and decoder bias along each feature, with the values of theory."""
     rows = []
     for latent, (decoder, encoder) in enumerate(zip(toy.decoder, toy.encoder, strict=True)):
         rows.append((f"latent {latent}: decoder", *map(_number, decoder)))
@@ -96,11 +96,11 @@ def _bar_width(toy: ToyResult) -> float:
 
 
 def _offset(toy: ToyResult, latent: int) -> float:
-    """Of a bar's left side from its feature's place: the latents side by side, centred."""
+    """From a feature's place to the left side of a bar: the latents side by side, centred."""
     return _bar_width(toy) * (latent - len(toy.decoder) / 2)
 
 
 def _number(value: float) -> str:
-    """Two decimals: the seed moves the third."""
+    """Two decimals: the third depends on the seed."""
     rounded = round(value, 2)
     return show.MINUS + f"{-rounded:.2f}" if rounded < 0 else f"{abs(rounded):.2f}"

@@ -1,4 +1,4 @@
-"""Matryoshka levels to figures."""
+"""The figures of Matryoshka levels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.web.shared.figures.style import (
 
 
 def level_plots(summary: ComparisonSummary) -> tuple[Plot, ...]:
-    """Explained variance by prefix of both SAEs; mean hedging score by group, where there are several groups."""
+    """Explained variance by prefix of both SAEs; mean hedging score by group, if there are several groups."""
     plots = (explained_variance(summary.narrow, summary.reference),)
     return (*plots, level_scores(summary.narrow)) if len(summary.narrow.levels) > 1 else plots
 
@@ -132,7 +132,7 @@ def _variance_trace(title: str, levels: Sequence[LevelSummary], colour: str, mar
 
 
 def _spread(widths: Sequence[int], ratio: float = 1.4) -> list[int]:
-    """The widths from the largest down, without those too near to the last on a log axis for both labels."""
+    """The widths from the largest down, without those whose label would touch the one before on a log axis."""
     kept: list[int] = []
     for width in reversed(widths):
         if not kept or kept[-1] / width >= ratio:

@@ -1,4 +1,4 @@
-"""Hedging scores to a figure."""
+"""The figure of the hedging scores."""
 
 from __future__ import annotations
 
