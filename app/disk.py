@@ -6,6 +6,11 @@ import errno
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
+
+from app.errors import HedgescopeError
+
+Error = TypeVar("Error", bound=HedgescopeError)
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 WORDS = ("no space left", "disk quota exceeded")
@@ -18,10 +23,11 @@ def is_full(error: BaseException) -> bool:
     return any(words in str(error).lower() for words in WORDS)
 
 
-def full(folder: Path, n_bytes: int, remedy: str, doing: str = "") -> str:
-    """One line about a full disk.
+def full(kind: type[Error], folder: Path, n_bytes: int, remedy: str, *, doing: str = "") -> Error:
+    """The error of a full disk.
 
     Args:
+        kind: of the error.
         folder: a folder on that disk; its free bytes are looked up now.
         n_bytes: how much was to be written.
         remedy: what to do.
@@ -30,7 +36,7 @@ def full(folder: Path, n_bytes: int, remedy: str, doing: str = "") -> str:
     sizes = f"{n_bytes:,} bytes to write"
     with suppress(OSError):
         sizes += f", {shutil.disk_usage(existing(folder)).free:,} free"
-    return f"{folder}: the disk is full{doing and ' '}{doing} ({sizes}); {remedy}"
+    return kind(f"the disk is full{doing and ' '}{doing} ({sizes}); {remedy}", place=folder)
 
 
 def existing(folder: Path) -> Path:

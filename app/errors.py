@@ -9,6 +9,7 @@
     ├── TextError                   a text is missing, empty or unreadable
     ├── ActivationsError            an activations file is missing or does not fit
     ├── ShardError                  a shard can't be read or written
+    │   └── ShardDiskFullError      the disk of the shards, or of temporary files, is full
     ├── ExecutorError               the machines that run the shards can't be used, or failed
     ├── ScoringError                statistics and weights do not belong together
     ├── PromptError                 a live prompt can't be answered as it is (HTTP 400)
@@ -17,21 +18,73 @@
     │   ├── WorkerBusyError         it is overloaded; try again later (HTTP 503)
     │   └── WorkerAnswerError       its answer is invalid (HTTP 502)
     └── StoreError                  the database can't be used
+        ├── DiskFullError           its disk is full
         ├── SchemaError             its schema is older or newer than the program
         ├── NotFoundError           no such comparison, SAE, latent (HTTP 404)
         ├── ConflictError           the name is taken by something else (HTTP 409)
         └── QueryError              a parameter of a query is wrong (HTTP 400)
 
-A message says, in one line, what was found, what was expected and what to do.
+A message says, in one line, what was found, what was expected and what to do. Paths of this machine stand apart from it
+(`place`, `reason`), so that it can be shown to everybody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file, folder or address that an error is about.
+
+    Attributes:
+        private: its whole name, for those who run the program.
+        public: its name for everybody.
+    """
+
+    private: str
+    public: str
+
+    @classmethod
+    def of(cls, *names: Path | str) -> Place:
+        """One place or several, whose public name is their last part."""
+        return cls(" and ".join(map(str, names)), " and ".join(last_part(str(name)) for name in names))
+
+
+def last_part(name: str) -> str:
+    """The last part of an address, or of a path that is absolute or begins with a dot; other names as they are."""
+    path = PurePosixPath(name.partition("://")[2] or name)
+    if path.is_absolute() or "://" in name or name.startswith(("~", "./", "../")):
+        return path.name or name
+    windows = PureWindowsPath(name)
+    return windows.name if windows.is_absolute() else name
 
 
 class HedgescopeError(Exception):
-    """Base of all errors that are explained to people in one line."""
+    """Base of all errors that are explained to people in one line.
+
+    `str(error)` is for those who run the program: the command line and the logs show it. `public` is for everybody:
+    pages and the API show it, and what is stored for them.
+
+    Args:
+        detail: what was found, what was expected and what to do; names no folder of this machine.
+        place: file, folder or address that it is about; written before the detail, and public by its last part only.
+        reason: the cause in a library's words, which may name folders; written behind the detail, not public.
+    """
+
+    def __init__(self, detail: str, *, place: Place | Path | str | None = None, reason: str | None = None) -> None:
+        self.detail = detail
+        self.place = place if place is None or isinstance(place, Place) else Place.of(place)
+        self.reason = reason
+        where = "" if self.place is None else f"{self.place.private}: "
+        super().__init__(f"{where}{detail}{'' if reason is None else f' ({reason})'}")
+
+    @property
+    def public(self) -> str:
+        """The message without folders of this machine."""
+        return self.detail if self.place is None else f"{self.place.public}: {self.detail}"
 
 
 class SettingsError(HedgescopeError):
@@ -64,7 +117,7 @@ class PreflightError(SaeError):
     """
 
     def __init__(self, source: str, problems: Sequence[str]) -> None:
-        super().__init__(f"{source}: " + "; ".join(problems))
+        super().__init__("; ".join(problems), place=source)
         self.source = source
         self.problems = tuple(problems)
 
@@ -83,6 +136,10 @@ class ActivationsError(HedgescopeError):
 
 class ShardError(HedgescopeError):
     """A shard can't be read or written."""
+
+
+class ShardDiskFullError(ShardError):
+    """The disk of the shards, or of temporary files, is full."""
 
 
 class ExecutorError(HedgescopeError):
@@ -135,12 +192,16 @@ class StoreError(HedgescopeError):
     """The database can't be used."""
 
 
+class DiskFullError(StoreError):
+    """The disk of the database is full."""
+
+
 class SchemaError(StoreError):
     """The database's schema is older or newer than the program."""
 
 
 class NotFoundError(StoreError):
-    """No such comparison, SAE or latent."""
+    """There is no such comparison, SAE or latent."""
 
 
 class ConflictError(StoreError):

@@ -23,5 +23,5 @@ def resource(name: str) -> Path:
     root = WHEEL_RESOURCES if WHEEL_RESOURCES.is_dir() else PACKAGE.parent
     path = root / name
     if not path.exists():
-        raise HedgescopeError(f"{name!r} is missing from {root}: this installation is incomplete; reinstall it")
+        raise HedgescopeError(f"{name!r} is missing: this installation is incomplete; reinstall it", place=root)
     return path

@@ -62,7 +62,7 @@ def _claim(folder: Path, language_model: LanguageModel, rows: TokenRows, hook_na
         "first_tokens": rows.ids[0, :32].tolist(),
     }
     if path.exists() and json.loads(path.read_text()) != claim:
-        raise ActivationsError(f"{folder}: holds activations of another model, hook or text; choose another folder")
+        raise ActivationsError("holds activations of another model, hook or text; choose another folder", place=folder)
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(claim, indent=1))
     partial.rename(path)
@@ -71,7 +71,7 @@ def _claim(folder: Path, language_model: LanguageModel, rows: TokenRows, hook_na
 def _write(path: Path, acts: torch.Tensor) -> None:
     """Write one part, all or nothing."""
     if not torch.isfinite(acts).all():
-        raise ActivationsError(f"{path}: has activations beyond the range of float16; choose another hook")
+        raise ActivationsError("has activations beyond the range of float16; choose another hook", place=path)
     partial = path.with_suffix(".partial")
     try:
         save_file({"activations": acts}, partial)
@@ -79,7 +79,7 @@ def _write(path: Path, acts: torch.Tensor) -> None:
     except (SafetensorError, OSError) as error:
         partial.unlink(missing_ok=True)
         raise ActivationsError(
-            f"{path}: can't be written ({error}); free some space and run the same command again"
+            "can't be written; free some space and run the same command again", place=path, reason=str(error)
         ) from error
 
 
@@ -100,7 +100,7 @@ class CachedActivations:
         self._acts = load_cached(folder)
         if len(self._acts) < batch_size:
             raise ActivationsError(
-                f"{folder}: has {len(self._acts)} activations; expected at least one batch of {batch_size}"
+                f"has {len(self._acts)} activations; expected at least one batch of {batch_size}", place=folder
             )
         self._batch_size = batch_size
         self._seed = seed
@@ -145,18 +145,18 @@ def load_cached(path: Path) -> torch.Tensor:
     """
     files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
     if not files or not files[0].is_file():
-        raise ActivationsError(f"{path}: no cached activations there; expected .safetensors files")
+        raise ActivationsError("no cached activations there; expected .safetensors files", place=path)
     parts = []
     for file in files:
         try:
             acts = load_file(file)["activations"]
         except (SafetensorError, KeyError, OSError) as error:
             raise ActivationsError(
-                f'{file}: expected a safetensors file with a tensor "activations" ({error})'
+                'expected a safetensors file with a tensor "activations"', place=file, reason=str(error)
             ) from error
         if n_bad := int((~torch.isfinite(acts)).any(dim=-1).sum()):
             raise ActivationsError(
-                f"{file}: {n_bad} of {len(acts)} activations are NaN or infinite; expected none: recompute the file"
+                f"{n_bad} of {len(acts)} activations are NaN or infinite; expected none: recompute the file", place=file
             )
         parts.append(acts)
     return torch.cat(parts)

@@ -31,7 +31,7 @@ def open_activations(source: str, *, n_tokens: int | None = None) -> ActivationS
         return FileStream(path, n_tokens=n_tokens)
     if path.is_dir():
         return DatasetStream(path, n_tokens=n_tokens)
-    raise ActivationsError(f"{source}: no such file; expected a .safetensors file or a cached-activations folder")
+    raise ActivationsError("no such file; expected a .safetensors file or a cached-activations folder", place=source)
 
 
 class FileStream:
@@ -56,22 +56,22 @@ class FileStream:
                 names = set(handle.keys())
                 if "activations" not in names:
                     raise ActivationsError(
-                        f'{self._path}: has tensors {sorted(names)}; expected one named "activations"'
+                        f'has tensors {sorted(names)}; expected one named "activations"', place=self._path
                     )
                 shape = list(handle.get_slice("activations").get_shape())
                 tokens = handle.get_tensor("tokens") if "tokens" in names else None
         except (SafetensorError, OSError) as error:
-            raise ActivationsError(f"{self._path}: not a readable safetensors file ({error})") from error
+            raise ActivationsError("not a readable safetensors file", place=self._path, reason=str(error)) from error
         if len(shape) != 2 or 0 in shape:
             raise ActivationsError(
-                f"{self._path}: activations have shape {shape}; expected [n_tokens, d_in] with at least one token"
+                f"activations have shape {shape}; expected [n_tokens, d_in] with at least one token", place=self._path
             )
         if tokens is None:
             return shape, None
         if list(tokens.shape) != shape[:1] or tokens.is_floating_point():
             raise ActivationsError(
-                f"{self._path}: tokens have shape {list(tokens.shape)} and dtype {tokens.dtype}; "
-                f"expected [{shape[0]}] whole numbers"
+                f"tokens have shape {list(tokens.shape)} and dtype {tokens.dtype}; expected [{shape[0]}] whole numbers",
+                place=self._path,
             )
         return shape, tokens.numpy().astype(np.int32)
 
@@ -117,13 +117,15 @@ class DatasetStream:
         first = self._dataset[0][self._column]
         if not isinstance(first, torch.Tensor) or first.ndim != 2 or not first.is_floating_point():
             raise ActivationsError(
-                f"{self._folder}: column {self._column} holds {self._dataset.features[self._column]}; "
-                "expected [row_length, d_in] numbers in each row"
+                f"column {self._column} holds {self._dataset.features[self._column]}; "
+                "expected [row_length, d_in] numbers in each row",
+                place=self._folder,
             )
         if len(first) < 2:
             raise ActivationsError(
-                f"{self._folder}: has rows of {len(first)} activation; expected at least 2, since the first "
-                "of each row is not scored; cache longer rows"
+                f"has rows of {len(first)} activation; expected at least 2, since the first "
+                "of each row is not scored; cache longer rows",
+                place=self._folder,
             )
         return int(first.shape[0]), int(first.shape[1])
 
@@ -132,7 +134,9 @@ class DatasetStream:
             return np.full((len(dataset), row_length), NO_TOKEN, dtype=np.int32)
         rows = dataset["token_ids"][:]
         if {len(row) for row in rows} != {row_length}:
-            raise ActivationsError(f"{self._folder}: has rows whose token_ids are not {row_length}, one per activation")
+            raise ActivationsError(
+                f"has rows whose token_ids are not {row_length}, one per activation", place=self._folder
+            )
         return np.array(rows, dtype=np.int32)
 
     def batches(self, start: int, stop: int) -> Iterator[ActivationBatch]:
@@ -142,8 +146,9 @@ class DatasetStream:
             acts = self._dataset[first : first + len(part)][self._column]
             if not isinstance(acts, torch.Tensor) or acts.shape != (*part.ids.shape, self.d_in):
                 raise ActivationsError(
-                    f"{self._folder}: rows {first} to {first + len(part) - 1} are not all "
-                    f"{part.ids.shape[1]} activations of width {self.d_in}, as the first row is"
+                    f"rows {first} to {first + len(part) - 1} are not all "
+                    f"{part.ids.shape[1]} activations of width {self.d_in}, as the first row is",
+                    place=self._folder,
                 )
             yield _batch(acts[torch.from_numpy(part.keep)].float(), part, first, self._folder)
 
@@ -155,11 +160,11 @@ def _load_dataset(folder: Path) -> Any:
         dataset: Any = datasets.load_from_disk(str(folder))
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ActivationsError(f"{folder}: not a cached-activations dataset ({reason})") from error
+        raise ActivationsError("not a cached-activations dataset", place=folder, reason=reason) from error
     if isinstance(dataset, datasets.DatasetDict):
-        raise ActivationsError(f"{folder}: has splits {list(dataset)}; expected the folder of one of them")
+        raise ActivationsError(f"has splits {list(dataset)}; expected the folder of one of them", place=folder)
     if not len(dataset):
-        raise ActivationsError(f"{folder}: has no rows; expected at least one row of activations")
+        raise ActivationsError("has no rows; expected at least one row of activations", place=folder)
     return dataset
 
 
@@ -167,7 +172,7 @@ def _activations_column(folder: Path, dataset: Any) -> str:
     columns = [name for name in dataset.column_names if name != "token_ids"]
     if len(columns) != 1:
         raise ActivationsError(
-            f"{folder}: has columns {dataset.column_names}; expected one hook's activations and token_ids"
+            f"has columns {dataset.column_names}; expected one hook's activations and token_ids", place=folder
         )
     return str(columns[0])
 
@@ -184,6 +189,6 @@ def _rows_of_flat(ids: NDArray[np.int32] | None, n_tokens: int) -> TokenRows:
 
 def _batch(acts: torch.Tensor, part: TokenRows, first: int, source: Path) -> ActivationBatch:
     if not torch.isfinite(acts).all():
-        raise ActivationsError(f"{source}: NaN or infinite activations in rows {first} to {first + len(part) - 1}")
+        raise ActivationsError(f"NaN or infinite activations in rows {first} to {first + len(part) - 1}", place=source)
     row, position = np.nonzero(part.keep)
     return ActivationBatch(acts, row.astype(np.int64) + first, position.astype(np.int64), part, first)

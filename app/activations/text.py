@@ -54,7 +54,7 @@ def read_text(source: str) -> Text:
         documents = _documents_of_dataset(source)
     documents = [document for document in documents if document.strip()]
     if not documents:
-        raise TextError(f"{source}: found no text in it; expected at least one non-empty document")
+        raise TextError("found no text in it; expected at least one non-empty document", place=source)
     return Text(source, documents, _checksum(documents))
 
 
@@ -73,10 +73,10 @@ def _documents_of_file(path: Path) -> Iterator[str]:
         content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise TextError(
-            f"{path}: not UTF-8 text (byte {error.start}); expected a .txt or .jsonl file in UTF-8"
+            f"not UTF-8 text (byte {error.start}); expected a .txt or .jsonl file in UTF-8", place=path
         ) from error
     except OSError as error:
-        raise TextError(f"{path}: can't be read ({error.strerror})") from error
+        raise TextError(f"can't be read ({error.strerror})", place=path) from error
     if path.suffix != ".jsonl":
         yield content
         return
@@ -90,12 +90,12 @@ def _text_of_line(path: Path, number: int, line: str) -> str:
     try:
         record = json.loads(line)
     except json.JSONDecodeError as error:
-        raise TextError(f"{path} line {number}: not JSON ({error.msg}); expected one object per line") from error
+        raise TextError(f"line {number}: not JSON ({error.msg}); expected one object per line", place=path) from error
     if not isinstance(record, dict) or not isinstance(record.get("text"), str):
-        raise TextError(f'{path} line {number}: expected an object with a string under "text"')
+        raise TextError(f'line {number}: expected an object with a string under "text"', place=path)
     text: str = record["text"]
     if re.search("[\ud800-\udfff]", text):
-        raise TextError(f"{path} line {number}: has half of a surrogate pair; expected whole characters")
+        raise TextError(f"line {number}: has half of a surrogate pair; expected whole characters", place=path)
     return text
 
 
@@ -109,19 +109,19 @@ def _documents_of_dataset(source: str) -> list[str]:
         elif "/" in source and not source.startswith(("/", ".")) and Path(source).suffix not in TEXT_SUFFIXES:
             dataset = datasets.load_dataset(source, split="train")
         else:
-            raise TextError(f"{source}: no such file, folder or dataset")
+            raise TextError("no such file, folder or dataset", place=source)
     except TextError:
         raise
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TextError(f"{source}: neither a text file nor a dataset that can be loaded ({reason})") from error
+        raise TextError("neither a text file nor a dataset that can be loaded", place=source, reason=reason) from error
     if isinstance(dataset, datasets.DatasetDict):
         dataset = dataset["train"] if "train" in dataset else next(iter(dataset.values()))
     if "text" not in dataset.column_names:
-        raise TextError(f'{source}: has columns {dataset.column_names}; expected one named "text"')
+        raise TextError(f'has columns {dataset.column_names}; expected one named "text"', place=source)
     documents = [document for document in dataset["text"] if document is not None]
     if not all(isinstance(document, str) for document in documents):
-        raise TextError(f'{source}: column "text" holds {dataset.features["text"]}; expected strings')
+        raise TextError(f'column "text" holds {dataset.features["text"]}; expected strings', place=source)
     return documents
 
 
@@ -148,7 +148,7 @@ def tokenize(text: Text, tokenizer: Any, *, row_length: int = ROW_LENGTH, n_toke
     n_rows = max(1, len(stream) // body)
     stream = stream[: n_rows * body]
     if not np.isin(stream, special, invert=True).any():
-        raise TextError(f"{text.source}: has no token to score; expected at least one word")
+        raise TextError("has no token to score; expected at least one word", place=text.source)
     if len(stream) < body:
         body = len(stream)
     ids = np.empty((n_rows, body + 1), dtype=np.int32)

@@ -43,7 +43,7 @@ def extend(
     if activations is None and text is None:
         raise SettingsError("nothing to train on: give --activations, or --text for the SAE's model to read")
     if out.exists():
-        raise SettingsError(f"{out}: already exists; choose another folder or delete it first")
+        raise SettingsError("already exists; choose another folder or delete it first", place=out)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     start = load_start(sae)
     record = start.loaded.record

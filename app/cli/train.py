@@ -87,7 +87,7 @@ def _check(architecture: str, widths: str | None, multiplier: float | None, dtyp
     if dtype not in ("float32", "float16"):
         raise SettingsError(f"dtype {dtype!r}: expected float32 or float16")
     if out.exists():
-        raise SettingsError(f"{out}: already exists; choose another folder or delete it first")
+        raise SettingsError("already exists; choose another folder or delete it first", place=out)
 
 
 def cache_text(folder: Path, models_dir: Path, model: str, hook: str, text: str) -> None:

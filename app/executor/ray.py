@@ -19,7 +19,7 @@ import torch
 
 from app.activations.device import choose_device
 from app.activations.stream import ActivationStream
-from app.errors import ExecutorError, HedgescopeError
+from app.errors import ExecutorError, HedgescopeError, Place
 from app.executor.base import Opener, ShardWork, Sum
 from app.executor.device import Device
 from app.progress import Advance, unreported
@@ -174,7 +174,9 @@ def _connect(address: str | None) -> None:
         ray.init(log_to_driver=False, configure_logging=False, **options)
     except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
         raise ExecutorError(
-            f"Ray at {address or 'this machine'}: can't be reached ({_line(error)}); check RAY_ADDRESS, or `ray status`"
+            "can't be reached; check RAY_ADDRESS, or `ray status`",
+            place=Place(f"Ray at {address or 'this machine'}", "the Ray cluster"),
+            reason=_line(error),
         ) from error
 
 
@@ -193,8 +195,9 @@ def _get(reference: Any, name: str) -> Any:
         ) from error
     except ray.exceptions.RayError as error:
         raise ExecutorError(
-            f"{name}: lost with its machine or process, and the tries used up ({type(error).__name__}: "
-            f"{_line(error)}); look at `ray status`, then start again: whole shards are kept"
+            f"{name}: lost with its machine or process, and the tries used up; look at `ray status`, then start again: "
+            "whole shards are kept",
+            reason=f"{type(error).__name__}: {_line(error)}",
         ) from error
 
 
@@ -220,8 +223,9 @@ def _run_shard(
     stream, saes = _opened(opener)
     if stream.key != stream_key:
         raise ExecutorError(
-            f"{os.uname().nodename}: reads another model or text than the machine that started the run; "
-            "put both on a path that is the same everywhere"
+            "reads another model or text than the machine that started the run; put both on a path that is the same "
+            "everywhere",
+            place=Place(os.uname().nodename, "a machine of the cluster"),
         )
     _device(device, dtype).run_shard(stream, saes, store, shard)
 

@@ -1,64 +1,58 @@
-"""Errors as everybody may read them: on one line, without the folders and addresses of the machine."""
+"""Errors of jobs as everybody may read them: in one line, without the folders and addresses of the machine."""
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
+from app.errors import HedgescopeError, Place
 from app.settings import Settings
 
 LONGEST_ERROR = 600
 """Characters of a job's error."""
 
-ABSOLUTE_PATH = re.compile(r"(?<![\w/.:])/(?:[^\s/:;,'\"()\]]+/)+(?=[^\s/:;,'\"()\]]|\b|$)")
-DATABASE = re.compile(r"\bdatabase [a-z0-9+]+://\S*?(?=[:;,]? |$)")
-"""The address of a database, as `app.store.explain` names it."""
-
 INPUT = "the input folder (HEDGESCOPE_INPUT_DIR)"
-"""Whoever asks for a job names what is in it by its path in it, and so do errors."""
+"""A job names what is in it by its path in it, and so do the job's errors."""
 
-PATH_CHARACTERS = r"[^\s:;,'\"()\]]"
+LOG = "the log of `hedgescope jobs` has the cause"
 
 
-def in_one_line(error: str) -> str:
-    """An error as pages may show it: on one line, of bearable length, folders left out of paths."""
-    line = DATABASE.sub("the database (HEDGESCOPE_DATABASE_URL)", " ".join(error.split()))
-    line = ABSOLUTE_PATH.sub("", line)
+def in_one_line(text: str) -> str:
+    """A text as pages can show it: on one line and of bearable length."""
+    line = " ".join(text.split())
     return line if len(line) <= LONGEST_ERROR else line[: LONGEST_ERROR - 1] + "…"
 
 
 @dataclass(frozen=True)
 class Places:
-    """What the folders of a process are for: errors name that, and the setting, where they would name the folder.
+    """What the folders of a process are for: job errors name that and the setting in place of the folder.
 
     Attributes:
         roles: (folder or URL, what it is), inner folders before those around them.
     """
 
-    roles: tuple[tuple[str, str], ...]
+    roles: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> Places:
         """Those of the settings."""
         return cls(tuple(sorted(_roles(settings), key=lambda role: -len(role[0]))))
 
-    def in_one_line(self, error: str) -> str:
-        """As the function of this name; what lies in one of the folders is named by its path in that."""
-        for place, role in self.roles:
-            pattern = rf"(?<![\w/.-]){re.escape(place)}(?:/({PATH_CHARACTERS}+)|/?(?![\w/-]|\.\w))"
-            error = re.sub(pattern, partial(_named, role), error)
-        return in_one_line(error)
+    def public(self, error: HedgescopeError) -> str:
+        """The error in one line; what lies in one of the folders is named by its path in it."""
+        where = "" if error.place is None else f"{self._name(error.place)}: "
+        return in_one_line(f"{where}{error.detail}{'' if error.reason is None else f'; {LOG}'}")
 
-
-def _named(role: str, match: re.Match[str]) -> str:
-    inner = match[1]
-    if inner is None:
-        return role
-    return inner if role == INPUT else f"{inner} in {role}"
+    def _name(self, place: Place) -> str:
+        for folder, role in self.roles:
+            if place.private == folder:
+                return role
+            if place.private.startswith(f"{folder}/"):
+                inner = place.private.removeprefix(f"{folder}/")
+                return inner if role == INPUT else f"{inner} in {role}"
+        return place.public
 
 
 def _roles(settings: Settings) -> Iterator[tuple[str, str]]:

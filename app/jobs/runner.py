@@ -7,14 +7,14 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from app.errors import HedgescopeError, StoreError
+from app.errors import DiskFullError, HedgescopeError, StoreError
 from app.jobs.lease_keeper import LeaseKeeper, Stopped
 from app.jobs.leases import (
     LeaseLost,
@@ -25,7 +25,7 @@ from app.jobs.leases import (
     fail,
     hand_back,
 )
-from app.jobs.messages import in_one_line
+from app.jobs.messages import LOG, Places
 from app.jobs.records import Claim, Plan
 from app.logs import bound
 from app.store.space import make_room
@@ -35,8 +35,6 @@ POLL_S = 1.0
 
 PATIENCE_S = (1.0, 2.0, 5.0)
 """Waits between attempts to reach a database that can't be reached; the last one from then on."""
-
-NO_SPACE = ("no space left", "disk is full", "full (")
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +70,7 @@ class JobRunner:
         lease_s: seconds until a worker that is silent is taken for dead.
         owner: names this process among all workers; never used again by another.
         poll_s: seconds between looks for work.
-        told: an error as everybody may read it.
+        places: name the folders of this process in the errors of jobs.
     """
 
     engine: Engine
@@ -80,7 +78,7 @@ class JobRunner:
     lease_s: float
     owner: str
     poll_s: float = POLL_S
-    told: Callable[[str], str] = in_one_line
+    places: Places = field(default_factory=Places)
 
     def run(self, stop: threading.Event, is_over: Callable[[], bool] = lambda: False) -> None:
         """Work until told to stop; the step at hand is then given back.
@@ -125,12 +123,12 @@ class JobRunner:
                 log.warning("the database failed, again later: %s", error)
                 stop.wait(PATIENCE_S[0])
             else:
-                self._fail(claim, str(error), stop)
+                self._explain(claim, error, stop)
         except HedgescopeError as error:
-            self._fail(claim, str(error), stop)
+            self._explain(claim, error, stop)
         except Exception as error:
             log.exception("failed unexpectedly")
-            self._fail(claim, f"it failed unexpectedly ({type(error).__name__}); the worker's log says where", stop)
+            self._fail(claim, f"it failed unexpectedly ({type(error).__name__}); {LOG}", stop)
 
     def _do(self, claim: Claim, hold: LeaseKeeper, stop: threading.Event) -> None:
         match claim.phase:
@@ -143,9 +141,11 @@ class JobRunner:
             case "finish":
                 self.work.finish(claim, hold, lambda connection, result: complete_finish(connection, claim, result))
 
-    def _fail(self, claim: Claim, error: str, stop: threading.Event) -> None:
-        line = self.told(error)
-        log.warning("failed: %s", " ".join(error.split()))
+    def _explain(self, claim: Claim, error: HedgescopeError, stop: threading.Event) -> None:
+        log.warning("failed: %s", " ".join(str(error).split()))
+        self._fail(claim, self.places.public(error), stop)
+
+    def _fail(self, claim: Claim, line: str, stop: threading.Event) -> None:
         self._tell(stop, lambda: fail(self.engine, claim, line))
 
     def _tell(self, stop: threading.Event, tell: Callable[[], None], tries: int | None = None) -> None:
@@ -158,7 +158,7 @@ class JobRunner:
             except StoreError as error:
                 log.warning("can't be written to the database now: %s", error)
                 attempt += 1
-                if lacks_space(error):
+                if isinstance(error, DiskFullError):
                     make_room(self.engine)
                 if stop.is_set() or attempt == tries:
                     return
@@ -172,9 +172,4 @@ def new_owner() -> str:
 
 def is_passing(error: StoreError) -> bool:
     """Whether the database can't be used now but may be later, since it is restarted or busy; not where it is full."""
-    return not lacks_space(error) and isinstance(error.__cause__, OperationalError | InterfaceError)
-
-
-def lacks_space(error: StoreError) -> bool:
-    """Whether the disk of the database is full."""
-    return any(words in str(error).lower() for words in NO_SPACE)
+    return not isinstance(error, DiskFullError) and isinstance(error.__cause__, OperationalError | InterfaceError)

@@ -62,8 +62,8 @@ def run_jobs(
     """
     engine = make_engine(settings.resolved_database_url)
     try:
-        work, told = JobWork(engine, settings, models), Places.of(settings).in_one_line
-        JobRunner(engine, work, settings.job_lease_s, new_owner(), told=told).run(stop, is_over)
+        work, places = JobWork(engine, settings, models), Places.of(settings)
+        JobRunner(engine, work, settings.job_lease_s, new_owner(), places=places).run(stop, is_over)
     finally:
         engine.dispose()
 
@@ -213,5 +213,5 @@ def allowed(name: str, folder: Path) -> str:
     is_hub_name = HUB_NAME.fullmatch(source) and ".." not in name and not inner.startswith(("/", "~"))
     # The libraries look for a file of this name first, wherever the program was started.
     if not is_hub_name or (not colon and Path(name).exists()):
-        raise HedgescopeError(f"{name}: there is no such file or folder in the input folder (HEDGESCOPE_INPUT_DIR)")
+        raise HedgescopeError("there is no such file or folder in the input folder (HEDGESCOPE_INPUT_DIR)", place=name)
     return name

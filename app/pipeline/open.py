@@ -99,8 +99,9 @@ class SaeFiles:
         loaded = load_sae(self.source, name=self.name, widths=self.widths)
         if loaded.shard_key != self.shard_key:
             raise ExecutorError(
-                f"{self.source}: holds another SAE here than on the machine that started the run; put SAEs on a path "
-                "that is the same everywhere"
+                "holds another SAE here than on the machine that started the run; put SAEs on a path "
+                "that is the same everywhere",
+                place=self.source,
             )
         return loaded
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from app.activations.language_model import ModelShelf
 from app.activations.stream import ModelStream
 from app.activations.text import read_text
-from app.errors import ModelError, NotFoundError, PreflightError, SaeError, TextError
+from app.errors import ModelError, NotFoundError, Place, PreflightError, SaeError, TextError
 from app.paths import resource
 from app.pipeline.identity import checked_name
 from app.pipeline.sample import reconstruct_sample
@@ -53,11 +53,11 @@ def _sampled(loaded: LoadedSae, models: ModelShelf) -> SaeRecord:
         text = read_text(str(resource("demo") / "text.jsonl"))
         stream = ModelStream(language_model, text, record.hook_name, n_tokens=SAMPLE_TOKENS)
     except (ModelError, TextError) as error:
-        return _noted(record, f"not tried on text: {error}")
+        return _noted(record, f"not tried on text: {error.public}")
     if stream.d_in != record.d_in:
         raise PreflightError(
             record.source,
-            [f"d_in is {record.d_in}, but {record.hook_name} of {record.model_name} has width {stream.d_in}"],
+            [f"d_in is {record.d_in}, but {record.hook_name} of its model has width {stream.d_in}"],
         )
     found = reconstruct_sample(stream, loaded)
     record = replace(record, explained_variance=found.explained_variance, l0=found.l0)
@@ -82,7 +82,7 @@ def open_sae(engine: sa.Engine, name: str) -> LoadedSae:
     """
     base, at, width = name.partition("@")
     if at and not width.isdecimal():
-        raise SaeError(f"{name}: expected name@width with a number after the @")
+        raise SaeError("expected name@width with a number after the @", place=name)
     loaded = _load_named(engine, base)
     return prefix(loaded, int(width)) if at else loaded
 
@@ -93,7 +93,9 @@ def _load_named(engine: sa.Engine, name: str) -> LoadedSae:
     except NotFoundError as error:
         if Path(name).is_dir():
             return load_sae(name)
-        raise SaeError(f"{name}: neither a registered SAE nor a folder; `hedgescope sae list` shows names") from error
+        raise SaeError(
+            "neither a registered SAE nor a folder; `hedgescope sae list` shows names", place=name
+        ) from error
     loaded = load_sae(record.source, name=record.name, widths=record.matryoshka_widths)
     _check_unchanged(loaded, record)
     return replace(loaded, record=record)
@@ -127,6 +129,6 @@ def _check_unchanged(loaded: LoadedSae, record: SaeRecord) -> None:
     if (now.checksum, now.config_checksum) != (then.checksum, then.config_checksum):
         what = "weights" if now.checksum != then.checksum else "configuration"
         raise SaeError(
-            f"{record.name}: the {what} in {record.source} changed since it was registered; add it again under another "
-            "name"
+            f"the {what} changed since it was registered; add it again under another name",
+            place=Place(f"{record.name} ({record.source})", record.name),
         )

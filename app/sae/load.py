@@ -105,7 +105,7 @@ def load_sae(source: str, *, name: str | None = None, widths: Sequence[int] | No
         module, checksum, config = _load_folder(path)
     elif path.exists() or source.startswith((".", "/", "~")) or ":" not in source:
         raise SaeError(
-            f"{source}: no such folder; expected a folder with {CONFIG_FILE}, or `release:sae_id` on the Hub"
+            f"no such folder; expected a folder with {CONFIG_FILE}, or `release:sae_id` on the Hub", place=source
         )
     else:
         module, checksum, config = _load_hub(source)
@@ -179,20 +179,20 @@ def _load_folder(folder: Path) -> tuple[Any, str, dict[str, Any]]:
 
     if not (folder / CONFIG_FILE).is_file():
         found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
-        raise SaeError(f"{folder}: has no {CONFIG_FILE} (found {found}); expected a SAELens folder")
+        raise SaeError(f"has no {CONFIG_FILE} (found {found}); expected a SAELens folder", place=folder)
     if (folder / WEIGHTS_FILE).is_file():
         weights, converter = folder / WEIGHTS_FILE, sae_lens_disk_loader
     elif (folder / SPARSIFY_WEIGHTS_FILE).is_file():
         weights, converter = folder / SPARSIFY_WEIGHTS_FILE, sparsify_disk_loader
     else:
-        raise SaeError(f"{folder}: has no {WEIGHTS_FILE}; expected a SAELens folder")
+        raise SaeError(f"has no {WEIGHTS_FILE}; expected a SAELens folder", place=folder)
     config = read_config(folder / CONFIG_FILE)
     if problems := _shape_problems(weights, config):
         raise PreflightError(str(folder), problems)
     try:
         module = SAE.load_from_disk(folder, device="cpu", dtype="float32", converter=converter)
     except Exception as error:
-        raise SaeError(f"{folder}: SAELens can't load it ({_reason(error)})") from error
+        raise SaeError("SAELens can't load it", place=folder, reason=_reason(error)) from error
     return module, file_checksum(weights), config
 
 
@@ -203,7 +203,9 @@ def _shape_problems(weights: Path, config: Mapping[str, Any]) -> list[str]:
             names = handle.keys()
             shapes = {name: list(handle.get_slice(name).get_shape()) for name in names}
     except (SafetensorError, OSError) as error:
-        raise SaeError(f"{weights}: not a complete safetensors file ({_reason(error)}); download it again") from error
+        raise SaeError(
+            "not a complete safetensors file; download it again", place=weights, reason=_reason(error)
+        ) from error
     d_in, d_sae = config["d_in"], config.get("d_sae")
     expected = {
         "W_enc": [d_in, d_sae],
@@ -228,11 +230,11 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SaeError(f"{path}: can't be read ({error.strerror})") from error
+        raise SaeError(f"can't be read ({error.strerror})", place=path) from error
     except ValueError as error:
-        raise SaeError(f"{path}: not JSON ({_reason(error)}); expected an SAE configuration") from error
+        raise SaeError("not JSON; expected an SAE configuration", place=path, reason=_reason(error)) from error
     if not isinstance(config, dict) or not isinstance(config.get("d_in"), int):
-        raise SaeError(f"{path}: d_in is missing or not a number; expected an SAE configuration")
+        raise SaeError("d_in is missing or not a number; expected an SAE configuration", place=path)
     return config
 
 
@@ -243,7 +245,7 @@ def _load_hub(source: str) -> tuple[Any, str, dict[str, Any]]:
     try:
         module = SAE.from_pretrained(release, sae_id, device="cpu", dtype="float32")
     except Exception as error:
-        raise SaeError(f"{source}: SAELens can't load it from the Hub ({_reason(error)})") from error
+        raise SaeError("SAELens can't load it from the Hub", place=source, reason=_reason(error)) from error
     return module, tensors_checksum(module.state_dict()), module.cfg.to_dict()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from app.disk import full, is_full
-from app.errors import ShardError
+from app.errors import ShardDiskFullError, ShardError
 
 PARTIAL = ".partial"
 """Ending of a file that is still being written."""
@@ -30,7 +30,8 @@ def write_whole(path: Path, content: bytes) -> None:
     The partial file is locked while its writer lives; the system unlocks it when the writer is killed.
 
     Raises:
-        ShardError: it can't be written; nothing is left of it.
+        ShardDiskFullError: the disk is full; nothing is left of the file.
+        ShardError: it can't be written otherwise; nothing is left of it.
     """
     # Not the process's number: in containers that share a folder several have the same one.
     partial = path.with_name(f"{path.name}.{uuid4().hex[:12]}{PARTIAL}")
@@ -46,8 +47,8 @@ def write_whole(path: Path, content: bytes) -> None:
         with suppress(OSError):
             partial.unlink()
         if is_full(error):
-            raise ShardError(full(path.parent, len(content), REMEDY)) from error
-        raise ShardError(f"{path}: can't be written ({error.strerror})") from error
+            raise full(ShardDiskFullError, path.parent, len(content), REMEDY) from error
+        raise ShardError(f"can't be written ({error.strerror})", place=path) from error
 
 
 def remove_leftovers(root: Path) -> list[Path]:

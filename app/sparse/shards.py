@@ -163,7 +163,7 @@ class ShardStore:
                 n_latents=int(arrays["n_latents"][0]),
             )
         except ShardError as error:
-            raise ShardError(f"{self.storage.where(self._acts_name(shard, sae_key))}: {error}") from error
+            raise ShardError(error.detail, place=self.storage.where(self._acts_name(shard, sae_key))) from error
         return acts, arrays["residual"]
 
     def _tokens_name(self, shard: Shard) -> str:
@@ -178,6 +178,7 @@ class ShardStore:
             return {array: found[array] for array in arrays}
         except (OSError, SafetensorError, KeyError) as error:
             raise ShardError(
-                f"{self.storage.where(name)}: this shard can't be read ({error}); delete the file and run the same "
-                "command again"
+                "this shard can't be read; delete the file and run the same command again",
+                place=self.storage.where(name),
+                reason=str(error),
             ) from error

@@ -104,7 +104,7 @@ class Remote:
         try:
             return bool(self._connected().exists(self._path(name)))
         except (OSError, ValueError) as error:
-            raise ShardError(f"{self.where(name)}: can't be looked up ({_line(error)}); {_REMEDY}") from error
+            raise ShardError(f"can't be looked up; {_REMEDY}", place=self.where(name), reason=_line(error)) from error
 
     def read(self, name: str) -> bytes:
         """The object's content."""
@@ -124,7 +124,7 @@ class Remote:
             filesystem.pipe_file(partial, content)
             filesystem.mv(partial, path)
         except (OSError, ValueError) as error:
-            raise ShardError(f"{self.where(name)}: can't be written ({_line(error)}); {_REMEDY}") from error
+            raise ShardError(f"can't be written; {_REMEDY}", place=self.where(name), reason=_line(error)) from error
 
     def _path(self, name: str) -> str:
         return f"{self.prefix.partition('?')[0]}/{name}"
@@ -159,6 +159,7 @@ def _connect(protocol: str, prefix: str) -> Any:
         return fsspec.filesystem(protocol)
     except (ImportError, OSError, ValueError) as error:
         raise ShardError(
-            f"{protocol}://{prefix.partition('?')[0]}: can't be reached ({_line(error)}); expected a folder, s3://…, "
-            "gs://… or a protocol of an installed fsspec package"
+            "can't be reached; expected a folder, s3://…, gs://… or a protocol of an installed fsspec package",
+            place=f"{protocol}://{prefix.partition('?')[0]}",
+            reason=_line(error),
         ) from error

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.disk import full, is_full
-from app.errors import ShardError
+from app.errors import ShardDiskFullError
 
 REMEDY = "free some space there, then run the command again or resume the job; it continues from the shards on disk"
 
@@ -35,7 +35,7 @@ class Spill:
         """Put some one-dimensional arrays aside.
 
         Raises:
-            ShardError: the disk is full.
+            ShardDiskFullError: the disk is full.
         """
         places = []
         try:
@@ -48,7 +48,8 @@ class Spill:
                 raise
             n_bytes = sum(array.nbytes for array in arrays)
             folder = self.folder or Path(tempfile.gettempdir())
-            raise ShardError(full(folder, n_bytes, REMEDY, "while co-firing is put aside there")) from error
+            doing = "while co-firing is put aside there"
+            raise full(ShardDiskFullError, folder, n_bytes, REMEDY, doing=doing) from error
         self._places.append(places)
 
     def get(self, number: int) -> list[NDArray[Any]]:

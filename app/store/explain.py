@@ -8,7 +8,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from app.errors import SchemaError, StoreError
+from app.errors import DiskFullError, Place, SchemaError, StoreError
 
 BUSY_TIMEOUT_S = 30
 UPGRADE = "run `hedgescope db upgrade`"
@@ -62,18 +62,25 @@ MISSING_SCHEMA_STATES = ("42P01", "42703")
 
 def explain(error: SQLAlchemyError, url: URL) -> StoreError:
     """The driver's error as one line that a person can act on."""
-    where = f"database {url.render_as_string(hide_password=True)}"
+    place = database_place(url)
     cause = error.orig if isinstance(error, DBAPIError) else error
     message = " ".join(str(cause).split())
     if isinstance(error, PoolTimeoutError):
-        return StoreError(f"{where}: all connections are in use; raise {POOL_SETTING} ({message})")
+        return StoreError(f"all connections are in use; raise {POOL_SETTING}", place=place, reason=message)
     if _lacks_schema(cause, message):
-        return SchemaError(f"{where}: {message}; {UPGRADE}")
+        return SchemaError(f"a table or a column is missing; {UPGRADE}", place=place, reason=message)
     if isinstance(error, IntegrityError):
-        return StoreError(f"{where}: {message}: a value is duplicated or missing; nothing was stored")
-    if meaning := _meaning(message.lower(), url):
-        return StoreError(f"{where}: {meaning} ({message})")
-    return StoreError(f"{where}: {message}")
+        detail = "a value is duplicated or missing; nothing was stored"
+        return StoreError(detail, place=place, reason=message)
+    meaning = _meaning(message.lower(), url)
+    if meaning is None:
+        return StoreError("it failed", place=place, reason=message)
+    return (DiskFullError if meaning == NO_SPACE else StoreError)(meaning, place=place, reason=message)
+
+
+def database_place(url: URL) -> Place:
+    """A database as errors name it: its address without the password, and for everybody the setting."""
+    return Place(f"database {url.render_as_string(hide_password=True)}", f"the database ({URL_SETTING})")
 
 
 def _lacks_schema(cause: object, message: str) -> bool:

@@ -56,7 +56,9 @@ def _json(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except TypeError as error:
-        raise StoreError(f"{type(value).__name__} can't be stored as JSON: {error}; nothing was stored") from error
+        raise StoreError(
+            f"{type(value).__name__} can't be stored as JSON; nothing was stored", reason=str(error)
+        ) from error
 
 
 def pack_profile(profile: PairProfile) -> bytes:
@@ -75,7 +77,7 @@ def pack_profile(profile: PairProfile) -> bytes:
         packed: list[array[Any]] = [array("i", profile.indices), array("q", profile.n_both), cosines]
         head = PROFILE_HEAD.pack(profile.complete, n)
     except (OverflowError, TypeError, struct.error) as error:
-        raise StoreError(f"{where}: {error}; expected int32 indices and int64 counts") from error
+        raise StoreError(f"{where}: expected int32 indices and int64 counts", reason=str(error)) from error
     # A sum is finite only if each of its terms is.
     if not isfinite(sum(cosines)) or max(map(abs, cosines), default=0) > 2:
         raise StoreError(f"{where}: field decoder_cosine holds NaN or a number outside [-1, 1]; nothing was stored")

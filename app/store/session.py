@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from app.errors import SchemaError, StoreError
 from app.paths import resource
-from app.store.explain import BUSY_TIMEOUT_S, UPGRADE, explain
+from app.store.explain import BUSY_TIMEOUT_S, UPGRADE, database_place, explain
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -52,7 +52,8 @@ def make_engine(url: str, *, pool_size: int = POOL_SIZE) -> Engine:
             "`pip install 'hedgescope[postgres]'`"
         ) from error
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        raise StoreError(f"the database URL can't be used: {error}; expected for example {EXAMPLES}") from error
+        detail = f"the database URL can't be used; expected for example {EXAMPLES}"
+        raise StoreError(detail, reason=str(error)) from error
 
 
 def _parse(url: str) -> URL:
@@ -92,7 +93,7 @@ def _make_folder(url: URL) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"the database's folder {folder} can't be created: {error.strerror}") from error
+        raise StoreError(f"the database's folder can't be created: {error.strerror}", place=folder) from error
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
@@ -186,10 +187,10 @@ def check_schema(engine: Engine) -> None:
         found = schema_version(connection)
     if found == SCHEMA_VERSION:
         return
-    where = f"database {engine.url.render_as_string(hide_password=True)}"
+    place = database_place(engine.url)
     if found is None:
-        raise SchemaError(f"{where} has no schema yet; {UPGRADE}")
-    raise SchemaError(f"{where} has schema {found}, but this program expects {SCHEMA_VERSION}; {UPGRADE}")
+        raise SchemaError(f"it has no schema yet; {UPGRADE}", place=place)
+    raise SchemaError(f"it has schema {found}, but this program expects {SCHEMA_VERSION}; {UPGRADE}", place=place)
 
 
 def upgrade(url: str) -> None:
@@ -223,7 +224,8 @@ def _migrate(connection: Connection) -> None:
     try:
         command.upgrade(alembic_config(connection), "head")
     except CommandError as error:
-        raise SchemaError(f"schema {found} is unknown to this version; update hedgescope ({error})") from error
+        detail = f"schema {found} is unknown to this version; update hedgescope"
+        raise SchemaError(detail, reason=str(error)) from error
 
 
 def alembic_config(connection: Connection) -> Config:

@@ -25,10 +25,10 @@ def check_storable(record: Any) -> None:
     fault = find_fault(record)
     if fault is None:
         return
-    path, found = fault
+    field, found = fault
     keys = (f"{key}={getattr(record, key)!r}" for key in KEYS if hasattr(record, key))
     raise StoreError(
-        f"{type(record).__name__}({', '.join(keys)}): field {path} holds {found}; expected a finite number or a plain "
+        f"{type(record).__name__}({', '.join(keys)}): field {field} holds {found}; expected a finite number or a plain "
         "value (None with a reason where undefined); nothing was stored"
     )
 

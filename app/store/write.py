@@ -11,9 +11,10 @@ from itertools import islice
 
 from sqlalchemy import Engine, delete, insert, select, update
 
-from app.errors import ConflictError, NotFoundError, StoreError
+from app.errors import ConflictError, DiskFullError, NotFoundError, Place, StoreError
 from app.records import ComparisonBundle, ComparisonSummary, SaeRecord
 from app.store import tables
+from app.store.explain import NO_SPACE
 from app.store.lookup import require_comparison
 from app.store.parts import PARTS
 from app.store.payloads import SAE, to_json
@@ -128,14 +129,15 @@ def remove_sae(engine: Engine, name: str) -> None:
 
 def _refuse_other_sae(known: SaeRecord, new: SaeRecord) -> None:
     if known.checksum != new.checksum:
-        found = f"weights {known.checksum[:12]} from {known.source}, not {new.checksum[:12]} from {new.source}"
+        found = f"the weights {known.checksum[:12]}, not {new.checksum[:12]}"
     elif known.config_checksum != new.config_checksum:
         found = f"the same weights read as {known.architecture}, not as {new.architecture} with another configuration"
     elif known.matryoshka_widths != new.matryoshka_widths:
         found = f"the same weights with Matryoshka widths {known.matryoshka_widths}, not {new.matryoshka_widths}"
     else:
         return
-    raise ConflictError(f"the name {new.name!r} belongs to {found}; choose another with --name")
+    place = Place(f"{new.name} (registered from {known.source}, now from {new.source})", new.name)
+    raise ConflictError(f"the name belongs to {found}; choose another with --name", place=place)
 
 
 def _is_stored(engine: Engine, summary: ComparisonSummary) -> bool:
@@ -158,4 +160,4 @@ def _no_space_explained() -> Iterator[None]:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        raise StoreError("no space left on the disk: nothing was stored; free some space and try again") from error
+        raise DiskFullError(NO_SPACE) from error

@@ -108,8 +108,9 @@ def extend(start: Start, plan: ExtensionPlan, activations: CachedActivations, *,
 def _check(start: Start, plan: ExtensionPlan, activations: CachedActivations) -> None:
     if activations.d_in != start.loaded.record.d_in:
         raise ActivationsError(
-            f"activations of width {activations.d_in}; {start.loaded.record.source} reads {start.loaded.record.d_in}: "
-            "give activations of the hook that it was trained on"
+            f"reads activations of width {start.loaded.record.d_in}, but these have width {activations.d_in}; give "
+            "activations of the hook that it was trained on",
+            place=start.loaded.record.source,
         )
     if not 1 <= plan.n_new < activations.d_in:
         raise SaeError(
@@ -137,8 +138,9 @@ def _check_fires(start: Start, activations: CachedActivations) -> None:
     batches = (next(activations) for _ in range(N_SCALE_BATCHES))
     if not any((start.loaded.module.encode(batch) > 0).any() for batch in batches):
         raise SaeError(
-            f"{start.loaded.record.source}: no latent fires on {N_SCALE_BATCHES} batches of the activations; "
-            "expected those of the hook that it was trained on"
+            f"no latent fires on {N_SCALE_BATCHES} batches of the activations; "
+            "expected those of the hook that it was trained on",
+            place=start.loaded.record.source,
         )
 
 
@@ -166,7 +168,7 @@ def save_pair(pair: SaePair, start: Start, plan: ExtensionPlan, folder: Path) ->
         SaeError: the folder is there already.
     """
     if folder.exists():
-        raise SaeError(f"{folder}: already exists; choose another folder or delete it first")
+        raise SaeError("already exists; choose another folder or delete it first", place=folder)
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     for trained in (pair.control, pair.extended):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from app.errors import SaeError
+from app.errors import Place, SaeError
 from app.sae.load import LoadedSae
 
 METADATA_KEY = "hedging_pair"
@@ -56,11 +56,11 @@ def read_pair(loaded: LoadedSae) -> PairRecord:
     kept = loaded.module.cfg.metadata.to_dict().get(METADATA_KEY)
     if kept is None:
         raise SaeError(
-            f"{loaded.record.source}: does not belong to a control/extended pair; "
-            "`hedgescope extend` makes both from one SAE"
+            "does not belong to a control/extended pair; `hedgescope extend` makes both from one SAE",
+            place=loaded.record.source,
         )
     if not isinstance(kept, dict) or set(kept) != {field.name for field in fields(PairRecord)}:
-        raise SaeError(f"{loaded.record.source}: its metadata about the pair are incomplete; make the pair again")
+        raise SaeError("its metadata about the pair are incomplete; make the pair again", place=loaded.record.source)
     return PairRecord(**kept)
 
 
@@ -73,12 +73,12 @@ def check_pair(control: LoadedSae, extended: LoadedSae) -> PairRecord:
     first, second = read_pair(control), read_pair(extended)
     for loaded, record, role in ((control, first, "control"), (extended, second, "extended")):
         if record.role != role:
-            raise SaeError(f"{loaded.record.source}: is the {record.role} SAE of its pair; expected the {role} SAE")
+            raise SaeError(f"is the {record.role} SAE of its pair; expected the {role} SAE", place=loaded.record.source)
     names = (field.name for field in fields(PairRecord) if field.name not in ("role", "parent"))
     different = [name for name in names if getattr(first, name) != getattr(second, name)]
     if different:
         details = ", ".join(f"{name} {_short(first, name)} and {_short(second, name)}" for name in different)
-        raise SaeError(f"{control.record.source} and {extended.record.source}: not one pair: {details}")
+        raise SaeError(f"not one pair: {details}", place=Place.of(control.record.source, extended.record.source))
     _check_sizes(control, extended, first)
     return first
 
@@ -86,11 +86,12 @@ def check_pair(control: LoadedSae, extended: LoadedSae) -> PairRecord:
 def _check_sizes(control: LoadedSae, extended: LoadedSae, record: PairRecord) -> None:
     for loaded, n_latents in ((control, record.n_latents), (extended, record.n_latents + record.n_new)):
         if loaded.d_sae != n_latents:
-            raise SaeError(f"{loaded.record.source}: has {loaded.d_sae} latents; its metadata say {n_latents}")
+            raise SaeError(f"has {loaded.d_sae} latents; its metadata say {n_latents}", place=loaded.record.source)
     if control.record.d_in != extended.record.d_in:
         raise SaeError(
-            f"{control.record.source} and {extended.record.source}: d_in {control.record.d_in} and "
-            f"{extended.record.d_in}, not one pair; `hedgescope extend` makes both from one SAE"
+            f"d_in {control.record.d_in} and {extended.record.d_in}, not one pair; `hedgescope extend` makes both from "
+            "one SAE",
+            place=Place.of(control.record.source, extended.record.source),
         )
 
 

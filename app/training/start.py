@@ -54,8 +54,8 @@ def load_start(source: str) -> Start:
     loaded = load_sae(source)
     metadata = loaded.module.cfg.metadata.to_dict()
     details = dict(metadata.get("training_architecture_details") or {})
-    if reason := _why_not(loaded, metadata.get("training_architecture"), details):
-        raise SaeError(f"{source}: training can't continue from it: {reason}")
+    if problem := _why_not(loaded, metadata.get("training_architecture"), details):
+        raise SaeError(f"training can't continue from it: {problem}", place=source)
     threshold = float(loaded.module.threshold[0])
     return Start(loaded, metadata["training_architecture"], details, threshold)
 

@@ -254,7 +254,7 @@ def save(sae: Any, plan: Schedule, folder: Path, *, dtype: str = "float32") -> N
         SaeError: the folder is there already.
     """
     if folder.exists():
-        raise SaeError(f"{folder}: already exists; choose another folder or delete it first")
+        raise SaeError("already exists; choose another folder or delete it first", place=folder)
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

@@ -79,7 +79,10 @@ def test_fewer_tokens_than_a_batch(parent: Path, acts: Path, terminal: Terminal,
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
-        (lambda acts: acts[:, :20], ("activations of width 20", f"reads {D_IN}", "give activations of the hook")),
+        (
+            lambda acts: acts[:, :20],
+            (f"reads activations of width {D_IN}, but these have width 20", "give activations of"),
+        ),
         (
             lambda acts: acts.index_fill(0, torch.tensor([5, 9]), NAN),
             ("2 of 4096 activations are NaN", "expected none"),

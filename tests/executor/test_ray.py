@@ -169,7 +169,7 @@ def test_an_error_of_a_task_is_told_as_it_would_be_here(cluster: Machines, files
 def test_a_shard_that_cant_be_read_is_named(cluster: Machines, local: Local, tmp_path: Path) -> None:
     store = ShardStore(tmp_path, local.work.stream.key)
     reader = ShardReader(store, local.shards, BySide(*local.work.saes))
-    with pytest.raises(ShardError, match=r"safetensors: this shard can't be read .* run the same command again"):
+    with pytest.raises(ShardError, match=r"safetensors: this shard can't be read; .* run the same command again"):
         RayExecutor().fold(StatisticsCollector(reader.shape), AddShard(reader), local.shards)
 
 

@@ -178,7 +178,7 @@ UNREADABLE = [
     (shutil.rmtree, f"no such folder; expected a folder with {CONFIG_FILE}, or `release:sae_id` on the Hub"),
     (remove(CONFIG_FILE), rf"has no {CONFIG_FILE} \(found {WEIGHTS_FILE}\)"),
     (remove(WEIGHTS_FILE), f"has no {WEIGHTS_FILE}; expected a SAELens folder"),
-    (truncate, f"{WEIGHTS_FILE}: not a complete safetensors file .*incomplete.*; download it again"),
+    (truncate, f"{WEIGHTS_FILE}: not a complete safetensors file; download it again .*incomplete"),
     (config("{"), "not JSON"),
     (config("[1]"), "d_in is missing or not a number"),
     (config("\x00\x01"), "not JSON"),

@@ -74,7 +74,7 @@ def test_shards_are_the_same_wherever_they_are(root: str, tmp_path: Path) -> Non
 def test_a_lost_object_is_named(root: str, tmp_path: Path) -> None:
     stream = CountingStream(save_acts(tmp_path / "acts.safetensors", random_acts(300)))
     shard = plan_shards(stream.rows)[0]
-    with pytest.raises(ShardError, match=rf"tokens-3/{shard.file_name}: this shard can't be read .* run the same"):
+    with pytest.raises(ShardError, match=rf"tokens-3/{shard.file_name}: this shard can't be read; .* run the same"):
         ShardStore(root, stream.key).read_tokens(shard)
 
 
@@ -94,5 +94,5 @@ def test_addresses() -> None:
 
 
 def test_an_unknown_protocol_is_said_in_one_line() -> None:
-    with pytest.raises(ShardError, match=r"nosuch://place: can't be reached \(.*\); expected a folder, s3://"):
+    with pytest.raises(ShardError, match=r"nosuch://place: can't be reached; expected a folder, s3://.* \(.*nosuch\)"):
         open_storage("nosuch://place").write("a", b"")

@@ -304,7 +304,7 @@ def test_an_sae_without_a_time_gets_one(engine: Engine) -> None:
 def test_another_sae_under_a_taken_name_is_refused(engine: Engine) -> None:
     known = register_sae(engine, make_sae_record(widths=(4, 24)))
     others = {
-        "belongs to weights": replace(known, checksum="0" * 64),
+        "belongs to the weights": replace(known, checksum="0" * 64),
         "read as jumprelu, not as topk": replace(known, architecture="topk", config_checksum="1" * 64),
         r"Matryoshka widths \(4, 24\), not \(8, 24\)": replace(known, matryoshka_widths=(8, 24)),
     }

@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
+from app.errors import last_part
 from app.inference.client import Inference, fixed
 from app.inference.wire import Health, PromptAnswer, PromptRequest, SideAnswer
 from app.jobs import queue
@@ -29,7 +30,7 @@ from app.store.degrees import write_degree
 from app.store.session import make_engine, upgrade
 from app.store.write import register_sae, write_comparison
 from app.web.main import create_app
-from app.web.shared.redact import last_part, public_command
+from app.web.shared.redact import public_command
 from tests.builders import make_bundle, make_degree, make_sae_record
 
 SECRET = "secretive-7f3a"

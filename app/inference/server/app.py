@@ -189,17 +189,17 @@ async def _on_explained(_request: Request, error: Exception) -> Response:
     """What is wrong with a prompt is told; what names files of this machine goes to the log."""
     match error:
         case PromptError():
-            return _failed(400, Failure(kind="prompt", detail=str(error), parameter=error.parameter))
+            return _failed(400, Failure(kind="prompt", detail=error.public, parameter=error.parameter))
         case TextError():
-            return _failed(400, Failure(kind="prompt", detail=str(error), parameter="slug"))
+            return _failed(400, Failure(kind="prompt", detail=error.public, parameter="slug"))
         case WorkerBusyError():
-            return _failed(503, Failure(kind="busy", detail=str(error), retry_after_s=error.retry_after_s))
+            return _failed(503, Failure(kind="busy", detail=error.public, retry_after_s=error.retry_after_s))
         case NotFoundError():
-            return _failed(404, Failure(kind="not-found", detail=str(error)))
+            return _failed(404, Failure(kind="not-found", detail=error.public))
     log.error("%s", error)
     match error:
         case WorkerError():
-            return _failed(503, Failure(kind="model", detail=str(error)))
+            return _failed(503, Failure(kind="model", detail=error.public))
         case ModelError():
             detail = "the comparison's language model can't be loaded or read; the worker's log says why"
             return _failed(503, Failure(kind="model", detail=detail))

@@ -127,7 +127,7 @@ def of_store_error(error: StoreError) -> Problem:
 
     What is wrong with the database goes to the log only, since the message may name paths and hosts.
     """
-    detail = shortened(str(error))
+    detail = shortened(error.public)
     match error:
         case NotFoundError():
             return Problem(404, "not-found", "Not found", detail)

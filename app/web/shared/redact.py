@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import fields, replace
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from app.jobs.messages import in_one_line
+from app.errors import last_part
 from app.jobs.records import Job
 from app.records import ComparisonSummary, DegreeRecord, SaeRecord
 from app.records.request import JobRequest
+
+ABSOLUTE_PATH = re.compile(r"(?<![\w/.:])/(?:[^\s/:;,'\"()\]]+/)+(?=[^\s/:;,'\"()\]]|\b|$)")
+DATABASE = re.compile(r"\bdatabase [a-z0-9+]+://\S*?(?=[:;,]? |$)")
 
 
 def public_sae(record: SaeRecord) -> SaeRecord:
@@ -21,7 +25,7 @@ def public_sae(record: SaeRecord) -> SaeRecord:
         record,
         source=name,
         model_name=None if record.model_name is None else last_part(record.model_name),
-        notes=tuple(map(in_one_line, notes)),
+        notes=tuple(map(without_folders, notes)),
     )
 
 
@@ -44,7 +48,7 @@ def public_degree(record: DegreeRecord) -> DegreeRecord:
 
 def public_job(job: Job, input_dir: Path) -> Job:
     """A job that names files by their path in the input folder, others by their last part."""
-    error = None if job.error is None else in_one_line(job.error)
+    error = None if job.error is None else without_folders(job.error)
     return replace(job, request=_public_request(job.request, input_dir), error=error)
 
 
@@ -55,13 +59,9 @@ def public_command(command: str) -> str:
     return command if public == words else shlex.join(public)
 
 
-def last_part(source: str) -> str:
-    """The last part of a path that is absolute or begins with a dot; anything else as it is, such as a hub name."""
-    path = PurePosixPath(source.removeprefix("file://"))
-    if path.is_absolute() or source.startswith(("~", "./", "../")):
-        return path.name or source
-    windows = PureWindowsPath(source)
-    return windows.name if windows.is_absolute() else source
+def without_folders(text: str) -> str:
+    """A note or an error as an earlier version stored it, without folders and addresses of databases."""
+    return ABSOLUTE_PATH.sub("", DATABASE.sub("the database", text))
 
 
 def _public_word(word: str) -> str:
