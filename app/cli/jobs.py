@@ -1,55 +1,32 @@
-"""`hedgescope jobs`: works on the jobs that pages and API ask for; `serve` starts it as a child."""
+"""`hedgescope jobs`: runs the jobs that pages and API submit; `serve` starts it as a child."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-import app
+from app.cli.child import Child, IsChild, command_of, received
 from app.errors import StoreError
 from app.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-RESTART_S = 5.0
-"""Between a worker's unexpected end and the next one's start."""
-
 LOOK_S = 1.0
-ROOT = str(Path(app.__file__).parents[1])
-COMMAND = (
-    *(sys.executable, "-P", "-c"),
-    f"import sys; sys.path.insert(0, {ROOT!r}); from app.cli import main; main()",
-    *("jobs", "--child"),
-)
-"""The same program as this process runs, whatever the working directory holds."""
-
-HANDED_ON = (
-    *("database_url", "data_dir", "input_dir", "shards", "device", "rows_per_forward"),
-    *("job_lease_s", "log_level", "log_format"),
-)
-"""Settings that the child works with."""
-
-Child = Annotated[bool, typer.Option("--child", hidden=True)]
+"""Between two looks for a job."""
 
 log = logging.getLogger(__name__)
 
 
-def jobs(child: Child = False) -> None:
-    """Run jobs until stopped: comparisons and registrations requested through the pages or the API.
+def jobs(child: IsChild = False) -> None:
+    """Run jobs until stopped: comparisons and registrations submitted on the pages or through the API.
 
     Job runners that share a PostgreSQL database and a data folder share the shards of each job.
     """
@@ -57,8 +34,7 @@ def jobs(child: Child = False) -> None:
     from app.cli.store import open_store
     from app.settings import load_settings
 
-    # By a pipe, where no list of processes and no environment shows a password.
-    settings = load_settings(**(json.loads(sys.stdin.readline()) if child else {}))
+    settings = load_settings(**(received()["settings"] if child else {}))
     logs.configure(level=settings.log_level, form=settings.log_format, service="jobs", secrets=settings.secrets)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -101,49 +77,21 @@ def _wait_for_work(engine: Engine, stop: threading.Event, is_over: Callable[[], 
 
 
 @contextmanager
-def job_worker(settings: Settings) -> Iterator[Callable[[], None]]:
+def job_runner(settings: Settings) -> Iterator[Callable[[], None]]:
     """A child process that works on jobs while the block runs, started again where it ends.
 
-    None is started where torch is not installed, or workers run elsewhere. Where this process is killed, the child
+    None is started where torch is not installed, or where jobs run elsewhere. If this process is killed, the child
     finishes the jobs there are before it ends.
 
     Yields:
-        What tells it to stop, for who can't wait until the block ends; returns at once.
+        What asks it to stop before the block ends; returns at once.
     """
-    stop = threading.Event()
     if settings.worker_url is not None or not settings.start_worker or find_spec("sae_lens") is None:
-        yield stop.set
+        yield lambda: None
         return
-    keeper = threading.Thread(target=_keep, args=(settings, stop), name="job-worker", daemon=True)
-    keeper.start()
+    child = Child("job runner", command_of("jobs"), settings, stop_s=settings.shutdown_timeout_s)
+    child.start()
     try:
-        yield stop.set
+        yield child.request_stop
     finally:
-        stop.set()
-        keeper.join()
-
-
-def _keep(settings: Settings, stop: threading.Event) -> None:
-    given = settings.model_dump(mode="json", include=set(HANDED_ON), exclude_none=True)
-    while not stop.is_set():
-        # In a session of its own: Ctrl-C in the terminal is for this process, which then tells the child.
-        worker = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603
-        assert worker.stdin is not None
-        worker.stdin.write(json.dumps(given) + "\n")
-        worker.stdin.close()
-        while worker.poll() is None and not stop.wait(0.2):
-            pass
-        if stop.is_set():
-            _end(worker, settings.shutdown_timeout_s)
-        else:
-            log.warning("the job worker ended with status %s; starting it again", worker.returncode)
-            stop.wait(RESTART_S)
-
-
-def _end(worker: subprocess.Popen[str], timeout_s: float) -> None:
-    worker.terminate()
-    try:
-        worker.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        worker.kill()
-        worker.wait()
+        child.stop()

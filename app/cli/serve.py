@@ -35,10 +35,10 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
         SettingsError: the port is taken, or the address is not this machine's.
     """
     from app import logs
-    from app.cli.child import worker_for
     from app.cli.console import errors, output
-    from app.cli.jobs import job_worker
+    from app.cli.jobs import job_runner
     from app.cli.store import open_store
+    from app.cli.worker_child import worker_for
     from app.serving.server import serve_until_stopped
     from app.web.main import create_app
 
@@ -46,7 +46,7 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
     engine = open_store(settings)
     listener = bind(settings.host, settings.port)
     url = url_of(settings.host, listener.getsockname()[1])
-    with worker_for(settings) as (where, missing), job_worker(settings) as stop_jobs:
+    with worker_for(settings) as (where, missing), job_runner(settings) as stop_jobs:
         if missing is not None:
             errors.print(f"live prompts are off: {missing}", markup=False, highlight=False, soft_wrap=True)
         app = create_app(settings, engine, where)

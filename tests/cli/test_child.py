@@ -16,8 +16,8 @@ from urllib.request import Request, urlopen
 import psutil
 import pytest
 
-from app.cli import child as supervise
-from app.cli.child import WorkerChild, worker_for
+from app.cli import worker_child
+from app.cli.worker_child import WorkerChild, worker_for
 from app.errors import WorkerError
 from app.settings import Settings
 from tests.waiting import wait_until
@@ -87,7 +87,7 @@ def test_one_that_never_starts_is_told_and_not_tried_all_the_time(tmp_path: Path
 
 
 def test_without_torch_there_is_none_and_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(supervise, "NEEDED", ("a_package_that_is_not_there",))
+    monkeypatch.setattr(worker_child, "NEEDED", ("a_package_that_is_not_there",))
     with worker_for(Settings(data_dir=tmp_path)) as (where, missing):
         assert missing is not None
         assert "a_package_that_is_not_there not installed" in missing
@@ -111,7 +111,7 @@ def test_none_is_started_where_that_is_switched_off(tmp_path: Path) -> None:
 
 
 def workers_of(pid: int) -> list[psutil.Process]:
-    return [one for one in psutil.Process(pid).children(recursive=True) if "--supervised" in one.cmdline()]
+    return [one for one in psutil.Process(pid).children(recursive=True) if {"worker", "--child"} <= set(one.cmdline())]
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])

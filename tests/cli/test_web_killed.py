@@ -58,7 +58,7 @@ def ask(url: str, world: World) -> int:
     return int(json.loads(urlopen(request, timeout=60).read())["id"])
 
 
-def job_workers(server: subprocess.Popen[str]) -> list[psutil.Process]:
+def job_runners(server: subprocess.Popen[str]) -> list[psutil.Process]:
     return [one for one in psutil.Process(server.pid).children(recursive=True) if "jobs" in one.cmdline()]
 
 
@@ -80,7 +80,7 @@ def test_the_job_goes_on_without_the_pages(tmp_path: Path, world: World, engine:
     with serving(tmp_path, world) as (server, url):
         number = ask(url, world)
         wait_until(lambda: job().state == "running")
-        (worker,) = job_workers(server)
+        (runner,) = job_runners(server)
         server.kill()
         server.wait(60)
     was_active = job().is_active
@@ -88,8 +88,8 @@ def test_the_job_goes_on_without_the_pages(tmp_path: Path, world: World, engine:
     assert was_active, "the server was killed while the job was running"
     assert job().state == "done", (job(), (tmp_path / "err").read_text())
     owners = {step.owner.split(":")[1] for step in held_steps(engine, number)}
-    assert owners == {str(worker.pid)}, "the same process from the first step to the last"
-    wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    assert owners == {str(runner.pid)}, "the same process from the first step to the last"
+    wait_until(lambda: not runner.is_running() or runner.status() == psutil.STATUS_ZOMBIE)
     other = make_engine(f"sqlite:///{tmp_path / 'other.db'}")
     upgrade(f"sqlite:///{tmp_path / 'other.db'}")
     slug = job().slug

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.errors import SaeError
+from app.errors import SaeError, SettingsError
 from app.inference.server.run import make_app
 from app.inference.wire import Failure
 from app.records import ComparisonBundle
@@ -150,3 +150,9 @@ def test_it_refuses_to_start_where_loading_weights_could_run_code(
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     with pytest.raises(SaeError, match="TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set"):
         make_app(place.settings(), place.engine, "secret")
+
+
+def test_it_refuses_to_start_on_a_device_that_does_not_exist(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    with pytest.raises(SettingsError, match="device 'cuda': PyTorch sees 0 GPUs here"):
+        make_app(place.settings(worker_device="cuda"), place.engine, "secret")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.activations.language_model import LanguageModel, activations_of, load_language_model
 from app.activations.text import read_text, tokenize
-from app.inference.server.loaded import choose_device, choose_dtype
+from app.inference.server.loaded import choose_dtype
 from app.paths import resource
 from app.sae.load import load_sae
 from app.sparse.encode import encode
@@ -76,4 +76,3 @@ def test_the_dtype_follows_the_device() -> None:
     assert choose_dtype("auto", cuda) is torch.bfloat16
     assert choose_dtype("bfloat16", cpu) is torch.bfloat16
     assert choose_dtype("float32", cuda) is torch.float32
-    assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from app.activations.language_model import ModelShelf
-from app.cli.jobs import HANDED_ON, job_worker
+from app.cli.jobs import job_runner
 from app.errors import SettingsError
 from app.jobs.queue import submit
 from app.pipeline.job_steps import JobWork, run_jobs
@@ -72,7 +72,7 @@ def test_the_dtype_of_a_job_is_that_of_the_command(tmp_path: Path) -> None:
 
 def test_what_the_work_reads_is_handed_on_to_the_child(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The child process says what device it was told: none that there is."""
-    with job_worker(settings_with_a_job(tmp_path / "here", rows_per_forward=2)):
+    with job_runner(settings_with_a_job(tmp_path / "here", rows_per_forward=2)):
         said: list[str] = []
 
         def is_said() -> bool:
@@ -80,4 +80,3 @@ def test_what_the_work_reads_is_handed_on_to_the_child(tmp_path: Path, capfd: py
             return f"device '{NO_SUCH_GPU}'" in "".join(said)
 
         wait_until(is_said, timeout_s=DEADLINE_S, every_s=0.1)
-    assert {"device", "rows_per_forward", "shards", "data_dir", "input_dir"} <= set(HANDED_ON)

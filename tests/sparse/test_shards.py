@@ -140,7 +140,9 @@ def test_a_shard_that_can_not_be_read_says_what_to_do(tmp_path: Path, content: b
     store.write_acts(shard, SAE, make_acts(rows), np.array([1.0]))
     path = tmp_path / "stream" / SAE / shard.file_name
     path.write_bytes(content if isinstance(content, bytes) else path.read_bytes()[:-8])
-    with pytest.raises(ShardError, match=r"can't be read; delete the file and run the same command again \(.*\)") as caught:
+    with pytest.raises(
+        ShardError, match=r"can't be read; delete the file and run the same command again \(.*\)"
+    ) as caught:
         store.read_acts(shard, SAE, rows)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)

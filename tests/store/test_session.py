@@ -213,7 +213,7 @@ def test_a_folder_instead_of_a_file_is_explained(tmp_path: Path) -> None:
 
 def test_passwords_are_not_shown() -> None:
     url = make_url("postgresql+psycopg://me:secret@host/hedgescope")
-    told = str(explain(OperationalError("SELECT 1", {}, Exception("gone\n  away")), url))
+    shown = str(explain(OperationalError("SELECT 1", {}, Exception("gone\n  away")), url))
     assert shown == "database postgresql+psycopg://me:***@host/hedgescope: it failed (gone away)"
 
 

@@ -101,13 +101,6 @@ def _tensor_bytes(module: Any) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def choose_device(asked: str) -> torch.device:
-    """The device of a setting; `auto` is CUDA where there is one."""
-    if asked == "auto":
-        asked = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(asked)
-
-
 def choose_dtype(asked: str, device: torch.device) -> torch.dtype:
     """The model's dtype of a setting; `auto` is bfloat16 on CUDA, where it halves memory and time."""
     if asked == "auto":

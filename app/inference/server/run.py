@@ -14,8 +14,9 @@ from typing import TextIO
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
+from app.activations.device import choose_device
 from app.inference.server.app import create_worker_app
-from app.inference.server.loaded import LoadedModels, choose_device, choose_dtype
+from app.inference.server.loaded import LoadedModels, choose_dtype
 from app.inference.server.memory import MIB, Memory
 from app.inference.server.service import Service
 from app.pipeline.register import open_recorded
@@ -30,6 +31,7 @@ def make_app(settings: Settings, engine: Engine, secret: str) -> FastAPI:
 
     Raises:
         SaeError: torch is set up to run code from weight files.
+        SettingsError: the device does not exist.
     """
     refuse_unsafe_torch_load()
     device = choose_device(settings.worker_device)

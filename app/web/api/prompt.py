@@ -71,5 +71,5 @@ async def worker_status(inference: InferenceDep) -> WorkerStatus:
     try:
         await inference.health()
     except WorkerError as error:
-        return WorkerStatus(False, str(error))
+        return WorkerStatus(False, error.public)
     return WorkerStatus(True, None)

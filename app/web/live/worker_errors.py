@@ -22,7 +22,7 @@ def install(app: FastAPI) -> None:
 
 def worker_problem(error: PromptError | WorkerError) -> Problem:
     """The problem of a live prompt that has no answer."""
-    detail = shortened(str(error))
+    detail = shortened(error.public)
     match error:
         case PromptError():
             return Problem(400, "prompt", "Prompt can't be read", detail, error.parameter)

@@ -62,9 +62,9 @@ class Checker:
             with anyio.fail_after(PATIENCE_S):
                 await self._inference.capabilities()
         except NoWorkerError as error:
-            return Check("worker", "off", str(error))
+            return Check("worker", "off", error.public)
         except WorkerError as error:
-            return Check("worker", "degraded", str(error))
+            return Check("worker", "degraded", error.public)
         except TimeoutError:
             return Check("worker", "degraded", f"the inference worker did not answer within {PATIENCE_S:g} s")
         return Check("worker", "ok", None)

@@ -77,7 +77,7 @@ async def _submit(
     try:
         job = await writing_apart(request, jobs.submit, from_form(kind, values))
     except ConflictError as error:
-        refused = QueryError(str(error), parameter="")
+        refused = QueryError(error.public, parameter="")
     except QueryError as error:
         refused = error
     else:
@@ -112,7 +112,7 @@ def _form(settings: Settings, record: type[JobRequest], values: Values, error: Q
     return AskForm(
         fields=fields,
         given={name: values.get(name, "") for name in fields},
-        error=None if error is None else str(error),
+        error=None if error is None else error.public,
         wrong=None if error is None else error.parameter,
         asks_token=needs_token(settings),
         is_open=can_submit(settings),

@@ -61,7 +61,7 @@ async def read_text(request: Request, engine: EngineDep, inference: InferenceDep
         result = await read_prompt(request, inference, engine, visit.summary, text, top=TOP, latents=latents)
     except (PromptError, WorkerError) as error:
         problem = worker_problem(error)
-        notice = PromptNotice(problem.title, str(error))
+        notice = PromptNotice(problem.title, error.public)
         context = await run_in_threadpool(_empty, visit, chosen, text, notice)
         return _never_kept(answer(request, "prompt.html", context), problem.status, retry_headers(error))
     return _never_kept(answer(request, "prompt.html", _context(visit, chosen, text, result)))
@@ -100,7 +100,7 @@ async def _no_worker(inference: Inference) -> PromptNotice | None:
     except TimeoutError:
         return PromptNotice("No inference worker", f"the inference worker did not answer within {HEALTH_S:g} s")
     except WorkerError as error:
-        return PromptNotice("No inference worker", str(error))
+        return PromptNotice("No inference worker", error.public)
     return None
 
 
