@@ -15,9 +15,6 @@ from typing import Final, Literal, TextIO
 
 LogFormat = Literal["text", "json"]
 
-IDS: Final = ("request_id", "job_id")
-"""The ids that `bound` takes and that every record logged inside it carries."""
-
 CHATTY: Final = ("alembic", "asyncio", "httpcore", "httpx", "uvicorn")
 """Libraries that log each step at level info; shown only from level warning on, unless the level is debug."""
 

@@ -21,9 +21,10 @@ from app.settings import Settings
 from app.store.session import make_engine, upgrade
 from app.store.write import register_sae
 from bench.bundled import load_bundled_saes
-from bench.kill_steps import are_counted_once, held, is_in, phase_of, shards_of, steps_of
+from bench.kill_steps import are_counted_once, held, is_in, phase_of, shards_of
 from tests.jobs.conftest import REGISTERED, Place
 from tests.jobs.kills import kill_at, on_disk
+from tests.jobs.steps import steps_of
 from tests.pipeline.dump import Dump, dump
 
 LEASE_S = 2.0
@@ -137,11 +138,11 @@ def take_over(place: Place, request: ComparisonRequest, calm: Undisturbed, phase
     place.wait(job.id, lambda _: bool(held(place, job, phase, pids)))
     step = held(place, job, phase, pids)[0]
     os.kill(int(step.owner.split(":")[1]), signal.SIGKILL)
-    dead = next(each for each in steps_of(place, job) if each.number == step.number)
+    dead = next(each for each in steps_of(place.engine, job.id) if each.number == step.number)
     ended = wait_for_end(place, job)
-    after = next(each for each in steps_of(place, job) if each.number == step.number)
+    after = next(each for each in steps_of(place.engine, job.id) if each.number == step.number)
     assert after.owner != dead.owner, "it had completed the step before it was killed"
-    last = max(each.completed for each in steps_of(place, job))
+    last = max(each.completed for each in steps_of(place.engine, job.id))
     return {
         "killed_in": phase,
         "taken_s": after.claimed - dead.expires,

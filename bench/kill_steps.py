@@ -1,39 +1,36 @@
-"""What a job's steps say while its workers are killed."""
+"""The steps of a job while its runners are killed."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from app.jobs.leases import held_steps
 from app.jobs.records import Job
 from tests.jobs.conftest import Place
 from tests.jobs.kills import on_disk
-
-
-def steps_of(place: Place, job: Job) -> list[Any]:
-    """The job's steps, in order."""
-    return list(held_steps(place.engine, job.id))
+from tests.jobs.steps import steps_of
 
 
 def shards_of(place: Place, job: Job) -> list[Any]:
     """Those that are shards."""
-    return [step for step in steps_of(place, job) if step.phase == "shards"]
+    return [step for step in steps_of(place.engine, job.id) if step.phase == "shards"]
 
 
 def held(place: Place, job: Job, phase: str, pids: list[int | None]) -> list[Any]:
     """Open steps of a phase that one of these processes holds."""
-    found = [step for step in steps_of(place, job) if step.phase == phase and step.state == "open" and step.owner]
+    found = [
+        step for step in steps_of(place.engine, job.id) if step.phase == phase and step.state == "open" and step.owner
+    ]
     return [step for step in found if int(step.owner.split(":")[1]) in pids]
 
 
 def phase_of(place: Place, job: Job) -> str:
     """The phase of the first open step."""
-    return next((step.phase for step in steps_of(place, job) if step.state == "open"), "none")
+    return next((step.phase for step in steps_of(place.engine, job.id) if step.state == "open"), "none")
 
 
 def is_in(place: Place, job: Job, phase: str) -> bool:
     """Whether the job is in that phase, or past it."""
-    return any(step.phase == phase for step in steps_of(place, job))
+    return any(step.phase == phase for step in steps_of(place.engine, job.id))
 
 
 def are_counted_once(place: Place, job: Job, n_shards: int) -> bool:

@@ -1,4 +1,4 @@
-"""The database's clock: the one that all workers share, however theirs go."""
+"""The database's clock, which all job runners share whatever their own clocks say."""
 
 from __future__ import annotations
 

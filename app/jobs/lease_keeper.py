@@ -1,4 +1,4 @@
-"""Holding a step while it is worked on: a thread renews the lease and tells the progress."""
+"""Keeping a step's lease while it is worked on: a thread renews it and writes the progress."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from app.jobs.leases import LeaseLost, hand_back, renew
 from app.jobs.records import Claim
 
 TICK_S = 0.5
-"""Progress is written this often at most, and only where there is some."""
+"""Progress is written this often at most, and only where it has changed."""
 
 RENEWALS = 4
-"""A lease is renewed so often in its length: a few may fail before it runs out."""
+"""Renewals within the length of a lease: a few may fail before it expires."""
 
 log = logging.getLogger(__name__)
 
 
 class Stopped(Exception):
-    """The worker was told to stop."""
+    """The job runner is to stop."""
 
 
 @dataclass
@@ -52,19 +52,19 @@ class _Stage:
 
 
 class LeaseKeeper:
-    """A lease that is kept for as long as the `with` block runs.
+    """Keeps a lease for as long as the `with` block runs.
 
-    The thread that works only notes how far it is, and is told in its next call that it should end. It never waits for
-    the database: the thread that renews does, and goes on trying where that can't be reached. When the worker is told
-    to stop, that thread gives the step back, for others to take at once, however far off the next call is.
+    The working thread only notes its progress, and its next call raises where it should end. It never waits for the
+    database: the renewing thread does, and keeps trying where the database is unreachable. When the job runner is to
+    stop, that thread releases the step at once, however far off the next call is.
 
     Args:
-        stop: set when the worker should end.
+        stop: set when the job runner should end.
     """
 
     def __init__(self, engine: Engine, claim: Claim, lease_s: float, stop: threading.Event) -> None:
         self._engine, self._claim, self._lease_s, self._stop = engine, claim, lease_s, stop
-        self._tells = claim.phase != "shards"
+        self._has_progress = claim.phase != "shards"
         self._stage: _Stage | None = None
         self._written: tuple[str, int] | None = None
         self._lost: LeaseLost | None = None
@@ -82,7 +82,7 @@ class LeaseKeeper:
         self._thread.join()
 
     def __call__(self, stage: str, total: int, unit: str) -> Callable[[int], None]:
-        """Open a stage; what it returns advances it, and raises as `check` does."""
+        """Open a stage; the returned function advances it, and raises as `check` does."""
         self.check()
         opened = self._stage = _Stage(stage, total, unit, time.monotonic())
 
@@ -93,7 +93,7 @@ class LeaseKeeper:
         return advance
 
     def check(self) -> None:
-        """Raises LeaseLost where the step is not ours any more, Stopped where the worker should end."""
+        """Raises LeaseLost where the step is no longer held, Stopped where the job runner should end."""
         if self._lost is not None:
             raise self._lost
         if self._stop.is_set():
@@ -127,9 +127,9 @@ class LeaseKeeper:
         return True
 
     def _news(self) -> dict[str, Any] | None:
-        """What there is to tell since the last time. Of shards, those that are completed are told, by all alike."""
+        """Progress since the last time. Shards have none of their own: completed ones count for all job runners."""
         stage = self._stage
-        if not self._tells or stage is None or (stage.name, stage.done) == self._written:
+        if not self._has_progress or stage is None or (stage.name, stage.done) == self._written:
             return None
         values = stage.values()
         self._written = (stage.name, values["done"])

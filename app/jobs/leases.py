@@ -1,14 +1,12 @@
-"""Who works on which step: claimed, renewed, completed, handed back.
+"""Leases of steps: claimed, renewed, completed, handed back.
 
-A lease runs out by the database's clock. Each has a number (the fence), higher than those before it in the same job,
-and a step is completed by a compare-and-set on owner and fence: a worker that was taken for dead completes nothing.
-Rows are locked in one order everywhere, first the step and then its job, so that transactions wait but never for each
-other.
+A lease expires by the database's clock. Each has a number (the fence), higher than those before it in the same job, and
+a step is completed by a compare-and-set on owner and fence: a job runner whose lease expired completes nothing. Rows
+are locked in one order everywhere, first the step and then its job, so that transactions never wait for each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +19,7 @@ from app.store.session import reading, writing
 from app.store.tables import job_steps, jobs
 
 MAX_DEATHS = 30
-"""Leases of a job that may run out in a row, without a step completed in between, before it is given up."""
+"""Leases of a job that may expire in a row, without a step completed in between, before the job fails."""
 
 RATE_SPAN_S = 60
 """The rate is that of the shards completed in this time."""
@@ -30,13 +28,13 @@ STEPS_PER_STATEMENT = 1000
 
 
 class LeaseLost(Exception):
-    """The step is no longer ours: another worker has it, or the job was cancelled."""
+    """This process no longer holds the step: another job runner has it, or the job was cancelled."""
 
 
 def claim_step(engine: Engine, owner: str, lease_s: float) -> Claim | None:
-    """Take the first step that is free, of the oldest job that has one; None where there is none.
+    """Take the first free step of the oldest job that has one; None where there is none.
 
-    Looking costs a read; only where there is something a write transaction is begun.
+    Looking costs a read; a write transaction begins only where there is a step.
     """
     if not is_anything_free(engine):
         return None
@@ -53,13 +51,13 @@ def is_anything_free(engine: Engine) -> bool:
 
 
 def renew(engine: Engine, claim: Claim, lease_s: float, progress: dict[str, Any] | None = None) -> None:
-    """Prolong a lease, and tell how far its stage is.
+    """Renew a lease, and write the progress of its stage.
 
     Args:
         progress: new values of the job's `stage`, `done`, `total`, `unit`, `rate` and `seconds_left`.
 
     Raises:
-        LeaseLost: it is not ours any more, or the job is no longer running.
+        LeaseLost: this process no longer holds it, or the job is no longer running.
     """
     with writing(engine) as connection:
         _update_mine(connection, claim, expires=database_now() + lease_s)
@@ -67,13 +65,13 @@ def renew(engine: Engine, claim: Claim, lease_s: float, progress: dict[str, Any]
 
 
 def hand_back(engine: Engine, claim: Claim) -> None:
-    """Give a step back unfinished, for anybody to take at once. Nothing is done where it is not ours any more."""
+    """Release an unfinished step, free for others at once. Does nothing where this process no longer holds it."""
     with writing(engine) as connection:
         connection.execute(update(job_steps).where(*_mine(claim)).values(owner=None, expires=None))
 
 
 def complete_plan(engine: Engine, claim: Claim, plan: Plan) -> None:
-    """Put a job's shards up for work; those that are on disk count as done. Raises LeaseLost."""
+    """Open steps for a job's shards; those on disk count as done. Raises LeaseLost."""
     with writing(engine) as connection:
         _complete(connection, claim)
         left = [shard for shard in plan.shards if not shard.is_done]
@@ -103,7 +101,7 @@ def complete_shard(engine: Engine, claim: Claim) -> None:
     """Count a shard, and open the finish after the last one. Raises LeaseLost; the shard is not counted then."""
     with writing(engine) as connection:
         _complete(connection, claim)
-        # From here the job's row is locked: of two workers with the last two shards, the second sees the first's.
+        # From here the job's row is locked: of two job runners with the last two shards, the second sees the first's.
         _update_running(connection, claim, done=jobs.c.done + claim.n_tokens, deaths=0)
         of_job = job_steps.c.job_id == claim.job.id
         is_left = select(job_steps.c.number).where(of_job, job_steps.c.phase == "shards", job_steps.c.state == "open")
@@ -155,8 +153,8 @@ def _take(connection: Connection, step: Any, owner: str, lease_s: float) -> Clai
     if taken is None:
         return None
     if taken.deaths > MAX_DEATHS:
-        reason = f"given up: {taken.deaths} times in a row the worker ended while it was at the same step; its log"
-        _fail(connection, step.job_id, f"{reason} may say why")
+        reason = f"given up: {taken.deaths} times in a row the job runner ended during the same step"
+        _fail(connection, step.job_id, f"{reason}; its log may say why")
         return None
     held = {"owner": owner, "fence": taken.fence, "expires": database_now() + lease_s, "claimed": database_now()}
     key = (job_steps.c.job_id == step.job_id, job_steps.c.number == step.number)
@@ -195,7 +193,7 @@ def _complete(connection: Connection, claim: Claim) -> None:
 
 
 def _update_running(connection: Connection, claim: Claim, **values: Any) -> None:
-    """Change the job's row, which must still be running; without values it is only looked at, so that no one waits."""
+    """Change the job's row, which must still be running; without values it is only read, so that nobody waits."""
     is_running = (jobs.c.id == claim.job.id, jobs.c.state == "running")
     if values:
         is_there = connection.execute(
@@ -226,7 +224,7 @@ def _add_shards(connection: Connection, job_id: int, plan: Plan) -> None:
 
 
 def _measure(connection: Connection, job_id: int) -> None:
-    """Tokens a second over the shards completed lately, by all workers together, and the time left at that rate."""
+    """Tokens per second over recent shards, by all job runners together, and the time left at that rate."""
     steps = job_steps.c
     lately = (steps.job_id == job_id, steps.phase == "shards", steps.completed > database_now() - RATE_SPAN_S)
     span = func.max(steps.completed) - func.min(steps.claimed)
@@ -240,11 +238,3 @@ def _measure(connection: Connection, job_id: int) -> None:
 def _fail(connection: Connection, job_id: int, error: str) -> None:
     ended = {"state": "failed", "error": error, "finished_at": datetime.now(UTC), "version": jobs.c.version + 1}
     connection.execute(update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(ACTIVE)).values(ended))
-
-
-def held_steps(engine: Engine, job_id: int) -> Sequence[Any]:
-    """Rows of a job's steps, in order; for tests and for people who look into what happened."""
-    with reading(engine) as connection:
-        return connection.execute(
-            select(job_steps).where(job_steps.c.job_id == job_id).order_by(job_steps.c.number)
-        ).all()

@@ -1,4 +1,4 @@
-"""Jobs as people see them: asked for, looked at, cancelled, resumed."""
+"""Jobs as people see them: submitted, listed, cancelled, resumed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from app.store.session import reading, writing
 from app.store.tables import job_steps, jobs, saes
 
 PLAN_NUMBER, FINISH_NUMBER = -2, -1
-"""Numbers of the steps that are no shards."""
+"""Numbers of the steps that are not shards."""
 
 BETWEEN_STEPS_S = 3
-"""A worker counts as being at a job for so long after it completed a step of it."""
+"""For this long after completing a step, a job runner counts as working on its job."""
 
 MAX_ACTIVE = 200
-"""Jobs that may wait or run at a time: more are a mistake of a script."""
+"""Jobs that may wait or run at once; more are probably a mistake in a script."""
 
 KINDS: dict[type[ComparisonRequest | SaeRequest], JobKind] = {ComparisonRequest: "comparison", SaeRequest: "sae"}
 FIRST_PHASE: dict[JobKind, Phase] = {"comparison": "plan", "sae": "finish"}
@@ -38,7 +38,7 @@ _REQUESTS: dict[str, TypeAdapter[Any]] = {
 
 
 def submit(engine: Engine, request: ComparisonRequest | SaeRequest) -> Job:
-    """Ask for a comparison or for the registration of an SAE.
+    """Submit a comparison or the registration of an SAE.
 
     Raises:
         QueryError: a comparison names an SAE that is not registered.
@@ -67,7 +67,7 @@ def get_job(engine: Engine, job_id: int) -> Job:
     """One job.
 
     Raises:
-        NotFoundError: there is none of that number.
+        NotFoundError: no job has that number.
     """
     with reading(engine) as connection:
         return job_in(connection, job_id)
@@ -87,14 +87,14 @@ def list_jobs(engine: Engine, *, limit: int, before: int | None = None) -> list[
 
 
 def get_jobs(engine: Engine, ids: Sequence[int]) -> dict[int, Job]:
-    """Those of the jobs that there are, by number; one query for all that are followed."""
+    """Those of the jobs that exist, by number; one query for all that are followed."""
     with reading(engine) as connection:
         found = map(job_from, connection.execute(_select_jobs().where(jobs.c.id.in_(ids))))
         return {job.id: job for job in found}
 
 
 def cancel(engine: Engine, job_id: int) -> Job:
-    """Stop a job; its finished shards stay on disk. Whoever works on it notices when it next renews its lease.
+    """Stop a job; its finished shards stay on disk. Its job runner notices when it next renews its lease.
 
     Raises:
         NotFoundError: no such job; ConflictError: it has ended already.
@@ -103,7 +103,7 @@ def cancel(engine: Engine, job_id: int) -> Job:
 
 
 def resume(engine: Engine, job_id: int) -> Job:
-    """Let a failed or cancelled job go on: its plan is made again, and what is on disk is not computed again.
+    """Resume a failed or cancelled job: it is planned again, and shards on disk are not computed again.
 
     Raises:
         NotFoundError: no such job; ConflictError: it is neither failed nor cancelled.
@@ -140,10 +140,10 @@ def add_single(connection: Connection, job_id: int, phase: Phase) -> None:
 
 
 def job_in(connection: Connection, job_id: int, *, lock: bool = False) -> Job:
-    """One job, as this transaction sees it; with `lock`, so that no other changes it before this one ends.
+    """One job, as this transaction sees it; with `lock`, no other transaction can change it before this one ends.
 
     Raises:
-        NotFoundError: there is none of that number.
+        NotFoundError: no job has that number.
     """
     row = None
     if 0 < job_id <= MAX_INDEX:
@@ -170,7 +170,7 @@ def job_from(row: Row[Any]) -> Job:
 
 
 def _select_jobs() -> Select[Any]:
-    # Between two steps a worker holds none for a moment.
+    # Between two steps a job runner holds none for a moment.
     is_at_it = or_(job_steps.c.expires > database_now(), job_steps.c.completed > database_now() - BETWEEN_STEPS_S)
     of_job = (job_steps.c.job_id == jobs.c.id, is_at_it)
     at_it = select(func.count(job_steps.c.owner.distinct())).where(*of_job).correlate(jobs).scalar_subquery()
@@ -189,6 +189,8 @@ def _check_names(connection: Connection, request: ComparisonRequest) -> None:
         name, at, width = given.partition("@")
         if name not in known:
             there = f"registered are {', '.join(known)}" if known else "none is registered yet"
-            raise QueryError(f"{parameter} is {given!r}, no registered SAE; {there}", parameter=parameter, valid=known)
+            raise QueryError(
+                f"{parameter} is {given!r}, which is not a registered SAE; {there}", parameter=parameter, valid=known
+            )
         if at and not width.isdecimal():
             raise QueryError(f"{parameter} is {given!r}; expected name@width, a number", parameter=parameter)

@@ -1,4 +1,4 @@
-"""What a job is, as pages and API show it."""
+"""Jobs, their steps and their plans as plain records."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ RESUMABLE: tuple[JobState, ...] = ("failed", "cancelled")
 
 @dataclass(frozen=True)
 class Job:
-    """A comparison or a registration, from asked for to done.
+    """A comparison or a registration, from its submission to its end.
 
     Attributes:
         id: counts up from 1.
         kind: `comparison`, or `sae` for the registration of one.
-        request: what was asked for.
-        state: `queued` until a worker takes it, `running` until it is `done`, `failed` or `cancelled`. The last two can
-            be resumed.
-        stage: what is being done now, or was done last.
-        done, total: units of that stage done, and all of them; `total` is None where that is not known.
+        request: what was submitted.
+        state: `queued` until a job runner takes it, `running` until it is `done`, `failed` or `cancelled`. Failed and
+            cancelled jobs can be resumed.
+        stage: the current stage, or the last one.
+        done, total: units of that stage done, and all of them; `total` is None where it is unknown.
         unit: what is counted, such as `tokens`.
-        rate: units a second, lately; None where nothing was counted yet.
+        rate: recent units per second; None where nothing has been counted yet.
         seconds_left: of this stage, at that rate.
-        workers: that are at it now. A running job without one waits for a worker.
+        workers: number of job runners working on it now. A running job with none waits for one.
         error: why it failed, in one line.
-        slug: of the comparison that came out; None before, and for the registration of an SAE.
-        sae: name of the SAE that was registered; None before, and for a comparison.
-        created_at: when it was asked for.
-        started_at: when a worker first took it.
+        slug: of the resulting comparison; None before, and for the registration of an SAE.
+        sae: name of the registered SAE; None before, and for a comparison.
+        created_at: when it was submitted.
+        started_at: when a job runner first took it.
         finished_at: when it was done, failed or cancelled.
-        version: goes up with every change.
+        version: increases with every change.
     """
 
     id: int
@@ -62,17 +62,17 @@ class Job:
 
     @property
     def is_active(self) -> bool:
-        """Whether it is still to be worked on."""
+        """Whether it is waiting or running."""
         return self.state in ACTIVE
 
     @property
     def is_resumable(self) -> bool:
-        """Whether it can go on where it stopped."""
+        """Whether it can continue where it stopped."""
         return self.state in RESUMABLE
 
     @property
     def share(self) -> float | None:
-        """How much of its stage is done, in [0, 1]; None where that is not known."""
+        """How much of its stage is done, in [0, 1]; None where that is unknown."""
         return None if not self.total else min(1.0, self.done / self.total)
 
 
@@ -91,7 +91,7 @@ class Plan:
     """A comparison cut into shards.
 
     Attributes:
-        content_hash: of all that decides the numbers; workers that find another one don't see the same files.
+        content_hash: of everything that decides the numbers; a job runner that finds another one sees other files.
         stage: name of the shards' stage.
         is_stored: whether the comparison is there already, so that no shard is needed.
     """
@@ -104,10 +104,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Claim:
-    """A step of a job that this worker holds.
+    """A step of a job, held by this job runner.
 
     Attributes:
-        fence: number of the lease; a later lease of the same job has a higher one.
+        fence: number of the lease; later leases of the same job have higher ones.
         start, stop: rows of a shard; 0 for other steps.
         n_tokens: of a shard.
         content_hash: of the plan; None before there is one.

@@ -1,4 +1,4 @@
-"""The loop of a worker: take a step, do it, tell how it ended, take the next."""
+"""The loop of a job runner: take a step, do it, write how it ended, take the next."""
 
 from __future__ import annotations
 
@@ -31,60 +31,60 @@ from app.logs import bound
 from app.store.space import make_room
 
 POLL_S = 1.0
-"""How often an idle worker looks for work: one read."""
+"""How often an idle job runner looks for work, at the cost of one read."""
 
 PATIENCE_S = (1.0, 2.0, 5.0)
-"""Waits between attempts to reach a database that can't be reached; the last one from then on."""
+"""Waits between attempts to reach the database; the last one from then on."""
 
 log = logging.getLogger(__name__)
 
 Store = Callable[[Connection, str], None]
-"""To be called in the transaction that stores what came out, with its slug or name."""
+"""To be called in the transaction that stores the result, with its slug or name."""
 
 
 class JobSteps(Protocol):
-    """What a job's steps consist of; made by the side that has torch. All may raise HedgescopeError."""
+    """What a job's steps do; implemented where torch is. All methods may raise HedgescopeError."""
 
-    def plan(self, claim: Claim, hold: LeaseKeeper) -> Plan:
+    def plan(self, claim: Claim, keeper: LeaseKeeper) -> Plan:
         """Cut a comparison into shards."""
         ...
 
-    def shard(self, claim: Claim, hold: LeaseKeeper) -> None:
+    def shard(self, claim: Claim, keeper: LeaseKeeper) -> None:
         """Make sure that a shard is on disk."""
         ...
 
-    def finish(self, claim: Claim, hold: LeaseKeeper, done: Store) -> None:
-        """Compute and store what was asked for, calling `done` in the same transaction."""
+    def finish(self, claim: Claim, keeper: LeaseKeeper, done: Store) -> None:
+        """Compute and store the result, calling `done` in the same transaction."""
         ...
 
     def idle(self) -> None:
-        """Nothing to do for now: tidy up."""
+        """Tidy up while there is nothing to do."""
         ...
 
 
 @dataclass(frozen=True)
 class JobRunner:
-    """One worker's loop.
+    """The loop of one job runner.
 
     Attributes:
-        lease_s: seconds until a worker that is silent is taken for dead.
-        owner: names this process among all workers; never used again by another.
+        lease_s: seconds after which a silent job runner is considered dead.
+        owner: names this process among all job runners; no other process uses it again.
         poll_s: seconds between looks for work.
         places: name the folders of this process in the errors of jobs.
     """
 
     engine: Engine
-    work: JobSteps
+    steps: JobSteps
     lease_s: float
     owner: str
     poll_s: float = POLL_S
     places: Places = field(default_factory=Places)
 
     def run(self, stop: threading.Event, is_over: Callable[[], bool] = lambda: False) -> None:
-        """Work until told to stop; the step at hand is then given back.
+        """Work until stopped; the current step is then released.
 
         Args:
-            is_over: asked when there is nothing to do; True ends the loop.
+            is_over: called when there is nothing to do; True ends the loop.
         """
         failures = 0
         while not stop.is_set():
@@ -99,7 +99,7 @@ class JobRunner:
             if claim is None:
                 if is_over():
                     return
-                self.work.idle()
+                self.steps.idle()
                 stop.wait(self.poll_s)
             else:
                 self._carry_out(claim, stop)
@@ -112,15 +112,15 @@ class JobRunner:
 
     def _attempt(self, claim: Claim, stop: threading.Event) -> None:
         try:
-            with LeaseKeeper(self.engine, claim, self.lease_s, stop) as hold:
-                self._do(claim, hold, stop)
+            with LeaseKeeper(self.engine, claim, self.lease_s, stop) as keeper:
+                self._do(claim, keeper, stop)
         except LeaseLost as lost:
-            log.info("given up, since it is not ours any more: %s", lost)
+            log.info("given up, since another job runner has it or it was cancelled: %s", lost)
         except Stopped:
-            self._tell(stop, lambda: hand_back(self.engine, claim), tries=1)
+            self._write(stop, lambda: hand_back(self.engine, claim), tries=1)
         except StoreError as error:
             if is_passing(error):
-                log.warning("the database failed, again later: %s", error)
+                log.warning("the database failed, trying again: %s", error)
                 stop.wait(PATIENCE_S[0])
             else:
                 self._explain(claim, error, stop)
@@ -130,30 +130,30 @@ class JobRunner:
             log.exception("failed unexpectedly")
             self._fail(claim, f"it failed unexpectedly ({type(error).__name__}); {LOG}", stop)
 
-    def _do(self, claim: Claim, hold: LeaseKeeper, stop: threading.Event) -> None:
+    def _do(self, claim: Claim, keeper: LeaseKeeper, stop: threading.Event) -> None:
         match claim.phase:
             case "plan":
-                plan = self.work.plan(claim, hold)
-                self._tell(stop, lambda: complete_plan(self.engine, claim, plan))
+                plan = self.steps.plan(claim, keeper)
+                self._write(stop, lambda: complete_plan(self.engine, claim, plan))
             case "shards":
-                self.work.shard(claim, hold)
-                self._tell(stop, lambda: complete_shard(self.engine, claim))
+                self.steps.shard(claim, keeper)
+                self._write(stop, lambda: complete_shard(self.engine, claim))
             case "finish":
-                self.work.finish(claim, hold, lambda connection, result: complete_finish(connection, claim, result))
+                self.steps.finish(claim, keeper, lambda connection, result: complete_finish(connection, claim, result))
 
     def _explain(self, claim: Claim, error: HedgescopeError, stop: threading.Event) -> None:
         log.warning("failed: %s", " ".join(str(error).split()))
         self._fail(claim, self.places.public(error), stop)
 
     def _fail(self, claim: Claim, line: str, stop: threading.Event) -> None:
-        self._tell(stop, lambda: fail(self.engine, claim, line))
+        self._write(stop, lambda: fail(self.engine, claim, line))
 
-    def _tell(self, stop: threading.Event, tell: Callable[[], None], tries: int | None = None) -> None:
-        """Write how a step ended, however long the database can't be reached or has no space. Raises LeaseLost."""
+    def _write(self, stop: threading.Event, write: Callable[[], None], tries: int | None = None) -> None:
+        """Write how a step ended, however long the database is unreachable or full. Raises LeaseLost."""
         attempt = 0
         while True:
             try:
-                tell()
+                write()
                 return
             except StoreError as error:
                 log.warning("can't be written to the database now: %s", error)
@@ -166,10 +166,10 @@ class JobRunner:
 
 
 def new_owner() -> str:
-    """A name for this process that no other worker has had."""
+    """A name for this process that no other job runner has had."""
     return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:12]}"
 
 
 def is_passing(error: StoreError) -> bool:
-    """Whether the database can't be used now but may be later, since it is restarted or busy; not where it is full."""
+    """Whether a later try may succeed, as with a database that restarts or is busy; a full one does not."""
     return not isinstance(error, DiskFullError) and isinstance(error.__cause__, OperationalError | InterfaceError)

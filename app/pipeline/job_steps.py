@@ -1,4 +1,4 @@
-"""The work of jobs: the steps of a comparison or a registration, with torch."""
+"""The steps of jobs, with torch: planning, shards and scores of a comparison, or a registration."""
 
 from __future__ import annotations
 
@@ -55,26 +55,26 @@ def run_jobs(
         settings: of this process: database, data and input folder, device, length of a lease.
         stop: set from another thread or a signal handler.
         models: language models of this process, where some are loaded already.
-        is_over: asked when there is nothing to do; True ends the work.
+        is_over: called when there is nothing to do; True ends the work.
 
     Raises:
         SettingsError: the device is not there.
     """
     engine = make_engine(settings.resolved_database_url)
     try:
-        work, places = JobWork(engine, settings, models), Places.of(settings)
-        JobRunner(engine, work, settings.job_lease_s, new_owner(), places=places).run(stop, is_over)
+        steps, places = TorchJobSteps(engine, settings, models), Places.of(settings)
+        JobRunner(engine, steps, settings.job_lease_s, new_owner(), places=places).run(stop, is_over)
     finally:
         engine.dispose()
 
 
-class JobWork:
-    """The steps of jobs; what the last job needed stays loaded for its next step.
+class TorchJobSteps:
+    """Runs the steps of jobs; what the last job needed stays loaded for its next step.
 
     Args:
-        settings: the data folder, of shards and converted models, is the same for all workers of a database; from the
-            input folder jobs may read, from nowhere else; the device is what models and SAEs compute on. What runs a
-            job's shards are the workers, never a cluster.
+        settings: all job runners of a database share the data folder of shards and converted models; jobs may read
+            from the input folder only; the device is what models and SAEs compute on. Job runners run a job's shards
+            themselves, never a cluster.
         models: language models of this process, where some are loaded already.
 
     Raises:
@@ -91,10 +91,10 @@ class JobWork:
         self._ready: tuple[int, ComparisonInputs] | None = None
         self._tidied = 0.0
 
-    def plan(self, claim: Claim, hold: LeaseKeeper) -> Plan:
+    def plan(self, claim: Claim, keeper: LeaseKeeper) -> Plan:
         """Read what the comparison names, and see which of its shards are on disk."""
         self._ready = None
-        inputs = self._inputs(claim, hold)
+        inputs = self._inputs(claim, keeper)
         self._tidy()
         inputs.store.describe(inputs.source.stream.description)
         return Plan(
@@ -104,28 +104,28 @@ class JobWork:
             is_stored=find(self._engine, inputs.slug) is not None,
         )
 
-    def shard(self, claim: Claim, hold: LeaseKeeper) -> None:
-        """Compute a shard, or nothing where it is on disk."""
-        inputs = self._inputs(claim, hold)
+    def shard(self, claim: Claim, keeper: LeaseKeeper) -> None:
+        """Compute a shard that is not on disk yet."""
+        inputs = self._inputs(claim, keeper)
         shard = Shard(claim.start, claim.stop, claim.n_tokens)
         with memory_explained(f"encoding rows {shard.start} to {shard.stop - 1}"):
-            self._device.run_shard(Checked(inputs.source.stream, hold), tuple(inputs.saes), inputs.store, shard)
+            self._device.run_shard(CheckedStream(inputs.source.stream, keeper), tuple(inputs.saes), inputs.store, shard)
 
-    def finish(self, claim: Claim, hold: LeaseKeeper, done: Store) -> None:
+    def finish(self, claim: Claim, keeper: LeaseKeeper, done: Store) -> None:
         """Score and store a comparison from its shards, or check and register an SAE."""
         if isinstance(claim.job.request, SaeRequest):
-            self._register(claim.job.request, claim, hold, done)
+            self._register(claim.job.request, claim, keeper, done)
             return
-        inputs = self._inputs(claim, hold)
+        inputs = self._inputs(claim, keeper)
         if find(self._engine, inputs.slug) is None:
-            score_and_store(self._engine, inputs, hold, within=lambda connection: done(connection, inputs.slug))
+            score_and_store(self._engine, inputs, keeper, within=lambda connection: done(connection, inputs.slug))
         else:
             with writing(self._engine) as connection:
                 done(connection, inputs.slug)
         self._ready = None
 
     def idle(self) -> None:
-        """Tidy up, and let go of what the last job needed."""
+        """Tidy up, and release what the last job needed."""
         self._ready = None
         if time.monotonic() - self._tidied > TIDY_S:
             self._tidy()
@@ -135,7 +135,7 @@ class JobWork:
         for path in remove_leftovers(self._data_dir / "shards"):
             log.info("removed %s, which a killed writer had left", path.name)
 
-    def _inputs(self, claim: Claim, hold: LeaseKeeper) -> ComparisonInputs:
+    def _inputs(self, claim: Claim, keeper: LeaseKeeper) -> ComparisonInputs:
         """What the comparison needs, loaded once for all its steps."""
         if self._ready is not None and self._ready[0] == claim.job.id:
             ready = self._ready[1]
@@ -144,20 +144,20 @@ class JobWork:
         request = claim.job.request
         assert isinstance(request, ComparisonRequest)
         if claim.phase == "plan":
-            hold("loading model and SAEs", 1, "comparisons")
+            keeper("loading model and SAEs", 1, "comparisons")
         inputs = open_inputs(OpenFiles(self._engine, self.models, self._find), self._data_dir, request, self._resources)
-        hold.check()
+        keeper.check()
         if claim.content_hash is not None and inputs.content_hash != claim.content_hash:
             raise ShardError(
-                f"this worker finds another text, model or SAE than the one that planned the job "
-                f"({inputs.content_hash[:12]}, not {claim.content_hash[:12]}): all workers need the same data "
+                f"this job runner finds another text, model or SAE than the one that planned the job "
+                f"({inputs.content_hash[:12]}, not {claim.content_hash[:12]}): all job runners need the same data "
                 "folder, input folder and versions; then resume the job"
             )
         self._ready = claim.job.id, inputs
         return inputs
 
-    def _register(self, request: SaeRequest, claim: Claim, hold: LeaseKeeper, done: Store) -> None:
-        advance = hold("checking the SAE", 1, "SAEs")
+    def _register(self, request: SaeRequest, claim: Claim, keeper: LeaseKeeper, done: Store) -> None:
+        advance = keeper("checking the SAE", 1, "SAEs")
         model = None if request.model is None else self._find(request.model)
         found = replace(request, source=self._find(request.source), model=model)
         record = add_sae(self._engine, found, models=self.models)
@@ -175,30 +175,30 @@ def _planned(inputs: ComparisonInputs, shard: Shard) -> ShardPlan:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """A stream that, before each batch, looks whether the work is still wanted."""
+class CheckedStream:
+    """A stream that checks before each batch whether the work is still wanted."""
 
     inner: ActivationStream
-    hold: LeaseKeeper
+    keeper: LeaseKeeper
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
     def batches(self, start: int, stop: int) -> Iterator[ActivationBatch]:
-        """As the inner stream; raises as `Hold.check` in between."""
+        """As the inner stream; raises as `LeaseKeeper.check` in between."""
         for batch in self.inner.batches(start, stop):
-            self.hold.check()
+            self.keeper.check()
             yield batch
 
 
 def allowed(name: str, folder: Path) -> str:
-    """Where something that a job names is: in the input folder, or on the hub under that name.
+    """Where something named by a job is: in the input folder, or on the hub under that name.
 
     Args:
         folder: the only one that jobs may read.
 
     Raises:
-        HedgescopeError: it is outside of the folder, or neither there nor a name that the hub could have.
+        HedgescopeError: it is outside the folder, or neither there nor a possible name on the hub.
     """
     if name in BUNDLED_MODELS:
         return name

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from app.jobs.leases import claim_step, held_steps
+from app.jobs.leases import claim_step
 from app.jobs.queue import get_job, submit
 from app.jobs.records import Job
 from app.records import ComparisonRequest
@@ -22,6 +22,7 @@ from app.sae.load import load_sae
 from app.settings import Settings
 from app.store.session import make_engine, upgrade
 from app.store.write import register_sae
+from tests.jobs.steps import steps_of
 from tests.pipeline.world import make_activations, make_world, save_activations
 from tests.waiting import wait_until
 
@@ -78,7 +79,7 @@ def wait_for(engine: Engine, condition: Callable[[Job], bool], log: Path) -> Job
 
 def held(engine: Engine) -> list[int]:
     """Numbers of the open steps that somebody has."""
-    return [step.number for step in held_steps(engine, 1) if step.state == "open" and step.owner is not None]
+    return [step.number for step in steps_of(engine, 1) if step.state == "open" and step.owner is not None]
 
 
 def test_sigterm_hands_the_job_back_at_once(settings: Settings, tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from urllib.request import Request, urlopen
 import psutil
 import pytest
 
-from app.jobs.leases import held_steps
 from app.jobs.queue import get_job
 from app.jobs.records import Job
 from app.pipeline.run import run
@@ -25,6 +24,7 @@ from app.sae.load import load_sae
 from app.settings import Settings
 from app.store.session import make_engine, upgrade
 from app.store.write import register_sae
+from tests.jobs.steps import steps_of
 from tests.pipeline.dump import dump
 from tests.pipeline.world import World
 from tests.waiting import wait_until
@@ -87,7 +87,7 @@ def test_the_job_goes_on_without_the_pages(tmp_path: Path, world: World, engine:
     wait_until(lambda: not job().is_active)
     assert was_active, "the server was killed while the job was running"
     assert job().state == "done", (job(), (tmp_path / "err").read_text())
-    owners = {step.owner.split(":")[1] for step in held_steps(engine, number)}
+    owners = {step.owner.split(":")[1] for step in steps_of(engine, number)}
     assert owners == {str(runner.pid)}, "the same process from the first step to the last"
     wait_until(lambda: not runner.is_running() or runner.status() == psutil.STATUS_ZOMBIE)
     other = make_engine(f"sqlite:///{tmp_path / 'other.db'}")

@@ -15,7 +15,7 @@ from app import logs
 from app.jobs.lease_keeper import LeaseKeeper
 from app.jobs.records import Claim
 from app.pipeline import inputs
-from app.pipeline.job_steps import JobWork, run_jobs
+from app.pipeline.job_steps import TorchJobSteps, run_jobs
 from app.settings import Settings
 from app.sparse.shards import plan_shards
 
@@ -40,10 +40,10 @@ def work(url: str, folder: Path, lease_s: float = 2.0, slowly_s: float = 0.0) ->
 
 
 def _slow_down(seconds: float) -> None:
-    shard = JobWork.shard
+    shard = TorchJobSteps.shard
 
-    def slowly(self: JobWork, claim: Claim, hold: LeaseKeeper) -> None:
+    def slowly(self: TorchJobSteps, claim: Claim, keeper: LeaseKeeper) -> None:
         threading.Event().wait(seconds)
-        shard(self, claim, hold)
+        shard(self, claim, keeper)
 
-    JobWork.shard = slowly  # type: ignore[method-assign]
+    TorchJobSteps.shard = slowly  # type: ignore[method-assign]

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from app.jobs.leases import held_steps
 from app.jobs.queue import get_job
 from app.sae.load import load_sae
 from app.settings import Settings
@@ -21,6 +20,7 @@ from app.store.write import register_sae
 from app.web.main import create_app
 from tests.jobs.conftest import LEASE_S, N_ROWS, REQUEST, Place
 from tests.jobs.kills import kill_at, moments, on_disk
+from tests.jobs.steps import steps_of
 from tests.pipeline.dump import Dump, dump
 from tests.postgres import PostgresServer
 from tests.saved_saes import save_sae
@@ -56,7 +56,7 @@ def assert_same(found: Dump, expected: Dump) -> None:
 
 
 def assert_each_shard_counted_once(place: Place, job_id: int) -> None:
-    steps = [step for step in held_steps(place.engine, job_id) if step.phase == "shards"]
+    steps = [step for step in steps_of(place.engine, job_id) if step.phase == "shards"]
     assert {step.state for step in steps} <= {"done"}
     rows = [(step.start_row, step.stop_row) for step in steps]
     assert rows == ([(row, row + 1) for row in range(N_ROWS)] if rows else [])
@@ -64,7 +64,7 @@ def assert_each_shard_counted_once(place: Place, job_id: int) -> None:
 
 def held_by(place: Place, job_id: int, pid: int | None) -> list[int]:
     """Numbers of the open steps that a process holds."""
-    steps = held_steps(place.engine, job_id)
+    steps = steps_of(place.engine, job_id)
     return [step.number for step in steps if step.state == "open" and step.owner and f":{pid}:" in step.owner]
 
 
@@ -86,7 +86,7 @@ def test_of_two_workers_one_is_killed_for_good(place: Place, undisturbed: tuple[
     killed_at = time.monotonic()
     ended = place.wait(job.id, lambda found: not found.is_active)
     assert (ended.state, ended.slug) == ("done", slug), place.log()
-    steps = {step.number: step for step in held_steps(place.engine, job.id)}
+    steps = {step.number: step for step in steps_of(place.engine, job.id)}
     assert all(f":{second.pid}:" in steps[number].owner for number in dead)
     both = {step.owner for step in steps.values() if step.phase == "shards"}
     assert len(both) == 2, "both had a share of the work"
@@ -108,7 +108,7 @@ def test_the_database_is_restarted_in_the_middle(
     # Once for all requests: the pool of connections has to get over it.
     pages = TestClient(create_app(Settings(database_url=place.url, data_dir=place.folder), engine))
     assert "asked" in pages.get(f"/jobs/{job.id}").text
-    leased_until = max(step.expires or 0 for step in held_steps(place.engine, job.id))
+    leased_until = max(step.expires or 0 for step in steps_of(place.engine, job.id))
     postgres_server.stop(immediate=True)
     for path in ("/", "/jobs", f"/jobs/{job.id}", f"/api/v1/jobs/{job.id}"):
         answer = pages.get(path)
@@ -151,7 +151,7 @@ def test_told_to_stop_it_hands_its_step_back(place: Place) -> None:
     worker.terminate()
     worker.join(30)
     assert worker.exitcode == 0
-    held = [step for step in held_steps(place.engine, job.id) if step.state == "open" and step.owner]
+    held = [step for step in steps_of(place.engine, job.id) if step.state == "open" and step.owner]
     assert held == []
     found = get_job(place.engine, job.id)
     assert (found.state, found.done < N_ROWS * 128) == ("running", True)

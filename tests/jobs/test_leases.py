@@ -18,7 +18,6 @@ from app.jobs.leases import (
     complete_shard,
     fail,
     hand_back,
-    held_steps,
     renew,
 )
 from app.jobs.queue import MAX_ACTIVE, cancel, get_job, get_jobs, list_jobs, resume, submit
@@ -27,6 +26,7 @@ from app.records import ComparisonRequest, SaeRequest
 from app.store.session import writing
 from tests.jobs.clock import DatabaseClock
 from tests.jobs.conftest import REQUEST, Place
+from tests.jobs.steps import steps_of
 from tests.waiting import wait_until
 
 LONG_S = 60.0
@@ -139,7 +139,7 @@ def test_many_workers_at_once_take_each_shard_once(place: Place) -> None:
     assert sorted(counted) == list(range(n))
     found = get_job(place.engine, job.id)
     assert found.done == found.total == n * (n + 1) // 2
-    phases = [step.phase for step in held_steps(place.engine, job.id)]
+    phases = [step.phase for step in steps_of(place.engine, job.id)]
     assert phases.count("finish") == 1, "of two workers with the last two shards, one opens the finish"
 
 
@@ -235,22 +235,22 @@ def test_lists_are_newest_first(place: Place) -> None:
 def test_a_hold_keeps_its_lease_and_tells_the_progress(place: Place) -> None:
     job = place.ask()
     claim = take(place, lease_s=1.0)
-    with LeaseKeeper(place.engine, claim, 1.0, threading.Event()) as hold:
-        advance = hold("reading", 10, "rows")
+    with LeaseKeeper(place.engine, claim, 1.0, threading.Event()) as keeper:
+        advance = keeper("reading", 10, "rows")
         advance(4)
         seen = place.wait(job.id, lambda found: found.done == 4)
         assert (seen.stage, seen.total, seen.unit) == ("reading", 10, "rows")
         assert seen.rate is not None
         for _ in range(2):
-            wait_until(partial(is_renewed, place, job, held_steps(place.engine, job.id)[0].expires))
+            wait_until(partial(is_renewed, place, job, steps_of(place.engine, job.id)[0].expires))
         assert claim_step(place.engine, "b", LONG_S) is None
         cancel(place.engine, job.id)
-        wait_until(lambda: is_lost(hold))
+        wait_until(lambda: is_lost(keeper))
 
 
 def is_renewed(place: Place, job: Job, before: float) -> bool:
     """Whether the job's only step is leased for longer than `before`."""
-    return bool(held_steps(place.engine, job.id)[0].expires > before)
+    return bool(steps_of(place.engine, job.id)[0].expires > before)
 
 
 def is_lost(keeper: LeaseKeeper) -> bool:
@@ -264,11 +264,11 @@ def is_lost(keeper: LeaseKeeper) -> bool:
 def test_a_hold_says_when_to_stop(place: Place) -> None:
     place.ask()
     stop = threading.Event()
-    with LeaseKeeper(place.engine, take(place), LONG_S, stop) as hold:
-        hold.check()
+    with LeaseKeeper(place.engine, take(place), LONG_S, stop) as keeper:
+        keeper.check()
         stop.set()
         with pytest.raises(Stopped):
-            hold("reading", 1, "rows")
+            keeper("reading", 1, "rows")
 
 
 def test_told_to_stop_a_hold_gives_its_step_back_though_the_work_goes_on(place: Place) -> None:
@@ -278,7 +278,7 @@ def test_told_to_stop_a_hold_gives_its_step_back_though_the_work_goes_on(place: 
     with LeaseKeeper(place.engine, claim, LONG_S, stop):
         assert claim_step(place.engine, "b", LONG_S) is None
         stop.set()
-        place.wait(job.id, lambda _: held_steps(place.engine, job.id)[0].owner is None)
+        place.wait(job.id, lambda _: steps_of(place.engine, job.id)[0].owner is None)
         again = claim_step(place.engine, "b", LONG_S)
         assert again is not None
         assert (again.number, again.fence) == (claim.number, claim.fence + 1)

@@ -12,7 +12,7 @@ from app.activations.language_model import ModelShelf
 from app.cli.jobs import job_runner
 from app.errors import SettingsError
 from app.jobs.queue import submit
-from app.pipeline.job_steps import JobWork, run_jobs
+from app.pipeline.job_steps import TorchJobSteps, run_jobs
 from app.pipeline.open import shelf_of
 from app.records import ComparisonRequest
 from app.settings import Settings
@@ -42,18 +42,18 @@ def test_models_are_loaded_as_the_settings_say(tmp_path: Path, engine: str) -> N
     """Workers share a job's shards by themselves: what engine `compare` uses is nothing to them."""
     settings = Settings(data_dir=tmp_path, device="cpu", rows_per_forward=3, engine=engine)
     database = make_engine(settings.resolved_database_url)
-    models = JobWork(database, settings).models
+    models = TorchJobSteps(database, settings).models
     assert (models.device, models.rows_per_forward) == (torch.device("cpu"), 3)
     assert models.cache_dir == tmp_path / "models"
     given = ModelShelf(tmp_path)
-    assert JobWork(database, settings, given).models is given
+    assert TorchJobSteps(database, settings, given).models is given
     database.dispose()
 
 
 def test_the_device_of_a_job_is_that_of_a_command(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     database = make_engine(settings.resolved_database_url)
-    found = JobWork(database, settings).models.device
+    found = TorchJobSteps(database, settings).models.device
     assert found == shelf_of(settings).device
     assert found.type == ("cuda" if torch.cuda.is_available() else "cpu")
     database.dispose()
