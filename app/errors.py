@@ -11,6 +11,7 @@
     ├── ShardError                  a shard can't be read or written
     │   └── ShardDiskFullError      the disk of the shards, or of temporary files, is full
     ├── ExecutorError               the machines that run the shards can't be used, or failed
+    ├── TrainingError               training an SAE diverged, or memory ran out
     ├── ScoringError                statistics and weights do not belong together
     ├── PromptError                 a live prompt can't be answered as it is (HTTP 400)
     ├── WorkerError                 the inference worker can't answer (HTTP 503)
@@ -144,6 +145,10 @@ class ShardDiskFullError(ShardError):
 
 class ExecutorError(HedgescopeError):
     """The machines that run the shards can't be used, or failed."""
+
+
+class TrainingError(HedgescopeError):
+    """Training an SAE diverged, or memory ran out."""
 
 
 class ScoringError(HedgescopeError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -97,14 +99,27 @@ class CachedActivations:
     """
 
     def __init__(self, folder: Path, *, batch_size: int, seed: int) -> None:
-        self._acts = load_cached(folder)
-        if len(self._acts) < batch_size:
+        acts = load_cached(folder)
+        if len(acts) < batch_size:
             raise ActivationsError(
-                f"has {len(self._acts)} activations; expected at least one batch of {batch_size}", place=folder
+                f"has {len(acts)} activations; expected at least one batch of {batch_size}", place=folder
             )
-        self._batch_size = batch_size
-        self._seed = seed
+        self._set(acts, batch_size, seed)
+
+    def _set(self, acts: torch.Tensor, batch_size: int, seed: int) -> None:
+        self._acts, self._batch_size, self._seed = acts, batch_size, seed
         self.restart()
+
+    def reordered(self, seed: int) -> CachedActivations:
+        """The same activations in the order of another seed; they are not copied."""
+        other = CachedActivations.__new__(CachedActivations)
+        other._set(self._acts, self._batch_size, seed)
+        return other
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 of all activations, as they are kept."""
+        return hashlib.sha256(self._acts.contiguous().view(torch.uint8).numpy().data).hexdigest()
 
     def restart(self) -> None:
         """Go back to the first batch: what follows is the same as from a new stream."""

@@ -8,7 +8,22 @@ from typing import Annotated
 import typer
 
 from app import __version__
-from app.cli import compare, comparison, database, degree, demo, extend, jobs, lab, sae, serve, train, validate, worker
+from app.cli import (
+    compare,
+    comparison,
+    database,
+    degree,
+    demo,
+    extend,
+    intervene,
+    jobs,
+    lab,
+    sae,
+    serve,
+    train,
+    validate,
+    worker,
+)
 from app.cli.console import errors
 from app.errors import HedgescopeError, PreflightError
 
@@ -25,6 +40,7 @@ app.add_typer(comparison.app, name="comparison")
 app.command("train")(train.train)
 app.command("extend")(extend.extend)
 app.command("degree")(degree.degree)
+app.command("intervene")(intervene.intervene)
 app.command("validate")(validate.validate)
 app.command("lab")(lab.lab)
 app.command("serve")(serve.serve)

@@ -7,6 +7,18 @@ the field's name. Never NaN, never -1 for "no value".
 from app.records.bundle import ComparisonBundle, TextRow
 from app.records.comparison import ComparisonSummary, LevelSummary, NullSummary, SideSummary
 from app.records.degree import DegreeRecord, LatentDegree
+from app.records.intervention import (
+    Budget,
+    Candidate,
+    FallSummary,
+    InterventionRecord,
+    InterventionRun,
+    InterventionSettings,
+    InterventionSummary,
+    LatentRelease,
+    PairRelease,
+    RankFigure,
+)
 from app.records.lab import ToyLab, ToyResult
 from app.records.latent import (
     Context,
@@ -26,17 +38,25 @@ from app.records.sides import SIDES, BySide, Side, other_side
 __all__ = [
     "DTYPES",
     "SIDES",
+    "Budget",
     "BySide",
+    "Candidate",
     "ComparisonBundle",
     "ComparisonRequest",
     "ComparisonSummary",
     "Context",
     "DegreeRecord",
     "Dtype",
+    "FallSummary",
     "FiringTable",
+    "InterventionRecord",
+    "InterventionRun",
+    "InterventionSettings",
+    "InterventionSummary",
     "LatentDegree",
     "LatentDetail",
     "LatentDiagnosis",
+    "LatentRelease",
     "LatentScores",
     "LevelSummary",
     "LogHistogram",
@@ -47,8 +67,10 @@ __all__ = [
     "PairContext",
     "PairDetail",
     "PairProfile",
+    "PairRelease",
     "Partner",
     "PartnerDiagnosis",
+    "RankFigure",
     "SaeRecord",
     "SaeRequest",
     "Side",

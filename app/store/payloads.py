@@ -17,7 +17,16 @@ import orjson
 from pydantic import TypeAdapter
 
 from app.errors import StoreError
-from app.records import ComparisonSummary, DegreeRecord, LatentDetail, PairDetail, PairProfile, SaeRecord, TextRow
+from app.records import (
+    ComparisonSummary,
+    DegreeRecord,
+    InterventionSummary,
+    LatentDetail,
+    PairDetail,
+    PairProfile,
+    SaeRecord,
+    TextRow,
+)
 from app.store.validate import check_storable
 
 Record = TypeVar("Record")
@@ -41,7 +50,7 @@ def to_json(value: Any) -> str:
     return _json(value).decode()
 
 
-def compress(record: LatentDetail | PairDetail | DegreeRecord) -> bytes:
+def compress(record: LatentDetail | PairDetail | DegreeRecord | InterventionSummary) -> bytes:
     """A record as compressed JSON; `expand` reverses it. Raises StoreError as `to_json`."""
     return zlib.compress(_json(record), 1)
 

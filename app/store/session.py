@@ -17,7 +17,7 @@ from app.store.explain import BUSY_TIMEOUT_S, UPGRADE, database_place, explain
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCHEMA_VERSION = "2026_11_25_evidence"
+SCHEMA_VERSION = "2026_11_28_interventions"
 """The newest migration. A constant, so that checking the schema at start need not import Alembic; a test holds it."""
 
 DRIVER = "psycopg"

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Engine, Table, delete, insert, select, tuple_, update
 
 from app.errors import StoreError
 from app.records import ComparisonSummary
@@ -25,7 +25,7 @@ from app.store.bulk import Values, insert_rows
 from app.store.parts import PARTS, Part
 from app.store.payloads import to_json
 from app.store.session import is_sqlite, reading, writing
-from app.store.tables import comparisons, published
+from app.store.tables import INTERVENTION_TABLES, comparisons, published
 
 ABANDONED_AFTER = timedelta(hours=1)
 """Far longer than a live writer takes from one step to the next."""
@@ -132,16 +132,15 @@ def hide(connection: Connection, comparison_id: int) -> None:
 def remove_rows(engine: Engine, comparison_id: int) -> None:
     """Remove an invisible comparison with all its rows; on SQLite in steps, since others wait meanwhile."""
     if is_sqlite(engine):
-        for part in PARTS:
-            while _remove_some(engine, part, comparison_id):
+        for table in (*INTERVENTION_TABLES, *(part.table for part in PARTS)):
+            while _remove_some(engine, table, comparison_id):
                 pass
     with writing(engine) as connection:
         connection.execute(delete(comparisons).where(comparisons.c.id == comparison_id, ~published))
 
 
-def _remove_some(engine: Engine, part: Part, comparison_id: int) -> bool:
+def _remove_some(engine: Engine, table: Table, comparison_id: int) -> bool:
     """Remove up to `REMOVE_CHUNK` rows; whether there were any."""
-    table = part.table
     key = list(table.primary_key.columns)
     some = select(*key).where(table.c.comparison_id == comparison_id).limit(REMOVE_CHUNK)
     with writing(engine) as connection:

@@ -96,8 +96,8 @@ def extend(start: Start, plan: ExtensionPlan, activations: CachedActivations, *,
         SaeError: the plan is invalid, or no latent fires.
     """
     _check(start, plan, activations)
-    scale = _scale(activations)
-    _check_fires(start, activations)
+    scale = activation_scale(activations)
+    check_fires(start, activations)
     log.info("the control SAE: %d latents, unchanged", start.d_sae)
     control = _train_on(start, plan, activations, scale=scale, role="control", device=device)
     log.info("the extended SAE: %d latents, %d of them new", start.d_sae + plan.n_new, plan.n_new)
@@ -123,7 +123,7 @@ def _check(start: Start, plan: ExtensionPlan, activations: CachedActivations) ->
         )
 
 
-def _scale(activations: CachedActivations) -> float:
+def activation_scale(activations: CachedActivations) -> float:
     """What brings the mean norm of activations to `sqrt(d_in)`, SAELens' "expected_average_only_in"."""
     activations.restart()
     norms = torch.stack([next(activations).norm(dim=1).mean() for _ in range(N_SCALE_BATCHES)])
@@ -132,7 +132,7 @@ def _scale(activations: CachedActivations) -> float:
     return float(activations.d_in**0.5 / norms.mean())
 
 
-def _check_fires(start: Start, activations: CachedActivations) -> None:
+def check_fires(start: Start, activations: CachedActivations) -> None:
     """Refuse an SAE that is silent throughout: its latents would get no gradient."""
     activations.restart()
     batches = (next(activations) for _ in range(N_SCALE_BATCHES))

@@ -41,21 +41,43 @@ class Start:
         """Number of latents."""
         return self.loaded.d_sae
 
+    @property
+    def k(self) -> float:
+        """Active latents a token, on average over a batch."""
+        return float(self.details["k"])
+
 
 def load_start(source: str) -> Start:
     """Read an SAE that training can continue from: BatchTopK, Matryoshka or balanced Matryoshka.
 
-    These are saved as JumpReLU SAEs with one threshold for all latents, and their metadata keep how
-    they were trained. Training continues as before, with the k of the metadata.
-
     Raises:
         SaeError: it can't be read, or training can't continue from it; the message says why.
     """
-    loaded = load_sae(source)
+    return start_of(load_sae(source), source)
+
+
+def start_of(loaded: LoadedSae, source: str, *, k: float | None = None) -> Start:
+    """The start of a loaded SAE, or of a prefix of a Matryoshka SAE.
+
+    BatchTopK, Matryoshka and balanced Matryoshka SAEs are saved as JumpReLU SAEs with one threshold
+    for all latents, and their metadata keep how they were trained. Training continues as before,
+    with the k of the metadata.
+
+    Args:
+        source: how to name it in messages.
+        k: active latents a token, instead of the metadata's: those of a prefix, which only the data show.
+
+    Raises:
+        SaeError: training can't continue from it; the message says why.
+    """
     metadata = loaded.module.cfg.metadata.to_dict()
     details = dict(metadata.get("training_architecture_details") or {})
     if problem := _why_not(loaded, metadata.get("training_architecture"), details):
         raise SaeError(f"training can't continue from it: {problem}", place=source)
+    if k is not None:
+        details["k"] = k
+    if details.get("matryoshka_multipliers"):
+        details["matryoshka_multipliers"] = details["matryoshka_multipliers"][: len(loaded.levels)]
     threshold = float(loaded.module.threshold[0])
     return Start(loaded, metadata["training_architecture"], details, threshold)
 
@@ -83,30 +105,70 @@ def _why_not(loaded: LoadedSae, trained_as: str | None, details: dict[str, Any])
     return None
 
 
-def training_sae(start: Start, *, scale: float, n_new: int = 0, device: str = "cpu") -> Any:
-    """A SAELens training SAE that encodes as the saved one, with `n_new` latents more.
+@dataclass(frozen=True)
+class Addition:
+    """Latents to add to an SAE, as they read raw activations and with unit decoder rows.
+
+    Attributes:
+        decoder: `[N, d_in]`; encoder: `[d_in, N]`; bias: `[N]`, as the extended SAE's own `b_enc`.
+    """
+
+    decoder: torch.Tensor
+    encoder: torch.Tensor
+    bias: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.decoder)
+
+
+def training_sae(
+    start: Start,
+    *,
+    scale: float,
+    n_new: int = 0,
+    added: Addition | None = None,
+    k: float | None = None,
+    device: str = "cpu",
+) -> Any:
+    """A SAELens training SAE that encodes as the saved one, with more latents.
 
     Its weights are for activations times `scale`. Norms that saving folded away are given back:
     what a latent computes fixes only the product of its encoder's and decoder's norms, and training
-    that starts with both equal, as SAELens does, keeps them about equal. New latents are as SAELens
-    initialises them, and join the outermost level of a Matryoshka SAE.
+    that starts with both equal, as SAELens does, keeps them about equal. New latents join the
+    outermost level of a Matryoshka SAE.
+
+    Args:
+        n_new: new latents as SAELens initialises them.
+        added: new latents with given weights, instead.
+        k: active latents a token; those of the start, if None.
     """
-    sae = _new(start, n_new, device)
-    state = start.loaded.module.state_dict()
+    n, state = start.d_sae, start.loaded.module.state_dict()
+    sae = _new(start, n_new if added is None else len(added), start.details["k"] if k is None else k, device)
     decoder_norms = state["W_dec"].norm(dim=1)
-    encoder, bias = state["W_enc"] * decoder_norms, state["b_enc"] * decoder_norms * scale
-    norms = (encoder.square().sum(dim=0) + bias.square()).pow(0.25).clamp_min(MIN_NORM)
-    n = start.d_sae
+    own = Addition(
+        state["W_dec"][:n] / decoder_norms[:n, None],
+        state["W_enc"][:, :n] * decoder_norms[:n],
+        state["b_enc"][:n] * decoder_norms[:n],
+    )
     with torch.no_grad():
-        sae.W_dec[:n] = state["W_dec"] / decoder_norms[:, None] * norms[:, None]
-        sae.W_enc[:, :n] = encoder / norms
-        sae.b_enc[:n] = bias / norms
+        _give(sae, slice(n), own, scale)
+        if added is not None:
+            _give(sae, slice(n, None), added, scale)
         sae.b_dec.copy_(state["b_dec"] * scale)
         sae.topk_threshold.fill_(start.threshold * scale)
     return sae
 
 
-def _new(start: Start, n_new: int, device: str) -> Any:
+def _give(sae: Any, where: slice, weights: Addition, scale: float) -> None:
+    """Write latents' weights for scaled activations into an SAE, encoder and decoder of equal norm."""
+    bias = weights.bias * scale
+    norms = (weights.encoder.square().sum(dim=0) + bias.square()).pow(0.25).clamp_min(MIN_NORM)
+    sae.W_dec[where] = (weights.decoder * norms[:, None]).to(sae.device)
+    sae.W_enc[:, where] = (weights.encoder / norms).to(sae.device)
+    sae.b_enc[where] = (bias / norms).to(sae.device)
+
+
+def _new(start: Start, n_new: int, k: float, device: str) -> Any:
     from sae_lens.registry import get_sae_training_class
     from sae_lens.saes.sae import SAEMetadata
 
@@ -114,9 +176,9 @@ def _new(start: Start, n_new: int, device: str) -> Any:
 
     sae_class, config_class = get_sae_training_class(start.architecture)
     known = {field.name for field in fields(config_class)}
-    details = {name: value for name, value in start.details.items() if name in known}
+    details = {name: value for name, value in start.details.items() if name in known} | {"k": k}
     if "matryoshka_widths" in known:
-        details["matryoshka_widths"] = [*start.loaded.whole_levels[:-1], start.d_sae + n_new]
+        details["matryoshka_widths"] = [*start.loaded.levels[:-1], start.d_sae + n_new]
     metadata = start.loaded.module.cfg.metadata
     kept = {name: metadata[name] for name in ("model_name", "hook_name", "model_class_name") if name in metadata}
     config = config_class(
