@@ -10,8 +10,6 @@ has no near twin is a candidate. Impurity is 1 - max cos² of a narrow decoder r
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import tempfile
 import time
@@ -40,7 +38,8 @@ from app.training.extend import activation_scale
 from app.training.intervention import Arm, Bench, Outcome, run_arm
 from app.training.start import start_of
 from app.training.train import Schedule
-from bench.machine import RESULTS, facts
+from bench.machine import facts
+from bench.output import command_line, page, table, write_results
 
 N_TRAIN, N_STEPS = 120_000, 1400
 """Samples that a world's SAEs are trained on, and their steps."""
@@ -186,18 +185,19 @@ def estimates(bench: Bench, method: Method, chosen: NDArray[np.int64], density: 
 
 
 SCORES = ("moved", "summed_release", "degree", "one_minus_cos2")
+SMALL_SHARES = "small_in_independent"
 
 
 def summarise(worlds: list[dict[str, Any]]) -> dict[str, Any]:
     """AUROC for impurity above 0.1 by family and pooled, and the share of small values on independent worlds."""
     groups = {family: [each for each in worlds if each["family"] == family] for family in FAMILIES}
-    table = {name: _figures(group) for name, group in (*groups.items(), ("all", worlds)) if group}
+    found = {name: _figures(group) for name, group in (*groups.items(), ("all", worlds)) if group}
     independent = groups["independent"]
     if independent:
-        table["small_in_independent"] = {
+        found[SMALL_SHARES] = {
             score: float(np.mean([value <= SMALL for each in independent for value in each[score]])) for score in SCORES
         }
-    return table
+    return found
 
 
 def _figures(group: list[dict[str, Any]]) -> dict[str, Any]:
@@ -212,23 +212,25 @@ def _figures(group: list[dict[str, Any]]) -> dict[str, Any]:
     return figures
 
 
-def table(figures: dict[str, Any]) -> str:
+def markdown(figures: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    lines = [
-        "| worlds | latents (impure) | distance moved | summed release | hedging degree | 1 − cos² |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, row in figures.items():
-        if name == "small_in_independent":
-            continue
-        areas = ["–" if row[f"auroc_{score}"] is None else f"{row[f'auroc_{score}']:.2f}" for score in SCORES]
-        lines.append(f"| {name} | {row['n']} ({row['n_impure']}) | {' | '.join(areas)} |")
-    return "\n".join(lines)
+    head = ("worlds", "latents (impure)", "distance moved", "summed release", "hedging degree", "1 − cos²")
+    rows = [_row(name, found) for name, found in figures.items() if name != SMALL_SHARES]
+    small = figures.get(SMALL_SHARES)
+    if small is None:
+        return page(table(head, rows))
+    shares = ", ".join(f"{score} {share:.3f}" for score, share in small.items())
+    return page(table(head, rows), f"Latents of independent worlds at most {SMALL}: {shares}.")
+
+
+def _row(name: str, found: dict[str, Any]) -> tuple[str, ...]:
+    areas = (found[f"auroc_{score}"] for score in SCORES)
+    return name, f"{found['n']} ({found['n_impure']})", *("–" if area is None else f"{area:.3f}" for area in areas)
 
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--seeds", default="401,402", help="Of the worlds, with commas.")
     parser.add_argument("--families", default=",".join(FAMILIES))
@@ -250,12 +252,9 @@ def main() -> None:
         for world in pool.map(partial(of_world, method=method, kept=arguments.keep), specs):
             worlds.append(world)
             print(world["world"], round(world["seconds_world"]), round(world["seconds_intervention"]), flush=True)
-    figures = {"method": asdict(method), "twin": TWIN, "families": summarise(worlds), "worlds": worlds, **facts()}
-    RESULTS.mkdir(exist_ok=True)
-    held = "-held" if arguments.hold_budget else ""
-    (RESULTS / f"intervention-worlds{held}.json").write_text(json.dumps(figures, indent=1) + "\n")
-    print(table(figures["families"]))
-    print(json.dumps(figures["families"].get("small_in_independent")))
+    found = summarise(worlds)
+    figures = {"method": asdict(method), "twin": TWIN, "families": found, "worlds": worlds, **facts()}
+    write_results(f"intervention-worlds{'-held' if arguments.hold_budget else ''}", figures, markdown(found))
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def _run(bench: Bench, arm: Arm, advance: Callable[[int], None]) -> Outcome:
 def _check_finite(loss: torch.Tensor, step: int, n_steps: int) -> None:
     if not torch.isfinite(loss):
         raise TrainingError(
-            f"the loss is {float(loss)} at step {step} of {n_steps}: training diverged; give a smaller --lr"
+            f"the loss is {float(loss.detach())} at step {step} of {n_steps}: training diverged; give a smaller --lr"
         )
 
 
@@ -165,7 +165,7 @@ class _Quality:
 
     def update(self, output: Any, batch: torch.Tensor, scale: float) -> None:
         centred = (batch - batch.mean(dim=0)) * scale
-        self._error += float(output.losses["mse_loss"])
+        self._error += float(output.losses["mse_loss"].detach())
         self._variance += float(centred.square().sum(dim=1).mean())
         self._l0 += float((output.feature_acts > 0).sum(dim=1).float().mean())
         self._n += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from app.errors import ScoringError
 from app.scores.release import (
@@ -101,7 +102,7 @@ def test_what_any_training_does_has_no_release() -> None:
     assert np.abs(result.summed / result.summed_se).max() < 4.5
 
 
-def unit(rows: np.ndarray) -> Floats32:  # type: ignore[type-arg]
+def unit(rows: NDArray[np.float64]) -> Floats32:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
@@ -179,7 +180,8 @@ def test_the_log_tells_named_from_other_pairs_and_added_from_not() -> None:
     change = np.stack([-0.2 * E2, 0 * E1]).astype(np.float32)
     log.update(falls, change, np.array([True, False]))
     named, other = log.summary("named", added=True), log.summary("other", added=True)
-    assert (named.n, named.share_falling, named.median, named.motion_cosine) == (1, 1.0, 0.2, pytest.approx(1.0))
+    assert (named.n, named.share_falling, named.median) == (1, 1.0, 0.2)
+    assert named.motion_cosine == pytest.approx(1.0)
     assert log.summary("named", added=False).n == 0
     assert log.summary("named", added=False).median is None
     assert (other.n, other.median, other.motion_cosine) == (1, 0.05, None)
