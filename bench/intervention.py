@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from app.activations.cache import CachedActivations
+from app.arrays import Flags, Float64s, Int64s
 from app.lab.metrics import auroc
 from app.lab.trained import BATCH_SIZE, impurity_of, train_in, train_narrow
 from app.lab.validation import IMPURE
@@ -142,7 +142,7 @@ def measure(folder: Path, method: Method, seed: int) -> dict[str, Any]:
     }
 
 
-def firing_shares(sae: LoadedSae, batches: CachedActivations) -> NDArray[np.float64]:
+def firing_shares(sae: LoadedSae, batches: CachedActivations) -> Float64s:
     """`[d_sae]` share of tokens on which each latent fires."""
     batches.restart()
     n = batches.n_tokens // BATCH_SIZE
@@ -152,10 +152,10 @@ def firing_shares(sae: LoadedSae, batches: CachedActivations) -> NDArray[np.floa
     return np.asarray(shares.numpy() / n)
 
 
-def estimates(bench: Bench, method: Method, chosen: NDArray[np.int64], density: NDArray[np.float64]) -> dict[str, Any]:
+def estimates(bench: Bench, method: Method, chosen: Int64s, density: Float64s) -> dict[str, Any]:
     """Summed release, distance moved and hedging degree of every narrow latent."""
 
-    def train(added: NDArray[np.bool_], seed: int) -> Outcome:
+    def train(added: Flags, seed: int) -> Outcome:
         indices = chosen[added]
         k = bench.start.k + (float(density[indices].sum()) if method.grow else 0.0)
         return run_arm(bench, Arm(tuple(indices.tolist()), k, seed))

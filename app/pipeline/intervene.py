@@ -27,7 +27,7 @@ from app.pipeline.intervention_results import (
     rank_figure,
 )
 from app.pipeline.intervention_subjects import Subjects, open_subjects
-from app.pipeline.progress import Progress, silent
+from app.progress import Progress, silent
 from app.records import InterventionRecord, InterventionSummary
 from app.scores.release_summary import named_pairs
 from app.store.interventions import find_intervention, get_intervention, write_intervention

@@ -12,8 +12,8 @@ from app.activations.text import read_text, tokenize
 from app.errors import ActivationsError, SaeError
 from app.paths import resource
 from app.pipeline.intervention_plan import InterventionRequest
-from app.pipeline.progress import Progress
 from app.pipeline.source import BUNDLED_TEXT
+from app.progress import Progress
 from app.records import ComparisonSummary
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.activations.cache import CachedActivations
+from app.arrays import Flags
 from app.errors import SettingsError
 from app.pipeline.intervention_subjects import TWIN, Subjects
 from app.records import InterventionSettings
@@ -88,7 +88,7 @@ class Plan:
     """
 
     settings: InterventionSettings
-    splits: NDArray[np.bool_]
+    splits: Flags
     controls: tuple[Arm, ...]
     runs: tuple[Arm, ...]
     all_added: tuple[Arm, ...]
@@ -175,7 +175,7 @@ class _Arms:
     subjects: Subjects
     grow: bool
 
-    def adding(self, split: NDArray[np.bool_], seed: int) -> Arm:
+    def adding(self, split: Flags, seed: int) -> Arm:
         chosen = [candidate for candidate, added in zip(self.subjects.described, split, strict=True) if added]
         more = sum(candidate.density for candidate in chosen) if self.grow else 0.0
         return Arm(tuple(candidate.index for candidate in chosen), self.subjects.start.k + more, seed)

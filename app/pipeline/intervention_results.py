@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from app.arrays import Float64s, none_if_nan
 from app.pipeline.intervention_files import ArmFiles, Finished
 from app.pipeline.intervention_plan import Plan
 from app.pipeline.intervention_subjects import Subjects
@@ -20,8 +19,6 @@ from app.scores.release_summary import FallLog, intervals, named_pairs, pairs_to
 
 N_OTHERS = 4
 """Pairs of each latent that are kept though no mass names them: those with the largest releases."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -38,8 +35,8 @@ class Estimates:
 
     releases: Releases
     falls: FallLog
-    moved: Floats | None
-    control_moved: Floats
+    moved: Float64s | None
+    control_moved: Float64s
     runs: tuple[InterventionRun, ...]
     other_degree: float | None
     seconds: float
@@ -124,9 +121,9 @@ def pair_records(subjects: Subjects, releases: Releases) -> tuple[PairRelease, .
             mass=float(subjects.mass[i, j]),
             decoder_cosine=float(releases.cosine[i, j]),
             release=float(releases.release[i, j]),
-            release_se=_known(releases.se[i, j]),
-            release_low=_known(low[i, j]),
-            release_high=_known(high[i, j]),
+            release_se=none_if_nan(releases.se[i, j]),
+            release_low=none_if_nan(low[i, j]),
+            release_high=none_if_nan(high[i, j]),
             fall_added=float(releases.fall_added[i, j]),
             fall_not_added=float(releases.fall_not_added[i, j]),
             control_fall=float(releases.control_fall[i, j]),
@@ -143,7 +140,7 @@ def latent_records(subjects: Subjects, found: Estimates) -> tuple[LatentRelease,
             index=int(i),
             mass=float(mass[i]),
             summed=float(releases.summed[i]),
-            summed_se=_known(releases.summed_se[i]),
+            summed_se=none_if_nan(releases.summed_se[i]),
             moved=None if found.moved is None else float(found.moved[i]),
             control_moved=float(found.control_moved[i]),
         )
@@ -164,7 +161,3 @@ def rank_figure(first: Sequence[float], second: Sequence[float]) -> RankFigure:
     """Spearman's rho of two columns."""
     found = spearman(first, second)
     return RankFigure(found.n, found.rho, found.low, found.high, found.reason)
-
-
-def _known(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -9,6 +9,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from app.arrays import Flags, Float32s, Float64s, Int64s
 from app.errors import SaeError
 from app.pipeline.register import open_recorded
 from app.records import Candidate, ComparisonSummary, Partner, Side, SideSummary
@@ -45,15 +46,15 @@ class Subjects:
     comparison: ComparisonSummary
     start: Start
     reference: LoadedSae
-    alive: NDArray[np.bool_]
-    candidates: NDArray[np.int64]
+    alive: Flags
+    candidates: Int64s
     described: tuple[Candidate, ...]
-    mass: NDArray[np.float64]
+    mass: Float64s
 
     @property
-    def directions(self) -> NDArray[np.float32]:
+    def directions(self) -> Float32s:
         """`[m, d_in]` unit decoder rows of the candidates."""
-        rows: NDArray[np.float32] = self.reference.unit_decoder[self.candidates]
+        rows: Float32s = self.reference.unit_decoder[self.candidates]
         return rows
 
 
@@ -116,7 +117,7 @@ def _check_fit(narrow: LoadedSae, reference: LoadedSae) -> None:
         )
 
 
-def _firings(engine: sa.Engine, slug: str, side: Side, n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _firings(engine: sa.Engine, slug: str, side: Side, n: int) -> tuple[Int64s, Float64s]:
     """`[n]` tokens on which each latent fires, and their share; 0 for one that the comparison leaves out."""
     stored = columns(engine, slug, side, ["index", "n_firings", "density"])
     firings, density = np.zeros(n, dtype=np.int64), np.zeros(n)
@@ -124,7 +125,7 @@ def _firings(engine: sa.Engine, slug: str, side: Side, n: int) -> tuple[NDArray[
     return firings, density
 
 
-def _best_cosines(narrow: NDArray[np.float32], reference: NDArray[np.float32]) -> NDArray[np.float64]:
+def _best_cosines(narrow: Float32s, reference: Float32s) -> Float64s:
     """`[d_sae]` of the reference: largest cosine with any of some narrow rows; a block of rows at a time."""
     best = np.full(len(reference), -1.0)
     for begin in range(0, len(narrow), LATENTS_AT_ONCE):
@@ -147,7 +148,7 @@ def _masses(engine: sa.Engine, comparison: ComparisonSummary) -> tuple[NDArray[A
     return np.array(rows, dtype=np.int64), np.array(places, dtype=np.int64), np.array(values, dtype=np.float64)
 
 
-def _check_enough(comparison: ComparisonSummary, chosen: NDArray[np.int64], n_add: int | None, *, n_alive: int) -> None:
+def _check_enough(comparison: ComparisonSummary, chosen: Int64s, n_add: int | None, *, n_alive: int) -> None:
     if len(chosen) >= 2 * (n_add or 1):
         return
     raise SaeError(

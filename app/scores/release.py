@@ -20,17 +20,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from app.arrays import Flags, Float32s, Float64s, Int64s
 from app.errors import ScoringError
 
-Floats = NDArray[np.float64]
-Floats32 = NDArray[np.float32]
-Flags = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
-
-def choose_candidates(mass: Floats, n_firings: Ints, best_cosine: Floats, *, n: int, twin: float) -> Ints:
+def choose_candidates(mass: Float64s, n_firings: Int64s, best_cosine: Float64s, *, n: int, twin: float) -> Int64s:
     """`[at most n]` ascending indices of the reference latents to add, those with most predicted mass first.
 
     Where fewer have any, those that fire most often fill up.
@@ -74,9 +69,9 @@ class Block:
         first, second: the block's two runs, in the order of the splits.
     """
 
-    control: Floats32
-    first: Floats32
-    second: Floats32
+    control: Float32s
+    first: Float32s
+    second: Float32s
 
 
 @dataclass(frozen=True)
@@ -93,14 +88,14 @@ class Releases:
         n_blocks: Q.
     """
 
-    cosine: Floats
-    fall_added: Floats
-    fall_not_added: Floats
-    release: Floats
-    se: Floats
-    control_fall: Floats
-    summed: Floats
-    summed_se: Floats
+    cosine: Float64s
+    fall_added: Float64s
+    fall_not_added: Float64s
+    release: Float64s
+    se: Float64s
+    control_fall: Float64s
+    summed: Float64s
+    summed_se: Float64s
     n_blocks: int
 
 
@@ -112,14 +107,14 @@ class ReleaseEstimator:
         directions: `[m, d_in]` unit rows of the candidates.
     """
 
-    def __init__(self, start: Floats32, directions: Floats32) -> None:
+    def __init__(self, start: Float32s, directions: Float32s) -> None:
         self._start = start
         self._directions = directions
-        self._cosine: Floats = (start @ directions.T).astype(np.float64)
+        self._cosine: Float64s = (start @ directions.T).astype(np.float64)
         self._sums = {name: np.zeros_like(self._cosine) for name in ("with", "without", "square", "control")}
-        self._totals: list[Floats] = []
+        self._totals: list[Float64s] = []
 
-    def falls(self, rows: Floats32, against: Floats32) -> Floats:
+    def falls(self, rows: Float32s, against: Float32s) -> Float64s:
         """`[n, m]` how far the rows' components along the candidates fell, against other rows."""
         return -((rows - against) @ self._directions.T).astype(np.float64) * np.sign(self._cosine)
 
@@ -170,7 +165,7 @@ class ReleaseEstimator:
         )
 
 
-def distance_moved(turns: Sequence[Floats32]) -> Floats:
+def distance_moved(turns: Sequence[Float32s]) -> Float64s:
     """`[n]` how far latents turned because of what was added, without the noise of training.
 
     Of one run it is |t|² = 1 - cos²(extended, control). Of several with other batch orders it is the mean of
@@ -193,13 +188,13 @@ def distance_moved(turns: Sequence[Floats32]) -> Floats:
     return np.asarray(((np.asarray(total) ** 2).sum(axis=1) - squares) / (n * (n - 1)))
 
 
-def turn(extended: Floats32, control: Floats32) -> Floats32:
+def turn(extended: Float32s, control: Float32s) -> Float32s:
     """`[n, d_in]` the part of the extended SAE's unit rows that is orthogonal to the control's."""
     along = np.einsum("nd,nd->n", extended, control)
     return np.asarray(extended - along[:, None] * control, dtype=np.float32)
 
 
-def motion_cosines(change: Floats32, predicted: Floats32, *, least: float = 0.05) -> Floats:
+def motion_cosines(change: Float32s, predicted: Float32s, *, least: float = 0.05) -> Float64s:
     """`[n]` cosine of each row's change with the predicted one; NaN where that is shorter than `least`."""
     lengths = np.linalg.norm(predicted, axis=1)
     size = np.linalg.norm(change, axis=1) * lengths

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from app.arrays import Flags, Float32s, Float64s, Int64s
 from app.records import FallSummary
-from app.scores.release import Flags, Floats, Floats32, Releases, motion_cosines
+from app.scores.release import Releases, motion_cosines
 
 NAMED_MASS = 0.01
 """A pair counts as named from this predicted mass on: a hundredth of the latent's squared norm."""
@@ -20,12 +20,12 @@ MAX_OTHERS = 100_000
 CONFIDENCE = 0.95
 
 
-def named_pairs(mass: Floats, alive: Flags) -> Flags:
+def named_pairs(mass: Float64s, alive: Flags) -> Flags:
     """`[n, m]` pairs of an alive narrow latent and a candidate that hold predicted mass."""
     return (mass >= NAMED_MASS) & alive[:, None]
 
 
-def intervals(releases: Releases) -> tuple[Floats, Floats]:
+def intervals(releases: Releases) -> tuple[Float64s, Float64s]:
     """`[n, m]` low and high ends of the 95 % intervals, Student's t over blocks; NaN for one block."""
     if releases.n_blocks < 2:
         return releases.se, releases.se
@@ -33,7 +33,7 @@ def intervals(releases: Releases) -> tuple[Floats, Floats]:
     return releases.release - half, releases.release + half
 
 
-def pairs_to_keep(releases: Releases, named: Flags, alive: Flags, *, n_others: int) -> NDArray[np.int64]:
+def pairs_to_keep(releases: Releases, named: Flags, alive: Flags, *, n_others: int) -> Int64s:
     """`[pairs, 2]` (narrow, candidate) of the named pairs and of each alive latent's largest other releases."""
     others = np.where(named | ~alive[:, None], -np.inf, releases.release)
     n_others = min(n_others, others.shape[1])
@@ -48,8 +48,8 @@ def pairs_to_keep(releases: Releases, named: Flags, alive: Flags, *, n_others: i
 class _Group:
     """Falls of the pairs of one kind, in the runs that added their partner or in those that did not."""
 
-    falls: list[Floats] = field(default_factory=list)
-    cosines: list[Floats] = field(default_factory=list)
+    falls: list[Float64s] = field(default_factory=list)
+    cosines: list[Float64s] = field(default_factory=list)
 
     def summary(self) -> FallSummary:
         falls = np.concatenate([*self.falls, np.zeros(0)])
@@ -73,7 +73,7 @@ class FallLog:
         alive: `[n]` narrow latents that fire.
     """
 
-    def __init__(self, mass: Floats, cosine: Floats, directions: Floats32, alive: Flags) -> None:
+    def __init__(self, mass: Float64s, cosine: Float64s, directions: Float32s, alive: Flags) -> None:
         named = named_pairs(mass, alive)
         self._named = np.nonzero(named)
         others = np.argwhere(~named & alive[:, None])
@@ -84,7 +84,7 @@ class FallLog:
         self._directions = directions
         self._groups = {(kind, added): _Group() for kind in ("named", "other") for added in (True, False)}
 
-    def update(self, falls: Floats, change: Floats32, added: Flags) -> None:
+    def update(self, falls: Float64s, change: Float32s, added: Flags) -> None:
         """One more run.
 
         Args:

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from app.activations.cache import CachedActivations
+from app.arrays import Float32s, Int64s
 from app.errors import SaeError, TrainingError
 from app.sae.load import LoadedSae
 from app.training.start import Addition, Start, training_sae
@@ -53,8 +53,8 @@ class Outcome:
         n_dead: original latents that count as dead at the end; n_new_dead: added ones.
     """
 
-    decoder: NDArray[np.float32]
-    new: NDArray[np.float32]
+    decoder: Float32s
+    new: Float32s
     explained_variance: float
     l0: float
     n_dead: int
@@ -80,7 +80,7 @@ def check_addable(reference: LoadedSae) -> None:
         )
 
 
-def addition(reference: LoadedSae, start: Start, indices: NDArray[np.int64]) -> Addition:
+def addition(reference: LoadedSae, start: Start, indices: Int64s) -> Addition:
     """Reference latents as latents of the start, which read the same pre-activation from the same input."""
     folded = reference.folded
     assert folded is not None

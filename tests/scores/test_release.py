@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from app.arrays import Flags, Float32s, Float64s
 from app.errors import ScoringError
 from app.scores.release import (
     Block,
-    Flags,
-    Floats32,
     ReleaseEstimator,
     choose_candidates,
     distance_moved,
@@ -102,7 +100,7 @@ def test_what_any_training_does_has_no_release() -> None:
     assert np.abs(result.summed / result.summed_se).max() < 4.5
 
 
-def unit(rows: NDArray[np.float64]) -> Floats32:
+def unit(rows: Float64s) -> Float32s:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
+from app.arrays import Flags, Float32s, Float64s
 from app.errors import SaeError, TrainingError
 from app.lab.trained import impurity_of, save_perfect
 from app.sae.load import LoadedSae, load_sae, prefix
@@ -68,7 +68,8 @@ def encoded(sae: Any, acts: torch.Tensor, scale: float) -> torch.Tensor:
     """Pre-activations, per unit decoder norm and for unscaled activations."""
     with torch.inference_mode():
         pre = (acts * scale - sae.b_dec) @ sae.W_enc + sae.b_enc
-        return pre * sae.W_dec.norm(dim=1) / scale
+        found: torch.Tensor = pre * sae.W_dec.norm(dim=1) / scale
+    return found
 
 
 def test_added_latents_read_and_write_what_the_reference_s_do(folder: Path) -> None:
@@ -138,7 +139,7 @@ def test_impure_latents_let_go_and_pure_ones_do_not(folder: Path) -> None:
     assert np.abs(moved[impurity < 0.1]).max() < 0.02
 
 
-def intervened(here: Bench) -> tuple[Any, NDArray[np.float64]]:
+def intervened(here: Bench) -> tuple[Any, Float64s]:
     """Releases of two blocks, and the distances moved with all children added."""
     children = np.arange(N_PARENTS, 2 * N_PARENTS)
     density = np.array([0.06, 0.06, 0.06, 0.06])
@@ -146,7 +147,7 @@ def intervened(here: Bench) -> tuple[Any, NDArray[np.float64]]:
     estimator, turns = ReleaseEstimator(here.start.loaded.unit_decoder, directions), []
     splits = draw_splits(N_PARENTS, 4, seed=0)
 
-    def rows(added: NDArray[np.bool_], seed: int) -> NDArray[np.float32]:
+    def rows(added: Flags, seed: int) -> Float32s:
         arm = Arm(tuple(children[added].tolist()), here.start.k + float(density[added].sum()), seed)
         return run_arm(here, arm).decoder
 
