@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource as process_resource
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -146,7 +145,7 @@ def make_record(
         device=_device_name(request.device),
         seconds=found.seconds,
         peak_bytes=found.peak_bytes,
-        command=replace(request, activations=activations.name if request.activations else None).command,
+        command=request.command,
         versions=versions(),
         created_at=datetime.now(UTC),
     )

@@ -85,9 +85,10 @@ class PairRelease:
         mass: predicted mass; 0 where not named.
         decoder_cosine: of the two, before any training.
         release: mean fall in the runs that added the candidate, less that in the runs that did not.
-        release_se: its standard error over blocks; release_low, release_high: 95 % interval by Student's t.
-            None for one block.
-        fall_added, fall_not_added: the two means; control_fall: that of the control itself, against the start.
+        release_se: its standard error over blocks; None for one block.
+        release_low, release_high: its 95 % interval by Student's t; None for one block.
+        fall_added, fall_not_added: the two means.
+        control_fall: mean fall of the control itself, against the start.
     """
 
     narrow_index: int
@@ -128,7 +129,14 @@ class LatentRelease:
 
 @dataclass(frozen=True)
 class RankFigure:
-    """A rank correlation, or why there is none."""
+    """A rank correlation.
+
+    Attributes:
+        n: pairs of numbers.
+        rho: Spearman's, in [-1, 1].
+        low, high: 95 % interval.
+        reason: why the three are None.
+    """
 
     n: int
     rho: float | None
@@ -142,7 +150,7 @@ class InterventionSettings:
     """How it was done: all that decides its numbers but the SAEs and the comparison.
 
     Attributes:
-        n_runs: extended SAEs that estimates come from; an even number.
+        n_runs: extended SAEs that the estimates come from; an even number.
         n_add: candidates that each of them adds.
         budget: whether k grows with the added latents.
         twin: cosine with a narrow latent from which a reference latent is not a candidate.
@@ -173,19 +181,28 @@ class InterventionSummary:
         content_hash: SHA-256 of all that decides its numbers.
         comparison: slug.
         settings: how it was done.
-        activations: file or text trained on, by its last name; activations_checksum: SHA-256 of the activations.
-        n_distinct_tokens: that were trained on, each as often as `n_tokens` asks for.
+        activations: file or text trained on.
+        activations_checksum: SHA-256 of the activations.
+        n_distinct_tokens: that were trained on, each as often as `n_tokens` requires.
         k: active latents a token of the narrow SAE, and of its controls.
-        candidates: what was randomised, by index; runs: which of them each run added.
-        named_added, named_not_added: pairs with predicted mass; other_added, other_not_added: all other pairs of
-            candidates and alive narrow latents.
-        n_named: pairs with predicted mass; n_above_zero: of them, whose release lies above 0 by its interval, and
-            n_below_zero: below. None for one block.
-        mass_and_release: over the named pairs; mass_and_summed: over narrow latents.
-        degree: mean over runs of the paper's hedging degree; other_degree: the first run's with the other budget,
-            beside first_degree, the same run's with this one. None where undefined or not measured.
-        device: that it was trained on; seconds: of all trainings; peak_bytes: largest memory in use, or None.
-        command: what repeats it; versions: of program and libraries; created_at: when it was stored.
+        candidates: what was randomised, by index.
+        runs: which candidates each run added, and how it went.
+        named_added, named_not_added: pairs with predicted mass, in the runs that added their partner and in the others.
+        other_added, other_not_added: all other pairs of candidates and alive narrow latents.
+        n_named: pairs with predicted mass.
+        n_above_zero: of them, whose release lies above 0 by its interval; None for one block.
+        n_below_zero: of them, whose release lies below 0 by its interval; None for one block.
+        mass_and_release: over the named pairs.
+        mass_and_summed: over narrow latents.
+        degree: mean over runs of the paper's hedging degree; None where undefined.
+        first_degree: of the first run alone; None where undefined.
+        other_degree: of the first run trained with the other budget; None where undefined.
+        device: that it was trained on.
+        seconds: of all trainings.
+        peak_bytes: largest memory in use; None where unknown.
+        command: what repeats it.
+        versions: of program and libraries.
+        created_at: when it was stored.
     """
 
     content_hash: str

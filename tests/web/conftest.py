@@ -12,10 +12,11 @@ from starlette.testclient import TestClient
 from app.jobs.queue import cancel, submit
 from app.records import ComparisonBundle, ComparisonRequest, SaeRequest
 from app.settings import Settings
+from app.store.interventions import write_intervention
 from app.store.session import make_engine, upgrade
 from app.store.write import register_sae, write_comparison
 from app.web.main import create_app
-from tests.builders import make_bundle, make_sae_record
+from tests.builders import make_bundle, make_intervention, make_sae_record
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +45,7 @@ def site(
     bundle: ComparisonBundle,
     twice: tuple[ComparisonBundle, ComparisonBundle],
 ) -> Iterator[tuple[Settings, Engine]]:
-    """Settings and engine of a database with three comparisons, two SAEs and two jobs."""
+    """Settings and engine of a database with three comparisons, an intervention, two SAEs and two jobs."""
     url = f"sqlite:///{tmp_path_factory.mktemp('data') / 'hedgescope.db'}"
     upgrade(url)
     engine = make_engine(url)
@@ -52,6 +53,7 @@ def site(
         write_comparison(engine, stored)
     for name in ("plain", "release/with slashes:é"):
         register_sae(engine, make_sae_record(name))
+    write_intervention(engine, make_intervention(bundle.summary))
     submit(engine, ComparisonRequest("plain", "plain", tokens=1000, name="asked"))
     cancel(engine, submit(engine, SaeRequest("folder", matryoshka_widths=(4, 8))).id)
     yield Settings(database_url=url), engine

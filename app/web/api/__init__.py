@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.api import comparisons, job_events, jobs, latents, pairs, prompt, saes
+from app.web.api import comparisons, interventions, job_events, jobs, latents, pairs, prompt, saes
 from app.web.http.links import API
 
 router = APIRouter(prefix=API)
-for part in (saes, comparisons, latents, pairs, prompt, jobs, job_events):
+for part in (saes, comparisons, latents, pairs, interventions, prompt, jobs, job_events):
     router.include_router(part.router)
 
 __all__ = ["router"]

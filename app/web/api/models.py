@@ -11,6 +11,8 @@ from app.records import (
     Context,
     DegreeRecord,
     FiringTable,
+    InterventionSummary,
+    LatentRelease,
     LatentScores,
     LevelSummary,
     LogHistogram,
@@ -18,6 +20,7 @@ from app.records import (
     Neighbour,
     Overlap,
     PairContext,
+    PairRelease,
     Partner,
     SaeRecord,
 )
@@ -52,6 +55,51 @@ class ComparisonList:
     items: tuple[ComparisonSummary, ...]
     next: None
     total: int
+
+
+@dataclass(frozen=True)
+class InterventionItem:
+    """An intervention in a list.
+
+    Attributes:
+        id: its number.
+        summary: design, controls and figures, without pairs and latents.
+    """
+
+    id: int
+    summary: InterventionSummary
+
+
+@dataclass(frozen=True)
+class InterventionList:
+    """The interventions on a comparison, the one stored last first.
+
+    Attributes:
+        items: all of them.
+        next: always null: the list is given whole.
+        total: how many there are.
+    """
+
+    items: tuple[InterventionItem, ...]
+    next: None
+    total: int
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """One intervention.
+
+    Attributes:
+        id: its number.
+        summary: design, controls and figures.
+        pairs: releases of named pairs and of each latent's largest others, the largest first.
+        latents: sums of narrow latents that fire, by index.
+    """
+
+    id: int
+    summary: InterventionSummary
+    pairs: tuple[PairRelease, ...]
+    latents: tuple[LatentRelease, ...]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Comparisons, SAEs and hedging degrees as everybody may see them.
+"""Comparisons, SAEs, hedging degrees and interventions as everybody may see them.
 
 Pages and API read these records here and nowhere else: the store's own hold paths of the machine that they were made
 on.
@@ -15,11 +15,11 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 
 from app.errors import NotFoundError
-from app.records import ComparisonSummary, DegreeRecord, SaeRecord
-from app.store import degrees, read
+from app.records import ComparisonSummary, DegreeRecord, InterventionSummary, SaeRecord
+from app.store import degrees, interventions, read
 from app.web.http import links
 from app.web.http.deps import EngineDep, Slug
-from app.web.shared.redact import public_degree, public_sae, public_summary
+from app.web.shared.redact import public_degree, public_intervention, public_sae, public_summary
 
 
 def find_comparison(
@@ -78,3 +78,14 @@ def find_degrees(engine: Engine, summary: ComparisonSummary) -> list[DegreeRecor
     """The hedging degrees measured on a comparison's narrow SAE, the one stored last first."""
     sae = summary.narrow.sae
     return list(map(public_degree, degrees.degrees_of(engine, sae.checksum, sae.d_sae)))
+
+
+def find_interventions(engine: Engine, slug: str) -> list[tuple[int, InterventionSummary]]:
+    """(number, summary) of the interventions on a comparison, the one stored last first."""
+    stored = interventions.interventions_of(engine, slug)
+    return [(number, public_intervention(summary)) for number, summary in stored]
+
+
+def find_intervention(engine: Engine, number: int) -> InterventionSummary:
+    """The intervention of that number. Raises NotFoundError."""
+    return public_intervention(interventions.get_intervention(engine, number))

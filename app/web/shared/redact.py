@@ -10,7 +10,7 @@ from typing import Any
 
 from app.errors import last_part
 from app.jobs.records import Job
-from app.records import ComparisonSummary, DegreeRecord, SaeRecord
+from app.records import ComparisonSummary, DegreeRecord, InterventionSummary, SaeRecord
 from app.records.request import JobRequest
 
 ABSOLUTE_PATH = re.compile(r"(?<![\w/.:])/(?:[^\s/:;,'\"()\]]+/)+(?=[^\s/:;,'\"()\]]|\b|$)")
@@ -44,6 +44,11 @@ def public_summary(summary: ComparisonSummary) -> ComparisonSummary:
 def public_degree(record: DegreeRecord) -> DegreeRecord:
     """A hedging degree whose command names files by their last part."""
     return replace(record, command=public_command(record.command))
+
+
+def public_intervention(summary: InterventionSummary) -> InterventionSummary:
+    """An intervention whose activations and command name files by their last part."""
+    return replace(summary, activations=last_part(summary.activations), command=public_command(summary.command))
 
 
 def public_job(job: Job, input_dir: Path) -> Job:

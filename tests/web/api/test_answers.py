@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.records import ComparisonBundle, Side
-from tests.builders import make_sae_record
+from tests.builders import make_intervention, make_sae_record
 
 
 def as_json(record: Any) -> Any:
@@ -142,3 +142,27 @@ def test_a_name_leads_to_the_whole_slug(client: TestClient, slug: str) -> None:
         led = client.build_request("GET", location).url
         assert (led.path, led.params.multi_items()) == (asked.path, asked.params.multi_items())
         assert client.get(location).status_code == 200
+
+
+def test_interventions(client: TestClient, bundle: ComparisonBundle, base: str) -> None:
+    stored = make_intervention(bundle.summary)
+    listed = fetch(client, f"{base}/interventions")
+    assert listed["items"] == [{"id": 1, "summary": as_json(stored.summary)}]
+    assert (listed["next"], listed["total"]) == (None, 1)
+    found = fetch(client, "/interventions/1")
+    assert found["summary"] == as_json(stored.summary)
+    assert found["latents"] == as_json(stored.latents)
+    by_pair = {(pair["narrow_index"], pair["reference_index"]): pair for pair in found["pairs"]}
+    assert by_pair == {(pair.narrow_index, pair.reference_index): as_json(pair) for pair in stored.pairs}
+    assert [pair["release"] for pair in found["pairs"]] == sorted((pair.release for pair in stored.pairs), reverse=True)
+
+
+def test_an_intervention_s_pairs_of_one_latent(client: TestClient) -> None:
+    found = fetch(client, "/interventions/1?narrow=2")
+    assert {pair["narrow_index"] for pair in found["pairs"]} == {2}
+    assert [latent["index"] for latent in found["latents"]] == [2]
+    found = fetch(client, "/interventions/1?narrow=2&reference=3")
+    assert [(pair["narrow_index"], pair["reference_index"]) for pair in found["pairs"]] == [(2, 3)]
+    assert client.get("/api/v1/interventions/99").status_code == 404
+    assert client.get("/api/v1/interventions/x").status_code == 422
+    assert client.get("/api/v1/interventions/1?latent=2").status_code == 400
