@@ -93,6 +93,13 @@ def interventions_of(engine: Engine, slug: str) -> list[tuple[int, InterventionS
     return [(int(number), expand(SUMMARY, payload)) for number, payload in rows]
 
 
+def interventions_tag(engine: Engine, slug: str) -> str:
+    """Names the interventions on a comparison: it changes when one is stored. Empty where there is none."""
+    query = _stored(interventions.c.content_hash).where(comparisons.c.slug == slug)
+    with reading(engine) as connection:
+        return " ".join(connection.execute(query).scalars())
+
+
 def get_intervention(engine: Engine, number: int) -> InterventionSummary:
     """An intervention by its number.
 

@@ -16,7 +16,7 @@ from app.records import (
     PairRelease,
     RankFigure,
 )
-from tests.builders.comparison import CREATED_AT
+from tests.builders.saes import CREATED_AT
 
 
 def make_intervention(comparison: ComparisonSummary, *, seed: int = 0) -> InterventionRecord:

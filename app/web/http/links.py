@@ -89,6 +89,11 @@ def degree(slug: str, x: str | None = None) -> str:
     return with_query(f"{comparison(slug)}/degree", () if x is None else (("x", x),))
 
 
+def intervention(slug: str, number: int | None = None) -> str:
+    """The newest intervention on a comparison, or one of them."""
+    return with_query(f"{comparison(slug)}/intervention", () if number is None else (("id", str(number)),))
+
+
 def prompt(slug: str, side: Side | None = None, index: int | None = None) -> str:
     """The page for a text of one's own, with a latent chosen."""
     query = () if side is None else (("latent", f"{side}:{index}"),)

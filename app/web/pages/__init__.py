@@ -4,12 +4,43 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.pages import about, degree, home, jobs, lab, latent, latents, levels, overview, pair, points, prompt, saes
+from app.web.pages import (
+    about,
+    degree,
+    home,
+    intervention,
+    jobs,
+    lab,
+    latent,
+    latents,
+    levels,
+    overview,
+    pair,
+    points,
+    prompt,
+    saes,
+)
 from app.web.pages import job_forms as asking
 
 router = APIRouter()
 # Fixed endings such as `points.json` come before patterns that would match them too.
-for part in (home, about, lab, saes, asking, jobs, points, latents, levels, degree, pair, prompt, latent, overview):
+for part in (
+    home,
+    about,
+    lab,
+    saes,
+    asking,
+    jobs,
+    points,
+    latents,
+    levels,
+    degree,
+    intervention,
+    pair,
+    prompt,
+    latent,
+    overview,
+):
     router.include_router(part.router)
 
 __all__ = ["router"]

@@ -20,6 +20,7 @@ from app.web.pages.contexts.common import Crumb, Frame, NearLatent
 from app.web.pages.contexts.latent import ContextGroup, LatentPage, Steps
 from app.web.pages.degree import degree_state, latent_degree
 from app.web.pages.filterform import in_words
+from app.web.pages.intervention import intervention_state
 from app.web.pages.neighbours import before_and_after, near_latents
 from app.web.pages.params import HIGHLIGHTS, Params, read_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
@@ -28,6 +29,7 @@ from app.web.shared import formatting as show
 from app.web.shared.figures.activations import activation_histogram
 from app.web.shared.figures.decomposition import decomposition
 from app.web.shared.figures.plot import Plot
+from app.web.shared.interventions import releases_of_latent
 from app.web.shared.latents import Latents, PartnerRow, latents_by_index
 
 router = APIRouter()
@@ -83,14 +85,21 @@ SCORES: Mapping[Side, tuple[str, ...]] = {
 def narrow(request: Request, engine: EngineDep, slug: str, index: int) -> Response:
     """A narrow latent: scores, decomposition, contexts, neighbours."""
     return comparison_page(
-        request, engine, slug, "latent.html", lambda visit: build(visit, "narrow", index), state=degree_state
+        request, engine, slug, "latent.html", lambda visit: build(visit, "narrow", index), state=_state
     )
 
 
 @page(router, "/c/{slug}/reference/{index}")
 def reference(request: Request, engine: EngineDep, slug: str, index: int) -> Response:
     """A reference latent: the narrow latents that it is mixed into, contexts, neighbours."""
-    return comparison_page(request, engine, slug, "latent.html", lambda visit: build(visit, "reference", index))
+    return comparison_page(
+        request, engine, slug, "latent.html", lambda visit: build(visit, "reference", index), state=intervention_state
+    )
+
+
+def _state(visit: Visit) -> str:
+    """What else a narrow latent's page shows: a degree and an intervention, where there are any."""
+    return " ".join(filter(None, (degree_state(visit), intervention_state(visit))))
 
 
 def build(visit: Visit, side: Side, index: int) -> LatentPage:
@@ -110,6 +119,7 @@ def build(visit: Visit, side: Side, index: int) -> LatentPage:
         latent=latent,
         scores=_scores(latent),
         degree=latent_degree(visit, side, index),
+        releases=releases_of_latent(visit.engine, visit.slug, side, index),
         partners=rows,
         n_partners=len(partners),
         decomposition=_decomposition(latent, rows),

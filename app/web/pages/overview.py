@@ -20,6 +20,7 @@ from app.web.pages.contexts.common import FilterForm, ShownContext
 from app.web.pages.contexts.overview import AxisChoice, OverviewPage, ScatterData, ScatterView, TopLatent
 from app.web.pages.degree import degree_state
 from app.web.pages.filterform import filter_fields, other_filters
+from app.web.pages.intervention import intervention_state
 from app.web.pages.params import Params, read_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
 from app.web.pages.tokens import shown_context
@@ -27,6 +28,7 @@ from app.web.shared import formatting as show
 from app.web.shared.figures.levels import level_plots
 from app.web.shared.figures.scores import score_distribution
 from app.web.shared.find import find_degrees
+from app.web.shared.interventions import newest_intervention
 from app.web.shared.latents import PartnerRow, latents_by_index
 
 router = APIRouter()
@@ -50,7 +52,11 @@ DEFAULT_COLOUR: Mapping[Side, str] = {"narrow": "hedging_score", "reference": "d
 @page(router, "/c/{slug}")
 def overview(request: Request, engine: EngineDep, slug: str) -> Response:
     """Facts, scatter, distributions, levels and the most hedged latents of a comparison."""
-    return comparison_page(request, engine, slug, "overview.html", build, state=degree_state)
+    return comparison_page(request, engine, slug, "overview.html", build, state=_state)
+
+
+def _state(visit: Visit) -> str:
+    return " ".join(filter(None, (degree_state(visit), intervention_state(visit))))
 
 
 def build(visit: Visit) -> OverviewPage:
@@ -72,6 +78,7 @@ def build(visit: Visit) -> OverviewPage:
         level_plots=level_plots(summary),
         top=top_latents(visit.engine, visit.slug),
         degree=next(iter(find_degrees(visit.engine, summary)), None),
+        intervention=newest_intervention(visit.engine, visit.slug),
     )
 
 

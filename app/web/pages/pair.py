@@ -12,11 +12,13 @@ from app.web.http import links
 from app.web.http.deps import EngineDep
 from app.web.pages.contexts.common import Crumb, ShownContext
 from app.web.pages.contexts.pair import PairPage
+from app.web.pages.intervention import intervention_state
 from app.web.pages.params import HIGHLIGHTS, read_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
 from app.web.pages.tokens import rows_of, shown_pair_context
 from app.web.shared import formatting as show
 from app.web.shared.figures.joint import joint_histogram
+from app.web.shared.interventions import release_of_pair
 from app.web.shared.pair_evidence import PairEvidence, pair_evidence
 
 router = APIRouter()
@@ -25,7 +27,7 @@ router = APIRouter()
 @page(router, "/c/{slug}/pairs/{i}/{j}")
 def pair(request: Request, engine: EngineDep, slug: str, i: int, j: int) -> Response:
     """Firing table, overlap, cosine, joint histogram and shared contexts of a pair."""
-    return comparison_page(request, engine, slug, "pair.html", lambda visit: build(visit, i, j))
+    return comparison_page(request, engine, slug, "pair.html", lambda visit: build(visit, i, j), state=intervention_state)
 
 
 def build(visit: Visit, i: int, j: int) -> PairPage:
@@ -37,6 +39,7 @@ def build(visit: Visit, i: int, j: int) -> PairPage:
     partner = read.get_partner(engine, slug, i, j)
     detail = read.get_pair_detail(engine, slug, i, j)
     evidence = pair_evidence(engine, visit.summary, narrow, reference, partner)
+    intervention, release = release_of_pair(engine, slug, i, j) or (None, None)
     return PairPage(
         frame=comparison_frame(
             visit,
@@ -53,6 +56,8 @@ def build(visit: Visit, i: int, j: int) -> PairPage:
         firing=evidence.firing,
         overlap=evidence.overlap,
         note=evidence.note,
+        intervention=intervention,
+        release=release,
         joint=joint_histogram(detail) if detail is not None and detail.joint_counts else None,
         contexts=() if detail is None else _contexts(visit, detail, narrow, reference),
         highlight=params.choice("highlight", "both", HIGHLIGHTS),

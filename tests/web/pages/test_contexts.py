@@ -22,6 +22,7 @@ from app.web.pages.contexts.common import (
 )
 from app.web.pages.contexts.degree import DegreePage
 from app.web.pages.contexts.home import ComparisonRow, HomePage
+from app.web.pages.contexts.intervention import FallRow, InterventionPage
 from app.web.pages.contexts.job_forms import AskForm, CompareNewPage, SaeNewPage
 from app.web.pages.contexts.jobs import JobPage, JobRow, JobsPage
 from app.web.pages.contexts.lab import LabPage, ShownToy
@@ -33,6 +34,7 @@ from app.web.pages.contexts.pair import PairPage
 from app.web.pages.contexts.prompt import PromptChoice, PromptNotice, PromptPage, PromptRow, PromptShown
 from app.web.pages.contexts.saes import SaesPage
 from app.web.shared.figures.plot import DataTable, Plot
+from app.web.shared.interventions import ShownReleases, StoredIntervention
 from app.web.shared.latents import PartnerRow
 from app.web.shared.templating import environment, render
 
@@ -44,6 +46,7 @@ TEMPLATES = {
     "pair.html": PairPage,
     "levels.html": LevelsPage,
     "degree.html": DegreePage,
+    "intervention.html": InterventionPage,
     "prompt.html": PromptPage,
     "saes.html": SaesPage,
     "jobs.html": JobsPage,
@@ -70,6 +73,9 @@ PARTS = (
     NearLatent,
     Steps,
     PartnerRow,
+    FallRow,
+    ShownReleases,
+    StoredIntervention,
     FiringTable,
     PromptChoice,
     PromptNotice,

@@ -13,6 +13,7 @@ from app.records import (
 )
 from app.web.pages.contexts.common import Frame, NearLatent, ShownContext
 from app.web.shared.figures.plot import Plot
+from app.web.shared.interventions import ShownReleases
 from app.web.shared.latents import PartnerRow
 
 
@@ -50,6 +51,7 @@ class LatentPage:
             the narrow latents in whose decomposition it takes part, by share.
         n_partners: all of them; `partners` may hold only the first.
         degree: the latent's hedging degree, where its SAE's was measured.
+        releases: what the newest intervention measured of the latent and its pairs; None without one.
         other_latent: the main partner, whose activations are shown with this latent's.
         highlight: which of the two the contexts show: `both`, `latent` or `partner`.
         has_tokens: False where the comparison was made from activations alone.
@@ -60,6 +62,7 @@ class LatentPage:
     latent: LatentScores
     scores: tuple[ScoreSpec, ...]
     degree: LatentDegree | None
+    releases: ShownReleases | None
     partners: tuple[PartnerRow, ...]
     n_partners: int
     decomposition: Plot | None

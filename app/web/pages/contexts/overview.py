@@ -15,6 +15,7 @@ from app.records import (
 )
 from app.web.pages.contexts.common import FilterForm, Frame, ShownContext
 from app.web.shared.figures.plot import Plot
+from app.web.shared.interventions import StoredIntervention
 from app.web.shared.latents import PartnerRow
 
 
@@ -77,7 +78,7 @@ class TopLatent:
 
 @dataclass(frozen=True)
 class OverviewPage:
-    """One comparison at a glance; `degree` is the narrow SAE's hedging degree, where it was measured."""
+    """One comparison at a glance; `degree` is the narrow SAE's hedging degree, `intervention` the newest one."""
 
     frame: Frame
     summary: ComparisonSummary
@@ -87,3 +88,4 @@ class OverviewPage:
     level_plots: tuple[Plot, ...]
     top: tuple[TopLatent, ...]
     degree: DegreeRecord | None
+    intervention: StoredIntervention | None

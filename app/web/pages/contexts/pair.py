@@ -9,10 +9,12 @@ from app.records import (
     FiringTable,
     LatentScores,
     Overlap,
+    PairRelease,
     Partner,
 )
 from app.web.pages.contexts.common import Frame, ShownContext
 from app.web.shared.figures.plot import Plot
+from app.web.shared.interventions import StoredIntervention
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class PairPage:
     Attributes:
         partner: the evidence, where the reference latent is a partner of the narrow one.
         firing, overlap, decoder_cosine: None where the comparison keeps no counts of this pair; `note` says so.
+        release: what the newest intervention measured of the pair, and `intervention` that one; None without.
         joint: joint histogram of their activations, where stored.
     """
 
@@ -34,6 +37,8 @@ class PairPage:
     firing: FiringTable | None
     overlap: Overlap | None
     note: str | None
+    intervention: StoredIntervention | None
+    release: PairRelease | None
     joint: Plot | None
     contexts: tuple[ShownContext, ...]
     highlight: str
