@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Add tables of interventions, of their pairs and of their latents."""
     op.create_table(
         "interventions",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -65,5 +66,6 @@ def _belongs_to(table: str, column: str, other: str) -> sa.ForeignKeyConstraint:
 
 
 def downgrade() -> None:
+    """Remove them, with what they hold."""
     for table in ("latent_releases", "releases", "interventions"):
         op.drop_table(table)

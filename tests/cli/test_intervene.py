@@ -235,7 +235,7 @@ def test_an_sae_that_cannot_be_trained_on(terminal: Terminal, world: Path, tmp_p
     other = save_narrow(tmp_path / "other", MIXED)
     edit_weights(other, lambda tensors: tensors["threshold"][0].fill_(0.7))
     compared(terminal, world, other)
-    refused(terminal, words(world), "other: can't be trained on: its thresholds differ between latents")
+    refused(terminal, words(world), "other: training can't continue from it: its thresholds differ between latents")
 
 
 def test_all_candidates_have_twins(terminal: Terminal, world: Path, tmp_path: Path) -> None:
