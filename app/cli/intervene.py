@@ -81,7 +81,7 @@ def _print(number: int, summary: InterventionSummary, pairs: list[PairRelease]) 
     n_blocks = settings.n_runs // 2
     errors.print(
         f"{len(summary.candidates)} reference latents, each added in {n_blocks} of {settings.n_runs} runs at random, "
-        f"beside {n_blocks} controls; {settings.n_tokens:,} tokens each, {summary.seconds:,.0f} s in all",
+        f"next to {n_blocks} controls; {settings.n_tokens:,} tokens each, {summary.seconds:,.0f} s in all",
         highlight=False,
         soft_wrap=True,
     )

@@ -92,7 +92,7 @@ def _degree(control: Finished, extended: Finished) -> HedgingDegree:
 
 
 def _run(plan: Plan, number: int, finished: Finished, control: Finished) -> InterventionRun:
-    arm, outcome, beside = plan.runs[number], finished.outcome, control.outcome
+    arm, outcome, plain = plan.runs[number], finished.outcome, control.outcome
     degree = _degree(control, finished)
     return InterventionRun(
         number=number,
@@ -101,8 +101,8 @@ def _run(plan: Plan, number: int, finished: Finished, control: Finished) -> Inte
         k=arm.k,
         explained_variance=outcome.explained_variance,
         l0=outcome.l0,
-        control_explained_variance=beside.explained_variance,
-        control_l0=beside.l0,
+        control_explained_variance=plain.explained_variance,
+        control_l0=plain.l0,
         n_new_dead=outcome.n_new_dead,
         degree=degree.degree,
         degree_reason=degree.reason,

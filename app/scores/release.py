@@ -4,7 +4,7 @@ A latent that hedges holds a part of a feature it has no latent for, and lets go
 behind the hedging degree of Chanin, Dulka & Garriga-Alonso, *Feature Hedging*, arXiv 2505.11756). Here each of m
 candidate directions is added in some runs and left out in others, at random, so that what any training does to a latent
 cancels. Runs come in pairs, *blocks*: a random half of the candidates, then the other half, from the same start on the
-same batches, beside one control with nothing added.
+same batches, next to one control with nothing added.
 
     fall of latent i along e_j      f_ij = -(d_i(extended) - d_i(control)) · e_j · sign(d_i(start) · e_j)
     release, of one block           f_ij(run that added j) - f_ij(run that did not)
