@@ -27,7 +27,9 @@ router = APIRouter()
 @page(router, "/c/{slug}/pairs/{i}/{j}")
 def pair(request: Request, engine: EngineDep, slug: str, i: int, j: int) -> Response:
     """Firing table, overlap, cosine, joint histogram and shared contexts of a pair."""
-    return comparison_page(request, engine, slug, "pair.html", lambda visit: build(visit, i, j), state=intervention_state)
+    return comparison_page(
+        request, engine, slug, "pair.html", lambda visit: build(visit, i, j), state=intervention_state
+    )
 
 
 def build(visit: Visit, i: int, j: int) -> PairPage:

@@ -30,7 +30,7 @@ def release_plot(pairs: Sequence[PairRelease]) -> Plot:
         name="release-by-mass",
         title="Predicted mass and release",
         description=f"{of} named pairs. Orange: what each released. Grey: how far the same pairs fell in the runs that "
-        "did not add their partner, against the control. Without hedging the two clouds would lie on top of each other.",
+        "did not add their partner, against the control. Without hedging the two clouds would coincide.",
         figure={
             "data": [
                 _points("not added", drawn, [pair.fall_not_added for pair in drawn], CONTROL_COLOUR),
