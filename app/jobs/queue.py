@@ -188,7 +188,7 @@ def _check_names(connection: Connection, request: ComparisonRequest) -> None:
     for parameter, given in (("narrow", request.narrow), ("reference", request.reference)):
         name, at, width = given.partition("@")
         if name not in known:
-            there = f"registered are {', '.join(known)}" if known else "none is registered yet"
+            there = f"the registered ones are {', '.join(known)}" if known else "none is registered yet"
             raise QueryError(
                 f"{parameter} is {given!r}, which is not a registered SAE; {there}", parameter=parameter, valid=known
             )

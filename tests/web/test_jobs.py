@@ -68,7 +68,7 @@ def test_a_job_is_asked_for_and_found(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("body", "parameter", "words"),
     [
-        ({**ASKED, "narrow": "nope"}, "narrow", "registered are one, two"),
+        ({**ASKED, "narrow": "nope"}, "narrow", "the registered ones are one, two"),
         ({**ASKED, "reference": "two@x"}, "reference", "a number"),
         ({**ASKED, "tokens": -1}, "tokens", "greater than or equal to 1"),
         ({**ASKED, "tokens": "many"}, "tokens", "integer"),
