@@ -27,11 +27,12 @@ from app.records import ComparisonBundle, SaeRecord
 from app.records.request import ComparisonRequest, SaeRequest
 from app.settings import Settings
 from app.store.degrees import write_degree
+from app.store.interventions import write_intervention
 from app.store.session import make_engine, upgrade
 from app.store.write import register_sae, write_comparison
 from app.web.main import create_app
 from app.web.shared.redact import public_command
-from tests.builders import make_bundle, make_degree, make_sae_record
+from tests.builders import make_bundle, make_degree, make_intervention, make_sae_record
 
 SECRET = "secretive-7f3a"
 FOLDER = f"/srv/{SECRET}/runs"
@@ -105,6 +106,10 @@ def engine(tmp_path_factory: pytest.TempPathFactory, bundle: ComparisonBundle) -
     write_comparison(engine, bundle)
     sae = bundle.summary.narrow.sae
     register_sae(engine, planted_sae(make_sae_record("plain")))
+    intervention = make_intervention(bundle.summary)
+    command = f"hedgescope intervene --activations {FOLDER}/acts"
+    private = replace(intervention.summary, activations=f"{FOLDER}/acts", command=command)
+    write_intervention(engine, replace(intervention, summary=private))
     write_degree(engine, replace(make_degree(sae.checksum, sae.d_sae), command=f"hedgescope degree --control {FOLDER}"))
     queue.submit(engine, ComparisonRequest("plain", "plain", model=f"{FOLDER}/model", text=f"{FOLDER}/text"))
     claim = claim_step(engine, "a", 60)
@@ -136,6 +141,7 @@ def values_of(bundle: ComparisonBundle) -> dict[str, tuple[str, ...]]:
         "slug": (bundle.summary.slug, bundle.summary.name, "nope"),
         "name": ("plain", "nope"),
         "job_id": ("1", "99"),
+        "number": ("1", "99"),
         **dict.fromkeys(("index", "i", "j"), ("0", "1", "9999", "x")),
     }
 
@@ -258,6 +264,7 @@ def test_files_are_named_by_their_last_part(source: str, shown: str) -> None:
 READERS = {
     "app.store.read": {"get_comparison", "list_comparisons", "get_sae", "list_saes", "resolve_slug"},
     "app.store.degrees": {"degrees_of"},
+    "app.store.interventions": {"interventions_of", "get_intervention"},
     "app.jobs.queue": {"submit", "get_job", "list_jobs", "get_jobs", "cancel", "resume"},
 }
 """Functions whose records name folders."""

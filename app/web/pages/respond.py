@@ -61,7 +61,7 @@ def page(router: APIRouter, path: str, twin: str | None = None) -> Callable[[Han
 def answer(request: Request, template: str, context: DataclassInstance) -> Response:
     """The page, or its fields as JSON if the twin was requested."""
     if _path(request).endswith(".json"):
-        return Response(orjson.dumps(context), media_type="application/json")
+        return Response(orjson.dumps(context, option=orjson.OPT_NON_STR_KEYS), media_type="application/json")
     return HTMLResponse(render(template, **{f.name: getattr(context, f.name) for f in fields(context)}))
 
 
