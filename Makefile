@@ -9,7 +9,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo serve test check lint fix bench clean
+.PHONY: help demo serve test test-fast check lint fix bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,10 +22,14 @@ PYTEST_ARGS ?=
 # Python compiles a module when it is first imported; compiling all of torch in advance takes a minute.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile $(PIP_ARGS) -c constraints.txt
 
+# A test that takes longer than this many seconds hangs.
+PYTEST := $(BIN)/python -m pytest --timeout 600
+
 help:
 	@echo 'make demo    score the bundled SAEs and serve the pages (ARGS="--no-serve", PORT=8000)'
 	@echo 'make serve   serve the stored comparisons'
 	@echo 'make test    lint and all tests; the same as "make check"'
+	@echo 'make test-fast  tests that take under a minute: no browser, other server, model or training'
 	@echo 'make lint    style, format, spelling, types, import contracts'
 	@echo 'make fix     format the code, and fix what the linter can fix'
 	@echo 'make bench   benchmarks'
@@ -37,9 +41,13 @@ demo: $(VENV)/.worker
 serve: $(VENV)/.worker
 	$(BIN)/hedgescope serve $(if $(PORT),--port $(PORT)) $(ARGS)
 
+# Coverage has a floor, which only all tests together reach.
 test: lint
 	$(BIN)/python -m tests.e2e.browser
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(if $(PYTEST_ARGS),,--cov) $(PYTEST_ARGS)
+
+test-fast: $(VENV)/.test
+	$(PYTEST) -m 'not slow' --numprocesses auto --dist loadfile $(PYTEST_ARGS)
 
 check: test
 

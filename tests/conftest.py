@@ -17,6 +17,19 @@ from tests.builders import make_bundle
 
 pytest_plugins = ["tests.postgres"]
 
+FOLDER = Path(__file__).parent
+SLOW_FOLDERS = {"e2e", "live", "training"}
+SLOW_FIXTURES = {"language_model", "postgres_server"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what needs a browser, another server, a real model or training; other tests say so themselves."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if SLOW_FIXTURES & fixtures or SLOW_FOLDERS & set(item.path.relative_to(FOLDER).parts):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:

@@ -62,6 +62,7 @@ class PostgresServer:
     Attributes:
         port: TCP port on 127.0.0.1; the same after a restart.
         password: of `USER`, who may do everything.
+        programs: folder of `pg_ctl`, `pg_dump` and the others.
     """
 
     def __init__(self) -> None:
@@ -69,10 +70,10 @@ class PostgresServer:
         self.port = free_port()
         self._account = account()
         self._folder = Path(tempfile.mkdtemp(prefix="hedgescope-postgres-"))
-        self._programs = programs(self._folder, self._account)
+        self.programs = programs(self._folder, self._account)
         self._account.own(self._folder)
         self._watch = subprocess.Popen(
-            ["/bin/sh", "-c", WATCH, "sh", str(self._programs / "pg_ctl"), str(self._folder)],
+            ["/bin/sh", "-c", WATCH, "sh", str(self.programs / "pg_ctl"), str(self._folder)],
             stdin=subprocess.PIPE,
             start_new_session=True,
             user=self._account.user,
@@ -188,7 +189,7 @@ class PostgresServer:
         # Into a file: the server would keep a pipe open.
         with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run(
-                [self._programs / program, *arguments],
+                [self.programs / program, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -17,6 +17,8 @@ from sqlalchemy import make_url
 from tests.postgres import USER, PostgresServer, account
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 

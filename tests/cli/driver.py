@@ -8,8 +8,6 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import sae_lens  # noqa: F401  (imported once, in the server that the processes are forked from)
-
 from app.cli import main
 from app.pipeline import inputs
 from app.sparse.shards import plan_shards

@@ -114,6 +114,7 @@ def workers_of(pid: int) -> list[psutil.Process]:
     return [one for one in psutil.Process(pid).children(recursive=True) if {"worker", "--child"} <= set(one.cmdline())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
 def test_serve_answers_at_once_and_its_worker_ends_with_it(tmp_path: Path, ending: signal.Signals) -> None:
     command = [sys.executable, "-c", "from app.cli import main; main()", "serve", "--port", "0"]

@@ -21,6 +21,8 @@ from tests.pipeline.dump import Dump, dump
 from tests.pipeline.world import World, make_activations, save_activations
 from tests.waiting import take_time, wait_until
 
+pytestmark = pytest.mark.slow
+
 N_ROWS = 70
 N_FILES = 3 * N_ROWS
 """One row a shard; tokens and two SAEs each."""
@@ -31,7 +33,7 @@ TIMEOUT = 120
 @pytest.fixture(scope="module", autouse=True)
 def forked_from_a_clean_process() -> None:
     """Torch is imported once, in a process without threads, and each command is forked from that."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["tests.cli.driver"])
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["sae_lens", "tests.cli.driver"])
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,8 @@ from tests.jobs.steps import steps_of
 from tests.pipeline.world import make_activations, make_world, save_activations
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 240
 """A busy machine is no failure."""

@@ -29,6 +29,8 @@ from tests.pipeline.dump import dump
 from tests.pipeline.world import World
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

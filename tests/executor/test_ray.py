@@ -15,6 +15,7 @@ import pytest
 
 ray = pytest.importorskip("ray")
 pytestmark = [
+    pytest.mark.slow,
     # Ray leaves sockets and log files to the end of the process.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

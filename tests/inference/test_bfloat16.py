@@ -18,6 +18,8 @@ from app.sparse.encode import encode
 from bench.prompt_drift import measure
 from tests.language_model import CACHE_DIR, NAME, bundled_model
 
+pytestmark = pytest.mark.slow
+
 N_ROWS = 8
 N_TEXTS = 24
 HOOK = "model.layers.8"

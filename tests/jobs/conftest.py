@@ -44,7 +44,7 @@ REQUEST = ComparisonRequest("narrow", "reference", activations="acts.safetensors
 @pytest.fixture(scope="session", autouse=True)
 def forked_from_a_clean_process() -> None:
     """Torch is imported once, in a process without threads, and each worker is forked from that."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["tests.jobs.driver"])
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["sae_lens", "tests.jobs.driver"])
 
 
 @dataclass
@@ -112,7 +112,7 @@ def make_place(url: str, folder: Path, world: World) -> Place:
     return Place(url, folder, engine)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URL of an empty database of each kind."""
     if request.param == "postgres":

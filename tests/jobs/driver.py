@@ -8,7 +8,6 @@ import threading
 from functools import partial
 from pathlib import Path
 
-import sae_lens  # noqa: F401  (imported once, in the server that the processes are forked from)
 import torch
 
 from app import logs

@@ -22,6 +22,8 @@ from tests.pipeline.dump import Dump, dump
 from tests.pipeline.world import World
 from tests.small_disk import SmallDisk
 
+pytestmark = pytest.mark.slow
+
 DISK_KIB = 24 * 1024
 FEW_SHARDS_BYTES = 200_000
 

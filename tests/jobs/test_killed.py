@@ -26,6 +26,8 @@ from tests.postgres import PostgresServer
 from tests.saved_saes import save_sae
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 N_KILLS = 4
 """The benchmark `bench.kill` does twenty."""
 

@@ -14,6 +14,8 @@ from app.paths import resource
 from app.records import ToyLab
 from tests.lab.all_or_nothing import all_or_nothing
 
+pytestmark = pytest.mark.slow
+
 BY_NAME: dict[str, Toy] = {toy.name: toy for toy in TOYS}
 
 N_SAMPLES = 1_000_000

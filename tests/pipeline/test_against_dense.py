@@ -241,6 +241,7 @@ def test_partners(case: Case) -> None:
         assert latent.main_partner == dense.main_partner_of_reference(j)
 
 
+@pytest.mark.slow
 def test_scores(case: Case) -> None:
     for i, latent in enumerate(case.latents("narrow")):
         if case.dense.narrow.n[i] < MIN_FIRINGS:

@@ -59,6 +59,7 @@ def in_shards_of(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inputs, "plan_shards", partial(plan_shards, rows_per_shard=rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows_per_shard", [3, 16])
 def test_shards_of_any_size_give_the_same(
     rows_per_shard: int, world: World, scored: Scored, workplace: Workplace, monkeypatch: pytest.MonkeyPatch

@@ -17,6 +17,8 @@ import pytest
 
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 SERVER = """

@@ -241,6 +241,7 @@ for start in count():
 """Shards of 2 MB, filled with their own number plus one."""
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_whole_shards_only(tmp_path: Path) -> None:
     folder = tmp_path / "stream" / SAE
     with subprocess.Popen([sys.executable, "-c", WRITE_WITHOUT_END, str(tmp_path)], cwd=ROOT) as writer:

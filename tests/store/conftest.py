@@ -15,9 +15,9 @@ from app.store.write import write_comparison
 from tests.builders import make_bundle
 from tests.postgres import PostgresServer
 
-BACKENDS = ("sqlite", "postgresql")
+BACKENDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
 ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-ON_POSTGRESQL = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+ON_POSTGRESQL = pytest.mark.parametrize("engine", BACKENDS[1:], indirect=True)
 
 
 @contextmanager

@@ -123,6 +123,7 @@ upgrade(sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_processes_may_upgrade_at_once(url: str, tmp_path: Path) -> None:
     go = tmp_path / "go"
     ready = [tmp_path / f"ready{k}" for k in range(4)]

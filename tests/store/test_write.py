@@ -95,6 +95,7 @@ write_comparison(make_engine(sys.argv[1]), replace(bundle, text_rows=stuck(bundl
 """
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle_shows_nothing(engine: Engine, tmp_path: Path) -> None:
     url = url_of(engine)
     bundle = make_bundle()
