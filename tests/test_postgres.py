@@ -79,6 +79,9 @@ def test_programs_that_others_cannot_reach_are_copied(monkeypatch: pytest.Monkey
     monkeypatch.setattr("tests.postgres.may_enter", lambda _folders: False)
     server = PostgresServer()
     try:
-        assert server.create().startswith("postgresql+psycopg://")
+        assert [path.name for path in server.programs.parents if path.name.startswith("hedgescope-postgres-")]
+        with connect(server.create()) as connection:
+            found = connection.execute("SELECT current_user, current_setting('data_directory')").fetchall()
+        assert found == [(USER, str(server.programs.parents[2] / "data"))]
     finally:
         server.close()

@@ -145,15 +145,17 @@ def test_a_caller_that_leaves_while_its_batch_runs_disturbs_nobody() -> None:
 
 
 def test_what_still_waits_at_the_end_is_cancelled() -> None:
-    async def scenario() -> asyncio.Task[int]:
+    async def scenario() -> tuple[asyncio.Task[int], asyncio.Task[int]]:
         run = Doubler()
         run.gate.clear()
         async with running(run, Limits(tokens=1, jobs=1, wait_s=0, waiting_tokens=100)) as batcher:
-            _first = asyncio.create_task(batcher.submit(1, 1))
+            first = asyncio.create_task(batcher.submit(1, 1))
             await wait_until_async(lambda: run.batches == [[1]])
             waiting = asyncio.create_task(batcher.submit(2, 1))
             await wait_until_async(lambda: batcher.waiting == (1, 1))
-        await asyncio.gather(_first, waiting, return_exceptions=True)
-        return waiting
+        await asyncio.gather(first, waiting, return_exceptions=True)
+        assert run.batches == [[1]], "what waits is never begun"
+        assert batcher.waiting == (0, 0)
+        return first, waiting
 
-    assert asyncio.run(scenario()).cancelled()
+    assert [task.cancelled() for task in asyncio.run(scenario())] == [True, True]
