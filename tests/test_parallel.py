@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
 
 from app.parallel import N_AHEAD, BoundedQueue, ahead, together
+from tests.waiting import take_time
 
 
 class Broken(Exception):
@@ -29,15 +29,16 @@ def test_tasks_run_at_the_same_time_and_results_keep_their_order() -> None:
 
 
 def test_an_error_is_raised_when_all_tasks_are_done() -> None:
-    done = list[int]()
+    returned = threading.Event()
+    was_early = list[bool]()
 
     def slow() -> None:
-        time.sleep(0.05)
-        done.append(1)
+        was_early.append(returned.wait(timeout=0.05))
 
     with pytest.raises(Broken):
         together(fail, slow)
-    assert done == [1]
+    returned.set()
+    assert was_early == [False]
 
 
 def test_tasks_may_run_tasks_themselves() -> None:
@@ -57,10 +58,16 @@ def test_ahead_begins_at_once_and_never_works_far_ahead() -> None:
             enough.set()
         return 2 * n
 
-    results = ahead(double, range(20))
+    taken = list[int]()
+
+    def items() -> Iterator[int]:
+        for n in range(20):
+            taken.append(n)
+            yield n
+
+    results = ahead(double, items())
     assert enough.wait(timeout=10)
-    time.sleep(0.05)
-    assert sorted(begun) == list(range(N_AHEAD))
+    assert taken == sorted(begun) == list(range(N_AHEAD))
     assert next(results) == 0
     assert list(results) == list(range(2, 40, 2))
 
@@ -80,7 +87,7 @@ def test_a_line_does_things_in_order_and_is_waited_for() -> None:
     done = list[int]()
 
     def slow(n: int) -> None:
-        time.sleep(0.01 * (3 - n % 3))
+        take_time(0.001 * (3 - n % 3))
         done.append(n)
 
     with BoundedQueue() as line:

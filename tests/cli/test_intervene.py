@@ -6,7 +6,6 @@ import json
 import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -25,6 +24,9 @@ from tests.cli import driver
 from tests.cli.conftest import Terminal
 from tests.saved_saes import edit_config, edit_weights
 from tests.training.worlds import BATCH_SIZE, N_PARENTS, features_of, sample_world, save_narrow, write_acts
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 MIXED = (0.5, 0.5, 0.0, 0.0)
 PROBABILITIES = (0.4, 0.4, 0.06, 0.06), (0.0, 0.0, 0.06, 0.06)
@@ -144,9 +146,7 @@ def test_killed_between_runs_it_resumes(terminal: Terminal, world: Path, tmp_pat
 
     arguments = [*words(world), "--json", "--seed", "1"]
     process = start(arguments, terminal.data_dir)
-    end = time.monotonic() + TIMEOUT
-    while len(arms(terminal.data_dir)) < 3 and process.is_alive() and time.monotonic() < end:
-        time.sleep(0.002)
+    wait_until(lambda: len(arms(terminal.data_dir)) >= 3 or not process.is_alive(), timeout_s=TIMEOUT, every_s=0.002)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join(TIMEOUT)
@@ -157,9 +157,12 @@ def test_killed_between_runs_it_resumes(terminal: Terminal, world: Path, tmp_pat
 
     seen: dict[str, int] = {}
     process = start(arguments, terminal.data_dir)
-    while process.is_alive():
-        seen |= arms(terminal.data_dir)
-        time.sleep(0.01)
+
+    def is_over() -> bool:
+        seen.update(arms(terminal.data_dir))
+        return not process.is_alive()
+
+    wait_until(is_over, timeout_s=TIMEOUT)
     assert process.exitcode == 0, (terminal.data_dir / "err").read_text()
     assert {name: seen[name] for name in before} == before, "what was finished is used again"
     answer = json.loads((terminal.data_dir / "out").read_text())

@@ -9,15 +9,27 @@ from sqlalchemy import Engine
 from app.jobs.queue import list_jobs
 from app.store import read
 from app.store.degrees import degrees_of
+from app.store.interventions import get_intervention, interventions_of, latent_releases_of, pair_releases
 
 
 def read_contents(engine: Engine) -> dict[str, Any]:
-    """SAEs, comparisons with all their latents and partners, degrees and jobs."""
+    """SAEs, comparisons with all their latents and partners, degrees, interventions and jobs."""
     return {
         "saes": [[sae.name, sae.checksum, sae.d_sae] for sae in read.list_saes(engine)],
         "comparisons": {summary.slug: comparison(engine, summary.slug) for summary in read.list_comparisons(engine)},
+        "interventions": {
+            summary.slug: [intervention(engine, number) for number, _ in interventions_of(engine, summary.slug)]
+            for summary in read.list_comparisons(engine)
+        },
         "jobs": [[job.id, job.kind, job.state, job.error, job.slug, job.sae] for job in list_jobs(engine, limit=100)],
     }
+
+
+def intervention(engine: Engine, number: int) -> list[Any]:
+    """Its hash, and the numbers of its latents and pairs."""
+    latents = [[each.index, each.summed, each.moved] for each in latent_releases_of(engine, number)]
+    pairs = [[each.narrow_index, each.reference_index, each.release] for each in pair_releases(engine, number)]
+    return [get_intervention(engine, number).content_hash, latents, pairs]
 
 
 def comparison(engine: Engine, slug: str) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from app.jobs.leases import claim_step, complete_finish, fail
 from app.jobs.queue import cancel, submit
 from app.records import ComparisonRequest, SaeRequest
 from app.store.degrees import write_degree
+from app.store.interventions import write_intervention
 from app.store.session import make_engine, reading, schema_version, upgrade, writing
 from app.store.write import register_sae, write_comparison
-from tests.builders import make_bundle, make_degree
+from tests.builders import make_bundle, make_degree, make_intervention
 from tests.data.contents import read_contents
 from tests.postgres import PostgresServer
 
@@ -57,13 +58,14 @@ def save(name: str, contents: bytes) -> None:
 
 
 def fill(engine: Engine) -> None:
-    """One comparison with its SAEs, a degree, and a job in each state that stays."""
+    """One comparison with its SAEs, a degree and an intervention, and a job in each state that stays."""
     bundle = make_bundle(n_narrow=6, n_reference=12, widths=(4, 12), n_rows=8)
     write_comparison(engine, bundle)
     narrow, reference = bundle.summary.narrow.sae, bundle.summary.reference.sae
     for sae in (narrow, reference):
         register_sae(engine, sae)
     write_degree(engine, make_degree(narrow.checksum, narrow.d_sae))
+    write_intervention(engine, make_intervention(bundle.summary))
     submit(engine, SaeRequest("folder", matryoshka_widths=(4, 12)))
     claim = claim_step(engine, "runner:1", 60)
     assert claim is not None

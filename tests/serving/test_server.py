@@ -31,6 +31,7 @@ app = FastAPI()
 
 @app.get("/slow")
 async def slow(seconds: float):
+    # A request that is under way for as long as the test says.
     print("asked", flush=True)
     await anyio.sleep(seconds)
     return "done"
