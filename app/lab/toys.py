@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from app.arrays import Float64s
 from app.lab.toy_worlds import ToyWorld
 from app.records import ToyResult
-from app.training.train import Schedule, trainer_of
+from app.training.schedule import Schedule
+from app.training.train import trainer_of
 
 D_IN = 16
 BATCH_SIZE = 1024

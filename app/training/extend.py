@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,9 +18,11 @@ import torch
 
 from app.activations.cache import CachedActivations
 from app.errors import ActivationsError, SaeError
+from app.training.files import whole_folder
 from app.training.pair import METADATA_KEY, PairRecord, Role
+from app.training.schedule import Schedule
 from app.training.start import Start, training_sae
-from app.training.train import Schedule, save, trainer_of
+from app.training.train import save, trainer_of
 
 N_SCALE_BATCHES = 100
 """Batches that the scale of the activations is estimated from."""
@@ -167,14 +168,10 @@ def save_pair(pair: SaePair, start: Start, plan: ExtensionPlan, folder: Path) ->
     Raises:
         SaeError: the folder is there already.
     """
-    if folder.exists():
-        raise SaeError("already exists; choose another folder or delete it first", place=folder)
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    for trained in (pair.control, pair.extended):
-        trained.sae.cfg.metadata[METADATA_KEY] = _record(trained, start, plan).to_metadata()
-        save(trained.sae, plan, partial / trained.role)
-    partial.rename(folder)
+    with whole_folder(folder) as partial:
+        for trained in (pair.control, pair.extended):
+            trained.sae.cfg.metadata[METADATA_KEY] = _record(trained, start, plan).to_metadata()
+            save(trained.sae, plan, partial / trained.role)
 
 
 def _record(trained: PairMember, start: Start, plan: ExtensionPlan) -> PairRecord:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from app.errors import Place, SaeError
 from app.sae.load import LoadedSae
+from app.training.schedule import Schedule
 
 METADATA_KEY = "hedging_pair"
 """Where SAELens' metadata of a saved SAE hold it."""
@@ -14,9 +15,9 @@ METADATA_KEY = "hedging_pair"
 Role = Literal["control", "extended"]
 
 
-@dataclass(frozen=True)
-class PairRecord:
-    """One SAE of a pair; both have the same values but for `role`.
+@dataclass(frozen=True, kw_only=True)
+class PairRecord(Schedule):
+    """One SAE of a pair, and how both were trained; the two have the same values but for `role`.
 
     Attributes:
         role: `control` was trained on as it was, `extended` with new latents.
@@ -24,7 +25,6 @@ class PairRecord:
         parent_checksum: SHA-256 of its weights.
         n_latents: its latents.
         n_new: latents that the extended SAE has more, the last ones.
-        n_tokens, batch_size, lr, warm_up, decay, dead_after_tokens, seed: the training of both.
         data_checksum: SHA-256 of all batches, in their order.
     """
 
@@ -33,13 +33,6 @@ class PairRecord:
     parent_checksum: str
     n_latents: int
     n_new: int
-    n_tokens: int
-    batch_size: int
-    lr: float
-    warm_up: float
-    decay: float
-    dead_after_tokens: int
-    seed: int
     data_checksum: str
 
     def to_metadata(self) -> dict[str, Any]:

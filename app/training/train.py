@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -15,6 +14,8 @@ import torch
 
 from app.errors import SaeError
 from app.sae.levels import find_widths
+from app.training.files import whole_folder
+from app.training.schedule import Schedule
 
 Architecture = Literal["batchtopk", "matryoshka-batchtopk", "balanced-matryoshka"]
 
@@ -38,33 +39,6 @@ class Batches(Protocol):
 
     def __next__(self) -> torch.Tensor:
         """The next batch."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """For how long and how fast an SAE is trained.
-
-    Attributes:
-        n_tokens: training tokens; the text is gone through again when it has fewer.
-        batch_size: tokens a step.
-        lr: peak learning rate, reached after `warm_up` and lowered to a hundredth over `decay`
-            (both as shares of all steps).
-        dead_after_tokens: tokens without a firing after which a latent counts as dead.
-        seed: of initialisation and batch order.
-    """
-
-    n_tokens: int
-    batch_size: int
-    lr: float
-    warm_up: float
-    decay: float
-    dead_after_tokens: int
-    seed: int
-
-    @property
-    def n_steps(self) -> int:
-        """Optimiser steps."""
-        return self.n_tokens // self.batch_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,13 +227,8 @@ def save(sae: Any, plan: Schedule, folder: Path, *, dtype: str = "float32") -> N
     Raises:
         SaeError: the folder is there already.
     """
-    if folder.exists():
-        raise SaeError("already exists; choose another folder or delete it first", place=folder)
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    sae.to(getattr(torch, dtype))
-    sae.cfg.dtype = dtype
-    sae.save_inference_model(str(partial))
-    (partial / "training.json").write_text(json.dumps(asdict(plan), indent=1) + "\n")
-    partial.rename(folder)
+    with whole_folder(folder) as partial:
+        sae.to(getattr(torch, dtype))
+        sae.cfg.dtype = dtype
+        sae.save_inference_model(str(partial))
+        (partial / "training.json").write_text(json.dumps(asdict(plan), indent=1) + "\n")
