@@ -36,8 +36,8 @@ from app.scores.rank_correlation import spearman
 from app.scores.release import Block, ReleaseEstimator, choose_candidates, distance_moved, draw_splits, turn
 from app.training.extend import activation_scale
 from app.training.intervention import Arm, Bench, Outcome, run_arm
+from app.training.schedule import Schedule
 from app.training.start import start_of
-from app.training.train import Schedule
 from bench.machine import facts
 from bench.output import command_line, page, table, write_results
 

@@ -17,7 +17,7 @@ from app.pipeline.intervention_subjects import TWIN, Subjects
 from app.records import InterventionSettings
 from app.scores.release import draw_splits
 from app.training.intervention import Arm
-from app.training.train import Schedule
+from app.training.schedule import Schedule
 
 N_ALL = 2
 """Blocks with a further run that adds all candidates: the distance moved is a product of two."""

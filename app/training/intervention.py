@@ -17,8 +17,9 @@ from app.activations.cache import CachedActivations
 from app.arrays import Float32s, Int64s
 from app.errors import SaeError, TrainingError
 from app.sae.load import LoadedSae
+from app.training.schedule import Schedule
 from app.training.start import Addition, Start, training_sae
-from app.training.train import Schedule, trainer_of
+from app.training.train import trainer_of
 
 CHECKED_EVERY = 50
 """Steps between two looks at the loss: each makes a GPU wait."""

@@ -17,8 +17,8 @@ from app.sae.load import LoadedSae, load_sae, prefix
 from app.scores.release import Block, ReleaseEstimator, distance_moved, draw_splits, turn
 from app.training.extend import activation_scale
 from app.training.intervention import Arm, Bench, addition, check_addable, run_arm
+from app.training.schedule import Schedule
 from app.training.start import start_of, training_sae
-from app.training.train import Schedule
 from tests.saved_saes import save_matryoshka, save_sae
 from tests.training.worlds import (
     BATCH_SIZE,
