@@ -26,7 +26,8 @@ import numpy as np
 import torch
 
 from app.activations.device import MOST_ROWS, choose_device, free_memory, rows_that_fit, size_of
-from app.activations.language_model import ModelShelf, activations_of
+from app.activations.hooks import activations_of
+from app.activations.language_model import ModelShelf
 from app.executor.device import Device
 from app.executor.local import LocalExecutor, run_shards
 from app.lab.scratch import scratch_database

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from app.activations.batch import ActivationBatch, TokenRows
-from app.activations.language_model import LanguageModel, model_batches
+from app.activations.hooks import model_batches
+from app.activations.language_model import LanguageModel
 from app.activations.stream import stream_key
 from app.sae.load import LoadedSae
 from bench.synthetic import jumprelu, loaded

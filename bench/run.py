@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from app.activations.language_model import activations_of
+from app.activations.hooks import activations_of
 from app.executor.local import run_shards
 from app.lab.scratch import scratch_database
 from app.pipeline.run import run

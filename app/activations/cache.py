@@ -14,7 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from app.activations.batch import TokenRows
-from app.activations.language_model import LanguageModel, model_batches
+from app.activations.hooks import model_batches
+from app.activations.language_model import LanguageModel
 from app.errors import ActivationsError
 from app.progress import Advance, unreported
 

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from app.activations.batch import ActivationBatch, TokenRows
 from app.activations.device import MOST_ROWS, free_memory, rows_that_fit, size_of
-from app.activations.language_model import LanguageModel, hook_width, model_batches
+from app.activations.hooks import hook_width, model_batches
+from app.activations.language_model import LanguageModel
 from app.activations.text import Text, tokenize
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Connection, ScalarSelect, Select, func, select
+from sqlalchemy import Column, ColumnElement, Connection, ScalarSelect, Select, Table, func, select
 
 from app.errors import NotFoundError, QueryError
 from app.records import Side
@@ -10,6 +10,10 @@ from app.records.sides import SIDES
 from app.store.tables import comparisons, latents, published
 
 MAX_LISTED = 10
+
+IN_CHUNK = 500
+"""Values in one `IN (…)`: databases limit how many a statement may bind."""
+
 MAX_INDEX = 2**31 - 1
 """Largest index that the columns hold."""
 
@@ -63,3 +67,23 @@ def no_latent(connection: Connection, slug: str, side: Side, index: int) -> NotF
     return NotFoundError(
         f"no latent {index} in the {side} SAE of {slug!r}; valid: 0 to {connection.execute(last).scalar()}"
     )
+
+
+def bounded(index: int) -> int:
+    """The index, or one that no latent has where it would not fit the column."""
+    return index if 0 <= index <= MAX_INDEX else -1
+
+
+def latent_key(table: Table, slug: str, side: Side, index: int) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on a latent's row."""
+    return (
+        table.c.comparison_id == id_of(slug),
+        table.c.side == side,
+        table.c.latent_index == bounded(index),
+    )
+
+
+def latent_exists(slug: str, side: Side, index: int) -> Select[int]:
+    """A query that has a row where the latent is stored."""
+    key: Column[int] = latents.c.latent_index
+    return select(key).where(*latent_key(latents, slug, side, index))

@@ -21,7 +21,7 @@ from app.settings import Settings
 from app.store.session import check_schema, make_engine
 from app.web import api, pages
 from app.web.api.describe import model_of
-from app.web.api.models import ParameterProblem, ProblemDocument
+from app.web.api.status_models import ParameterProblem, ProblemDocument
 from app.web.http import errors
 from app.web.http.auth import Origins
 from app.web.http.headers import SecurityHeaders

@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from app.activations import cache as cache_module
 from app.activations.batch import TokenRows
 from app.activations.cache import CachedActivations, cache_activations, load_cached
-from app.activations.language_model import LanguageModel, activations_of, load_language_model
+from app.activations.hooks import activations_of
+from app.activations.language_model import LanguageModel, load_language_model
 from app.errors import ActivationsError
 from tests.activations.tiny_model import HOOK, save_tiny_model
 

@@ -12,15 +12,13 @@ import pytest
 import torch
 
 from app.activations.batch import TokenRows
+from app.activations.hooks import activations_of, hook_width, model_batches
 from app.activations.language_model import (
     BUNDLED_MODELS,
     LanguageModel,
     ModelShelf,
-    activations_of,
-    hook_width,
     load_language_model,
     load_tokenizer,
-    model_batches,
 )
 from app.errors import ModelError
 from tests.activations.tiny_model import save_tiny_model

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from app.activations.language_model import LanguageModel, activations_of, load_language_model
+from app.activations.hooks import activations_of
+from app.activations.language_model import LanguageModel, load_language_model
 from app.activations.stream import ModelStream, stream_key
 from app.activations.text import Text
 from app.errors import ModelError

@@ -9,7 +9,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from app.activations.language_model import LanguageModel, activations_of, load_language_model
+from app.activations.hooks import activations_of
+from app.activations.language_model import LanguageModel, load_language_model
 from app.activations.text import read_text, tokenize
 from app.inference.server.loaded import choose_dtype
 from app.paths import resource

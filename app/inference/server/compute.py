@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from app.activations.batch import TokenRows
-from app.activations.language_model import LanguageModel, activations_of
+from app.activations.hooks import activations_of
+from app.activations.language_model import LanguageModel
 from app.errors import HedgescopeError, PromptError
 from app.inference.server.loaded import LoadedModels, sae_key
 from app.records import SaeRecord

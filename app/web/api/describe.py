@@ -19,7 +19,8 @@ from pydantic import BaseModel, Field, create_model
 
 from app.catalogue import LATENT_FIELDS, PARTNER_FIELDS, SUMMARY_FIELDS, ScoreSpec
 from app.records import ComparisonSummary, LatentScores, LevelSummary, NullSummary, Overlap, Partner, SideSummary
-from app.web.api.models import ActivationsOfBoth, PairAnswer, ProcessHealth
+from app.web.api.models import ActivationsOfBoth, PairAnswer
+from app.web.api.status_models import ProcessHealth
 
 SPECS: Mapping[type, Mapping[str, ScoreSpec]] = {
     LatentScores: LATENT_FIELDS,

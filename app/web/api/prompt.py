@@ -13,8 +13,8 @@ from app.errors import WorkerError
 from app.inference.wire import TOP_MAX, LatentRef, Message
 from app.serving.headers import NEVER_KEPT
 from app.web.api.describe import model_of
-from app.web.api.models import WorkerStatus
 from app.web.api.routes import documented_problems, get, json_response
+from app.web.api.status_models import WorkerStatus
 from app.web.http.bodies import read_json
 from app.web.http.deps import EngineDep, InferenceDep
 from app.web.http.params import no_parameters

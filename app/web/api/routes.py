@@ -11,7 +11,7 @@ from fastapi.params import Depends as Dependency
 from starlette.responses import Response
 
 from app.web.api.describe import model_of
-from app.web.api.models import ParameterProblem, ProblemDocument
+from app.web.api.status_models import ParameterProblem, ProblemDocument
 from app.web.http.errors import PROBLEM_JSON
 from app.web.http.params import no_parameters
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from app.errors import NoWorkerError, SchemaError, StoreError, WorkerError
 from app.inference.client import Inference
 from app.store.session import check_schema
-from app.web.api.models import Check, Readiness
+from app.web.api.status_models import Check, Readiness
 from app.web.http.errors import WRONG_SCHEMA
 
 PATIENCE_S: Final = 3.0

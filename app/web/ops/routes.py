@@ -9,8 +9,8 @@ from starlette.responses import FileResponse, Response
 from app.paths import resource
 from app.serving.headers import NEVER_KEPT
 from app.serving.metrics import exposition
-from app.web.api.models import ProcessHealth, Readiness
 from app.web.api.routes import get, json_response
+from app.web.api.status_models import ProcessHealth, Readiness
 
 router = APIRouter(tags=["System"])
 

@@ -1,46 +1,8 @@
-"""Every number shown to people, declared once; the API, the pages and the docs read it here."""
+"""The numbers of one latent: columns of the table, filters and exports."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-SCORING_VERSION = "3"
-"""Part of every comparison's content hash: raise it whenever a formula changes any number."""
-
-PAPER = "Chanin, Dulka & Garriga-Alonso, arXiv 2505.11756"
-SPARSE_BUT_WRONG = "Sparse but Wrong, arXiv 2508.16560"
-
-Kind = Literal["integer", "number", "text", "flag"]
-
-
-@dataclass(frozen=True)
-class ScoreSpec:
-    """One number (or word) shown to people.
-
-    Attributes:
-        name: the field's name in records, API, URLs and exports.
-        title: as column heads and axes show it.
-        definition: one sentence, exact enough to recompute it from.
-        kind: of value.
-        unit: `""` for a pure number.
-        minimum, maximum: range; None where open.
-        source: where the definition comes from.
-        limits: what it does not say.
-        sortable: whether the latents table sorts and filters by it.
-    """
-
-    name: str
-    title: str
-    definition: str
-    kind: Kind = "number"
-    unit: str = ""
-    minimum: float | None = None
-    maximum: float | None = None
-    source: str = "this project"
-    limits: str = ""
-    sortable: bool = True
-
+from app.catalogue.spec import PAPER, SPARSE_BUT_WRONG, ScoreSpec
 
 LATENT_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec("index", "Latent", "Index of the latent in its SAE, from 0.", "integer", minimum=0),
@@ -246,113 +208,7 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
     ),
 )
 
-PARTNER_SPECS: tuple[ScoreSpec, ...] = (
-    ScoreSpec("index", "Reference latent", "Index of the reference latent.", "integer", minimum=0),
-    ScoreSpec("level", "Level", "Its Matryoshka level, 0 for the innermost.", "integer", minimum=0),
-    ScoreSpec("decoder_cosine", "Decoder cosine", "Cosine between the two decoder rows.", minimum=-1, maximum=1),
-    ScoreSpec(
-        "weight",
-        "Weight",
-        "Coefficient of the reference's unit decoder row in the narrow latent's sparse decomposition.",
-    ),
-    ScoreSpec("share", "Share", "Share of the explained part of the decomposition.", minimum=0, maximum=1),
-    ScoreSpec(
-        "activation_share",
-        "Activation share",
-        "Share of the narrow latent's activation variance that its partners' activations explain.",
-        minimum=0,
-        maximum=1,
-    ),
-    ScoreSpec("n_both", "Both fire", "Tokens on which both latents are active.", "integer", "tokens", 0),
-    ScoreSpec(
-        "jaccard", "Jaccard", "Tokens on which both fire over tokens on which either fires.", minimum=0, maximum=1
-    ),
-    ScoreSpec(
-        "p_j_given_i",
-        "P(j|i)",
-        "Share of the narrow latent's firings on which the reference latent fires.",
-        minimum=0,
-        maximum=1,
-    ),
-    ScoreSpec(
-        "p_i_given_j",
-        "P(i|j)",
-        "Share of the reference latent's firings on which the narrow latent fires.",
-        minimum=0,
-        maximum=1,
-    ),
-    ScoreSpec("lift", "Lift", "n_both over its expected value if the two fired independently.", minimum=0),
-    ScoreSpec("phi", "phi", "Correlation between the two firing indicators.", minimum=-1, maximum=1),
-    ScoreSpec("z", "z", "Standard score of n_both if the two fired independently (hypergeometric)."),
-    ScoreSpec("diagnosis", "Role", "main, hedged, absorbed, split or unexplained.", "text"),
-)
-
-SUMMARY_SPECS: tuple[ScoreSpec, ...] = (
-    ScoreSpec(
-        "n_tokens",
-        "Tokens",
-        "Scored tokens; special tokens and the first token of each row are excluded.",
-        "integer",
-        "tokens",
-        0,
-    ),
-    ScoreSpec(
-        "l0",
-        "L0",
-        "Active latents per token, averaged over the scored tokens; for a level, latents of its group.",
-        minimum=0,
-        source=SPARSE_BUT_WRONG,
-        limits="An L0 that is too low makes latents hedge too: read every score together with it.",
-    ),
-    ScoreSpec(
-        "explained_variance",
-        "Explained variance",
-        "1 minus the squared error of the reconstruction over the variance of the activations, both summed over "
-        "tokens and dimensions; for a level, by its whole prefix.",
-        maximum=1,
-        limits="Negative where the reconstruction is worse than the mean activation.",
-    ),
-    ScoreSpec("n_dead", "Dead latents", "Latents that never fired on the scored tokens.", "integer", "latents", 0),
-    ScoreSpec(
-        "n_hedged",
-        "Hedged latents",
-        "Narrow latents diagnosed as hedged.",
-        "integer",
-        "latents",
-        0,
-        limits="Relative to the reference SAE.",
-    ),
-    ScoreSpec(
-        "n_scored",
-        "Scored latents",
-        "Narrow latents that have a hedging score; each of the others gives the reason why it has none.",
-        "integer",
-        "latents",
-        0,
-    ),
-    ScoreSpec(
-        "mean_hedging_score",
-        "Mean hedging score",
-        "Mean hedging score over the scored latents of the level's group.",
-        minimum=0,
-        maximum=1,
-    ),
-    ScoreSpec("width", "Prefix width", "Latents of this level and all inner ones.", "integer", "latents", 1),
-    ScoreSpec("n_latents", "Group", "Latents that are new at this level.", "integer", "latents", 0),
-    ScoreSpec(
-        "null_q95",
-        "Chance level",
-        "95th percentile of the best cosine that random isotropic directions reach against the reference's alive "
-        "latents.",
-        minimum=-1,
-        maximum=1,
-        limits="Decoder rows are not isotropic, so real latents exceed it more easily than random ones.",
-    ),
-)
 
 LATENT_FIELDS: dict[str, ScoreSpec] = {spec.name: spec for spec in LATENT_SPECS}
-PARTNER_FIELDS: dict[str, ScoreSpec] = {spec.name: spec for spec in PARTNER_SPECS}
-SUMMARY_FIELDS: dict[str, ScoreSpec] = {spec.name: spec for spec in SUMMARY_SPECS}
-
 HEDGING_SCORE_PARTS: tuple[ScoreSpec, ...] = (LATENT_FIELDS["typical_hedging"], LATENT_FIELDS["refit_hedging"])
 """The numbers that the hedging score combines; its definition says how."""
