@@ -9,12 +9,12 @@ import typer
 app = typer.Typer(help="Stored comparisons.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Slug of a comparison, or its name where only one has that name.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
 @app.command("list")
 def list_() -> None:
-    """The stored comparisons, newest first."""
+    """List the stored comparisons, newest first."""
     from app.cli.store import opened_store
     from app.store.read import list_comparisons
 
@@ -27,7 +27,7 @@ def list_() -> None:
 
 @app.command()
 def delete(comparison: Name, yes: Yes = False) -> None:
-    """Remove a comparison with all that belongs to it, and give its disk space back."""
+    """Remove a comparison with everything that belongs to it, and free its disk space."""
     from app.cli.store import opened_store
     from app.store import space
     from app.store.read import resolve_slug

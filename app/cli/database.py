@@ -20,7 +20,7 @@ def upgrade() -> None:
 
 @app.command()
 def compact() -> None:
-    """Write the database anew without gaps, and remove what killed writers left. Nobody else can write meanwhile."""
+    """Rewrite the database without gaps, and remove what killed writers left. Nobody else can write meanwhile."""
     from app.cli.store import opened_store
     from app.store import space
     from app.store.staging import remove_abandoned

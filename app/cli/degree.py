@@ -27,16 +27,18 @@ N_SHOWN = 10
 def degree(
     control: Annotated[str, typer.Option(help="Folder of the control SAE.")],
     extended: Annotated[str, typer.Option(help="Folder of the extended SAE.")],
-    baselines: Annotated[int, typer.Option(min=2, help="Random subspaces of the baseline.")] = 50,
-    seed: Annotated[int, typer.Option(help="Of the random subspaces.")] = 0,
-    store: Annotated[bool, typer.Option("--store", help="Keep it: pages of comparisons of this SAE show it.")] = False,
+    baselines: Annotated[int, typer.Option(min=2, help="Number of random subspaces in the baseline.")] = 50,
+    seed: Annotated[int, typer.Option(help="Seed of the random subspaces.")] = 0,
+    store: Annotated[
+        bool, typer.Option("--store", help="Store it, for the pages of this SAE's comparisons.")
+    ] = False,
     comparison: Annotated[
-        str | None, typer.Option(help="Slug or name of a comparison of the SAE: keep it and correlate with its scores.")
+        str | None, typer.Option(help="Slug or name of a comparison of the SAE: store the degree and correlate it.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="File to write it to, as it is kept.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write it to, in the stored form.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, with every latent.")] = False,
 ) -> None:
-    """Measure the hedging degree of two SAEs that `hedgescope extend` made."""
+    """Measure the hedging degree of a pair of SAEs made by `hedgescope extend`."""
     from app.sae.load import load_sae
     from app.scores.degree import hedging_degree
     from app.training.pair import check_pair
@@ -101,7 +103,7 @@ def _record(first: LoadedSae, second: LoadedSae, pair: PairRecord, result: Hedgi
 
 
 def _without_place(source: str) -> str:
-    """A folder's name and its parent's: where it lies on this computer is nobody else's business."""
+    """A folder's name and its parent's: where it lies on this computer stays private."""
     return "/".join(Path(source).parts[-2:])
 
 

@@ -25,7 +25,7 @@ MAX_PARTNERS = 3
 
 
 def demo(
-    tokens: Annotated[int, typer.Option(min=1000, help="Scored tokens.")] = TOKENS,
+    tokens: Annotated[int, typer.Option(min=1000, help="Number of scored tokens.")] = TOKENS,
     serve: Annotated[bool, typer.Option(help="Serve the pages afterwards.")] = True,
     port: Port = None,
 ) -> None:

@@ -14,27 +14,27 @@ from app.errors import SettingsError
 
 def extend(
     sae: Annotated[str, typer.Option(help="Folder of a BatchTopK or Matryoshka SAE, as SAELens saves it.")],
-    new_latents: Annotated[int, typer.Option(min=1, help="Latents that the extended SAE gets.")],
-    tokens: Annotated[int, typer.Option(min=1, help="Tokens that each of the two is trained on.")],
-    out: Annotated[Path, typer.Option(help="Folder to write both to; must not be there yet.")],
+    new_latents: Annotated[int, typer.Option(min=1, help="Number of new latents in the extended SAE.")],
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens to train each of the two SAEs on.")],
+    out: Annotated[Path, typer.Option(help="Folder to write both SAEs to; must not exist yet.")],
     activations: Annotated[
         Path | None,
         typer.Option(help="Cached activations: a folder or a .safetensors file; made from --text if given."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Language model; default: the SAE's.")] = None,
     text: Annotated[str | None, typer.Option(help="Text to train on: .txt, .jsonl or a dataset.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Tokens a step.")] = 1024,
+    batch_size: Annotated[int, typer.Option(min=1, help="Tokens per step.")] = 1024,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 6e-4,
-    warm_up: Annotated[float, typer.Option(help="Share of steps to reach it.")] = 0.05,
-    decay: Annotated[float, typer.Option(help="Share of steps to let it down.")] = 0.25,
+    warm_up: Annotated[float, typer.Option(help="Fraction of steps over which the learning rate rises.")] = 0.05,
+    decay: Annotated[float, typer.Option(help="Fraction of steps over which the learning rate decays.")] = 0.25,
     dead_after: Annotated[
         int | None,
         typer.Option(min=1, help="Tokens without firing before a latent counts as dead; default: a twentieth."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the new latents and the batch order.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the new latents and the batch order.")] = 0,
     device: Annotated[str, typer.Option(help="Torch device to train on.")] = "cpu",
 ) -> None:
-    """Train an SAE on twice, as it is and with new latents: the pair that `hedgescope degree` compares."""
+    """Continue training an SAE twice, as it is and with new latents: the pair that `hedgescope degree` compares."""
     from app.activations.cache import CachedActivations
     from app.training.extend import ExtensionPlan, save_pair
     from app.training.extend import extend as fit

@@ -18,8 +18,10 @@ COMMAND = "hedgescope lab"
 
 def lab(
     out: Annotated[Path | None, typer.Option(help="File to write the results to, as JSON.")] = None,
-    samples: Annotated[int | None, typer.Option(min=1024, help="Training samples of each; default 2,000,000.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of feature directions, initialisation and samples.")] = 0,
+    samples: Annotated[
+        int | None, typer.Option(min=1024, help="Samples per world; default: 2,000,000.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of feature directions, initialisation and samples.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Train tiny SAEs on worlds of two to four features and compare what they learn with theory."""
@@ -53,7 +55,7 @@ def _train(samples: int, seed: int) -> ToyLab:
 
 
 def _table(results: ToyLab) -> Table:
-    """Decoder cosines of every latent, and those that theory says."""
+    """Decoder cosines of every latent, and those of the theory."""
     table = Table("toy", "latent", "decoder along the features", "theory", box=None)
     for toy in results.toys:
         for latent, row in enumerate(toy.decoder):

@@ -12,7 +12,7 @@ from app.cli.options import field_argument, field_option
 from app.errors import SettingsError
 from app.records import SaeRecord, SaeRequest
 
-app = typer.Typer(help="Trained SAEs: add, list, show.", no_args_is_help=True)
+app = typer.Typer(help="Trained SAEs: add, list, show, remove.", no_args_is_help=True)
 
 
 @app.command()
@@ -60,8 +60,8 @@ def list_() -> None:
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="Its registered name.")]) -> None:
-    """Show what is known of a registered SAE."""
+def show(name: Annotated[str, typer.Argument(help="Registered name.")]) -> None:
+    """Show the details of a registered SAE."""
     from app.cli.store import open_store
     from app.settings import load_settings
     from app.store.read import get_sae
@@ -70,8 +70,8 @@ def show(name: Annotated[str, typer.Argument(help="Its registered name.")]) -> N
 
 
 @app.command()
-def remove(name: Annotated[str, typer.Argument(help="Its registered name.")]) -> None:
-    """Forget a registered SAE; its files and the comparisons made with it stay."""
+def remove(name: Annotated[str, typer.Argument(help="Registered name.")]) -> None:
+    """Unregister an SAE; its files and its comparisons stay."""
     from app.cli.store import open_store
     from app.settings import load_settings
     from app.store.write import remove_sae

@@ -10,11 +10,13 @@ import typer
 from app.errors import SettingsError
 from app.settings import Settings
 
-Host = Annotated[str | None, typer.Option(help="Address to bind; the default is this computer only.")]
-Port = Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on; default: this computer only.")]
+Port = Annotated[int | None, typer.Option(help="TCP port; 0 picks a free one.")]
 StartWorker = Annotated[
     bool | None,
-    typer.Option("--worker/--no-worker", help="Start an inference worker for live prompts; by default, yes."),
+    typer.Option(
+        "--worker/--no-worker", help="Start an inference worker for live prompts; by default as in the settings."
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""What most commands start with: settings and a database that is ready."""
+"""The database of most commands, opened and up to date."""
 
 from __future__ import annotations
 

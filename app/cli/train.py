@@ -16,27 +16,29 @@ ARCHITECTURES = ("batchtopk", "matryoshka-batchtopk", BALANCED)
 
 
 def train(
-    out: Annotated[Path, typer.Option(help="Folder to write the SAE to; must not be there yet.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the SAE to; must not exist yet.")],
     architecture: Annotated[
         str, typer.Option(help="batchtopk (narrow), matryoshka-batchtopk or balanced-matryoshka.")
     ] = "batchtopk",
     d_sae: Annotated[int, typer.Option(min=1, help="Number of latents.")] = 512,
     widths: Annotated[str | None, typer.Option(help="Matryoshka prefix widths, e.g. 128,512,2048,4096.")] = None,
-    multiplier: Annotated[float | None, typer.Option(min=0, help="Of balanced-matryoshka; default 0.75.")] = None,
-    k: Annotated[float, typer.Option(min=1, help="Active latents a token, on average.")] = 32,
+    multiplier: Annotated[
+        float | None, typer.Option(min=0, help="For balanced-matryoshka; default: 0.75.")
+    ] = None,
+    k: Annotated[float, typer.Option(min=1, help="Average number of active latents per token.")] = 32,
     model: Annotated[str, typer.Option(help="Language model.")] = "SmolLM2-135M-Instruct",
     hook: Annotated[str, typer.Option(help="Hook point.")] = "model.layers.8",
     text: Annotated[str | None, typer.Option(help="Text to train on: .txt, .jsonl or a dataset.")] = None,
     activations: Annotated[Path | None, typer.Option(help="Folder of cached activations; made if missing.")] = None,
     tokens: Annotated[int | None, typer.Option(min=1, help="Training tokens; default: the text once.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Tokens a step.")] = 1024,
+    batch_size: Annotated[int, typer.Option(min=1, help="Tokens per step.")] = 1024,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 6e-4,
-    warm_up: Annotated[float, typer.Option(help="Share of steps to reach it.")] = 0.05,
-    decay: Annotated[float, typer.Option(help="Share of steps to let it down.")] = 0.25,
+    warm_up: Annotated[float, typer.Option(help="Fraction of steps over which the learning rate rises.")] = 0.05,
+    decay: Annotated[float, typer.Option(help="Fraction of steps over which the learning rate decays.")] = 0.25,
     aux_loss_coefficient: Annotated[float, typer.Option(help="Weight of the loss that revives dead latents.")] = 1.0,
     dead_after: Annotated[int, typer.Option(help="Tokens without firing before a latent counts as dead.")] = 100_000,
-    seed: Annotated[int, typer.Option(help="Of initialisation and batch order.")] = 0,
-    dtype: Annotated[str, typer.Option(help="Of the saved weights: float32 or float16.")] = "float32",
+    seed: Annotated[int, typer.Option(help="Seed of initialisation and batch order.")] = 0,
+    dtype: Annotated[str, typer.Option(help="Precision of the saved weights: float32 or float16.")] = "float32",
     device: Annotated[str, typer.Option(help="Torch device to train on.")] = "cpu",
 ) -> None:
     """Train an SAE with SAELens and save it in SAELens' format."""
@@ -77,7 +79,7 @@ def train(
 
 
 def _check(architecture: str, widths: str | None, multiplier: float | None, dtype: str, out: Path) -> None:
-    """Refuse options that do not go together, and a folder that is taken, before hours are spent."""
+    """Refuse options that do not go together, or an existing folder, before hours are spent."""
     if architecture not in ARCHITECTURES:
         raise SettingsError(f"architecture {architecture!r}: expected {', '.join(ARCHITECTURES)}")
     if (architecture == "batchtopk") != (widths is None):
@@ -91,7 +93,7 @@ def _check(architecture: str, widths: str | None, multiplier: float | None, dtyp
 
 
 def cache_text(folder: Path, models_dir: Path, model: str, hook: str, text: str) -> None:
-    """Run the model over the text once; what is there already is not computed again."""
+    """Run the model over the text once; existing activations are not computed again."""
     from app.activations.cache import cache_activations
     from app.activations.language_model import load_language_model
     from app.activations.text import read_text, tokenize

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 def validate(
     quick: Annotated[
-        bool, typer.Option("--quick", help="Few small worlds: minutes instead of a quarter hour.")
+        bool, typer.Option("--quick", help="Only a few small worlds: minutes instead of a quarter of an hour.")
     ] = False,
     tuning: Annotated[
-        bool, typer.Option("--tuning", help="The worlds for trying out a formula, not the test.")
+        bool, typer.Option("--tuning", help="Use the worlds for tuning a formula, not the test worlds.")
     ] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Worlds at once; default: the processors.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worlds to run at once; default: one per processor.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="File to write all figures to, as JSON.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables in Markdown.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,

@@ -11,11 +11,11 @@ from app.cli.child import IsChild, received
 from app.errors import SettingsError
 from app.settings import Settings
 
-Host = Annotated[str | None, typer.Option(help="Address to bind; the default is this computer only.")]
-Port = Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on; default: this computer only.")]
+Port = Annotated[int | None, typer.Option(help="TCP port; 0 picks a free one.")]
 
 SECRET_HINT = (
-    "HEDGESCOPE_WORKER_SECRET is not set; give worker and pages the same one, for example from "
+    "HEDGESCOPE_WORKER_SECRET is not set; set the same one for worker and pages, for example from "
     "`python -c 'import secrets; print(secrets.token_urlsafe(32))'`"
 )
 

@@ -1,4 +1,4 @@
-"""What an engine is: something that runs the shards of a stream, here or on other machines."""
+"""What an executor is: it runs the shards of a stream, here or on other machines."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Sum = TypeVar("Sum", bound=Accumulator)
 
 
 class Executor(Protocol):
-    """Runs shards. Work that is done stays done, so a run that was stopped goes on where it was."""
+    """Runs shards. Finished shards are kept, so a stopped run continues where it was."""
 
     def run_shards(
         self, work: ShardWork, store: ShardStore, shards: Sequence[Shard], *, progress: Advance = unreported
@@ -58,7 +58,7 @@ class Executor(Protocol):
         """`add` every shard to an accumulator.
 
         Args:
-            empty: an accumulator that has seen nothing; it may be used up.
+            empty: an accumulator that has seen nothing; it may be modified.
             add: adds a shard to an accumulator; where other machines run it, it is sent pickled.
 
         Raises:

@@ -25,7 +25,7 @@ def run_shards(
 ) -> None:
     """Make sure that every shard is in the store for every SAE.
 
-    Shards that are there are not computed again, so an interrupted run goes on where it stopped.
+    Existing shards are not computed again, so an interrupted run continues where it stopped.
 
     Args:
         progress: called with the number of tokens of each shard when it is done.

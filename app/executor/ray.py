@@ -1,8 +1,8 @@
 """Shards as tasks of a Ray cluster.
 
-A task needs nothing but what it is sent: names of model, text, SAEs and storage, and one shard. It opens them
-itself (once a process) and leaves its result in the storage, so a task that is lost with its machine is simply
-run again elsewhere. Sums over shards are made of partial sums, merged two by two.
+A task needs only what it is sent: names of model, text, SAEs and storage, and one shard. It opens them itself (once
+per process) and writes its result to the storage, so a task that is lost with its machine is run again elsewhere.
+Sums over shards are made of partial sums, merged two by two.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ POLL_S = 1.0
 """Seconds between two looks at whether the run was cancelled."""
 
 TASKS_IN_FLIGHT = 4
-"""Tasks a task slot of the cluster: enough to keep it busy, few enough to be cancelled at once."""
+"""Tasks per slot of the cluster: enough to keep it busy, few enough to be cancelled quickly."""
 
 SHARDS_A_SUM = 32
 """Shards of one partial sum: about 260,000 tokens, some seconds of work."""
@@ -39,7 +39,7 @@ SHARDS_A_SUM = 32
 
 @dataclass(frozen=True)
 class Needs:
-    """What one task takes of a machine.
+    """What one task needs of a machine.
 
     Attributes:
         cpus, gpus: processor cores and GPUs (a part of one is shared); threads follow the cores.

@@ -29,7 +29,7 @@ CONNECT_S = 2.0
 
 HEALTH_S = 3.0
 ANSWER_BYTES_MAX = 64 << 20
-"""An answer longer than this is no answer: the longest prompt with everything active is a fifth of it."""
+"""A longer answer is invalid: the longest prompt with everything active takes a fifth of it."""
 
 RETRIES = 2
 PAUSE_S = 0.1
@@ -49,14 +49,14 @@ class Address:
 
 
 Where = Callable[[], Address]
-"""Tells where the worker is now; raises WorkerError, with the reason, where there is none."""
+"""Returns where the worker is now; raises WorkerError, with the reason, where there is none."""
 
 
 class Inference:
-    """Asks a worker. One for a process; closed with `async with`.
+    """Client of a worker. One for a process; closed with `async with`.
 
     Args:
-        where: asked anew for each request, since a worker that is started again has another port.
+        where: called for each request, since a restarted worker has another port.
         timeout_s: for an answer as a whole, from sending the request to its last byte.
         transport: of httpx, for tests.
     """
@@ -85,12 +85,12 @@ class Inference:
         Raises:
             PromptError: it can't be read as it is.
             NotFoundError: the worker knows no such comparison.
-            WorkerBusyError, WorkerError, WorkerAnswerError: the worker can't answer, or answers nonsense.
+            WorkerBusyError, WorkerError, WorkerAnswerError: the worker can't answer, or its answer is invalid.
         """
-        answer = await self._ask("POST", "/prompt", PromptAnswer, request)
+        answer = await self._request("POST", "/prompt", PromptAnswer, request)
         sides = (answer.narrow, answer.reference)
         wanted = [{ref.index for ref in request.latents if ref.sae == side} for side in SIDES]
-        if any(not asked <= set(side.latents) for asked, side in zip(wanted, sides, strict=True)):
+        if any(not latents <= set(side.latents) for latents, side in zip(wanted, sides, strict=True)):
             raise WorkerAnswerError(
                 "the inference worker left out a requested latent; check that it has the same version"
             )
@@ -98,13 +98,13 @@ class Inference:
 
     async def capabilities(self) -> Capabilities:
         """What the worker can do. Raises WorkerError."""
-        return await self._ask("GET", "/capabilities", Capabilities, timeout_s=min(HEALTH_S, self._timeout_s))
+        return await self._request("GET", "/capabilities", Capabilities, timeout_s=min(HEALTH_S, self._timeout_s))
 
     async def health(self) -> Health:
         """That the worker answers. Raises WorkerError."""
-        return await self._ask("GET", "/healthz", Health, timeout_s=min(HEALTH_S, self._timeout_s))
+        return await self._request("GET", "/healthz", Health, timeout_s=min(HEALTH_S, self._timeout_s))
 
-    async def _ask(
+    async def _request(
         self,
         method: str,
         path: str,
@@ -112,7 +112,7 @@ class Inference:
         message: BaseModel | None = None,
         timeout_s: float | None = None,
     ) -> Answer:
-        # Imported when something is asked: a dashboard that is never asked starts without it.
+        # Imported at the first request: a dashboard without a worker starts faster without it.
         import httpx
 
         seconds = self._timeout_s if timeout_s is None else timeout_s
@@ -149,9 +149,9 @@ class Inference:
         return self._opened
 
     async def _sent(self, method: str, path: str, message: BaseModel | None) -> tuple[int, bytes]:
-        """Send a request, again where it can't have been begun; (status, body).
+        """Send a request, again if the worker can't have started on it; (status, body).
 
-        All requests only read, so that a connection which the worker closed while it was idle is no reason to fail.
+        Requests only read, so they are sent again over a connection that the worker closed while it was idle.
         """
         import httpx
 
@@ -186,7 +186,7 @@ async def _body(response: httpx.Response) -> bytes:
 
 
 def _failure(status: int, body: bytes) -> Exception:
-    """What the worker's answer means; what is no failure of a worker's is not repeated."""
+    """The error that the worker's answer stands for; an answer in another form is not shown."""
     try:
         failure = Failure.model_validate_json(body)
     except ValidationError:
@@ -204,13 +204,13 @@ def _failure(status: int, body: bytes) -> Exception:
 
 
 def fixed(url: str, secret: SecretStr | None) -> Where:
-    """Where a worker is that someone else runs."""
+    """The address of a worker that runs elsewhere."""
     address = Address(url, secret or SecretStr(""))
     return lambda: address
 
 
 def nowhere(reason: str) -> Where:
-    """Where there is no worker, for a reason."""
+    """In place of an address where there is no worker, with the reason."""
 
     def where() -> Address:
         raise NoWorkerError(reason)

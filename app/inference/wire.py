@@ -21,13 +21,13 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Message(BaseModel):
-    """Base of all: immutable, nothing unknown in it."""
+    """Base of all: immutable, without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def too_long(text: str) -> str | None:
-    """Why a text has too many bytes to be read, with both numbers; None where it hasn't."""
+    """Why a text has too many bytes to be read, with both numbers; None where it is short enough."""
     n_bytes = len(text.encode())
     return (
         f"the text has {n_bytes:,} bytes in UTF-8; at most {TEXT_BYTES_MAX:,} are read"
@@ -66,7 +66,7 @@ class SideAnswer(Message):
         n_active: active latents of each token; 0 where the token is not scored.
         n_strongest: for each token, how many of `strongest_*` are its own.
         strongest_index, strongest_activation: the strongest active latents of each token, strongest first.
-        latents: the asked-for ones and all that `strongest_index` names, ascending.
+        latents: the requested ones and all that `strongest_index` names, ascending.
         n_firings: for each of `latents`, how many of `firing_*` are its own.
         firing_token, firing_activation: the tokens each of `latents` fires on, in order.
     """
@@ -99,7 +99,7 @@ class SideAnswer(Message):
 
 
 class PromptAnswer(Message):
-    """What the model and both SAEs make of a text.
+    """A text as the model and both SAEs read it.
 
     Attributes:
         tokens: as they are shown: joined, they read as the text, after the token that starts it.
@@ -153,7 +153,7 @@ class Health(Message):
 
 
 class Failure(Message):
-    """Why the worker did not do what it was asked.
+    """Why the worker did not answer a request.
 
     Attributes:
         kind: `prompt` for what is wrong with the prompt, `not-found` for an unknown comparison, `busy`, `model` and

@@ -11,18 +11,18 @@ from app.inference.server.compute import Active
 from app.inference.wire import SideAnswer
 
 
-def side_answer(active: Active, n_tokens: int, top: int, asked: Collection[int]) -> SideAnswer:
+def side_answer(active: Active, n_tokens: int, top: int, wanted: Collection[int]) -> SideAnswer:
     """One SAE's part of an answer.
 
     Args:
         active: on the text's tokens.
         n_tokens: of the text.
         top: latents given for each token.
-        asked: latents whose activations are wanted in any case.
+        wanted: latents whose activations are given in any case.
     """
     counts = np.bincount(active.token, minlength=n_tokens)
     order, n_strongest = _strongest(active, counts, top)
-    listed = np.unique(np.concatenate([active.latent[order], np.array(sorted(asked), dtype=np.int32)]))
+    listed = np.unique(np.concatenate([active.latent[order], np.array(sorted(wanted), dtype=np.int32)]))
     shown = np.flatnonzero(np.isin(active.latent, listed))
     shown = shown[np.argsort(active.latent[shown], kind="stable")]
     n_firings = np.searchsorted(active.latent[shown], listed, "right") - np.searchsorted(active.latent[shown], listed)

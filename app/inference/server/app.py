@@ -43,7 +43,7 @@ from app.serving.requests import Requests
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
-Asked = TypeVar("Asked", bound=BaseModel)
+Message = TypeVar("Message", bound=BaseModel)
 
 
 class Refused(Exception):
@@ -51,7 +51,7 @@ class Refused(Exception):
 
     Args:
         status: of HTTP.
-        failure: what is said.
+        failure: the body of the answer.
         close: whether the connection ends with the answer.
     """
 
@@ -67,7 +67,7 @@ def create_worker_app(service: Service, secret: str, body_timeout_s: float = REA
 
     Args:
         service: answers prompts; runs while the application does.
-        secret: what callers have to show.
+        secret: callers must send it.
         body_timeout_s: for reading a request's body.
     """
 
@@ -99,7 +99,7 @@ def create_worker_app(service: Service, secret: str, body_timeout_s: float = REA
 
 
 async def check_secret(request: Request) -> None:
-    """Let in who knows the secret; compared in constant time. Raises Refused."""
+    """Let in those who know the secret; compared in constant time. Raises Refused."""
     given = request.headers.get("authorization", "").encode("latin-1")
     expected = f"Bearer {request.app.state.secret}".encode()
     if not hmac.compare_digest(given, expected):
@@ -133,12 +133,12 @@ async def capabilities(request: Request) -> Response:
 @router.post("/prompt")
 async def prompt(request: Request) -> Response:
     """Read a text with a comparison's model and SAEs."""
-    asked = await read_message(request, PromptRequest)
-    answer: PromptAnswer = await unless_left(request, _service(request).prompt(asked))
+    message = await read_message(request, PromptRequest)
+    answer: PromptAnswer = await unless_left(request, _service(request).prompt(message))
     return _json(answer)
 
 
-async def read_message(request: Request, model: type[Asked]) -> Asked:
+async def read_message(request: Request, model: type[Message]) -> Message:
     """The request's body.
 
     Raises:
@@ -186,7 +186,7 @@ async def _on_http_exception(_request: Request, error: Exception) -> Response:
 
 
 async def _on_explained(_request: Request, error: Exception) -> Response:
-    """What is wrong with a prompt is told; what names files of this machine goes to the log."""
+    """What is wrong with a prompt goes to the client; what names files of this machine goes to the log."""
     match error:
         case PromptError():
             return _failed(400, Failure(kind="prompt", detail=error.public, parameter=error.parameter))

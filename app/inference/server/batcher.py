@@ -17,10 +17,10 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 FIRST_GUESS = 500.0
-"""Tokens a second, until some were measured."""
+"""Tokens a second, until there is a measurement."""
 
 LONGEST_WAIT_S = 60
-"""Nobody is told to come back later than that."""
+"""Longest time after which a client is to try again."""
 
 
 OnBatch = Callable[[int, float, list[float]], None]
@@ -33,8 +33,8 @@ class Limits:
     Attributes:
         tokens: of a batch, with what pads its shorter jobs to the longest one; a longer job goes alone.
         jobs: of a batch.
-        wait_s: seconds a job waits for company where nothing is being computed.
-        waiting_tokens: of all jobs that wait; one more is refused, unless nothing waits.
+        wait_s: seconds a job waits for others to join its batch where nothing is being computed.
+        waiting_tokens: of all waiting jobs; a job beyond that is refused, unless none waits.
     """
 
     tokens: int
@@ -58,7 +58,7 @@ class Batcher(Generic[Job, Result]):
         run: does a batch, in the executor's thread: a result or an exception for each job, in order.
         executor: with one thread.
         limits: of a batch and of the queue.
-        on_batch: told of each batch: tokens, seconds it took, seconds that each of its jobs had waited.
+        on_batch: called after each batch with its tokens, its seconds, and the seconds that each job had waited.
 
     Attributes:
         n_batches: run so far.
@@ -122,7 +122,7 @@ class Batcher(Generic[Job, Result]):
                 one.result.cancel()
 
     async def _next_arrival(self) -> None:
-        """Wait for a job and, where it finds nobody waiting, a little longer for others."""
+        """Wait for a job and, if the queue was empty, a little longer for others."""
         if self._queue:
             return
         self._arrived.clear()
@@ -141,7 +141,7 @@ class Batcher(Generic[Job, Result]):
         return n_jobs >= self.limits.jobs or n_tokens >= self.limits.tokens
 
     def _take(self) -> list[_Waiting[Job, Result]]:
-        """The job that waits longest, and of the others, in order, those that fit beside it."""
+        """The job that has waited longest, and of the others, in order, those that fit in its batch."""
         batch: list[_Waiting[Job, Result]] = []
         left: deque[_Waiting[Job, Result]] = deque()
         longest = 0

@@ -22,8 +22,8 @@ ENCODED_AT_ONCE = 1 << 25
 """Pre-activations in memory at once: 134 MB in float32."""
 
 PASS_TOKENS = {"cpu": 24, "cuda": 4096}
-"""What a forward pass costs beside its tokens, in tokens. SmolLM2-135M up to layer 8 takes 17 ms of one core a pass and
-0.65 ms a token; 16 to 96 give the same to 3 %. On a GPU one pass for all is the quickest."""
+"""Cost of a forward pass in addition to its tokens, in tokens. SmolLM2-135M up to layer 8 takes 17 ms of one core per
+pass and 0.65 ms per token; 16 to 96 give the same within 3 %. On a GPU a single pass is the fastest."""
 
 
 @dataclass(frozen=True)
@@ -64,43 +64,43 @@ class Active:
 
 @dataclass(frozen=True)
 class Read:
-    """What both SAEs, (narrow, reference), make of a text."""
+    """Active latents of both SAEs, (narrow, reference), on a text."""
 
     sides: tuple[Active, Active]
 
 
-def read_batch(holding: LoadedModels, prompts: list[Prompt]) -> Sequence[Read | Exception]:
+def read_batch(models: LoadedModels, prompts: list[Prompt]) -> Sequence[Read | Exception]:
     """Read all prompts, those of one model and hook together.
 
-    One that can't be read takes nothing from the others.
+    A prompt that can't be read does not affect the others.
     """
     results: dict[int, Read | Exception] = {}
     groups: dict[tuple[str, str], list[int]] = {}
     for place, prompt in enumerate(prompts):
         groups.setdefault((prompt.model_name, prompt.hook_name), []).append(place)
     for places in groups.values():
-        results.update(zip(places, _read_group(holding, [prompts[place] for place in places]), strict=True))
+        results.update(zip(places, _read_group(models, [prompts[place] for place in places]), strict=True))
     return [results[place] for place in range(len(prompts))]
 
 
-def _read_group(holding: LoadedModels, prompts: list[Prompt]) -> Sequence[Read | Exception]:
+def _read_group(models: LoadedModels, prompts: list[Prompt]) -> Sequence[Read | Exception]:
     try:
-        return _read_together(holding, prompts)
+        return _read_together(models, prompts)
     except Exception as error:  # noqa: BLE001 - whoever sent the prompt gets it
         if len(prompts) == 1 or isinstance(error, HedgescopeError):
             return [error] * len(prompts)
         # One of them may be the reason.
-        return [result for prompt in prompts for result in _read_group(holding, [prompt])]
+        return [result for prompt in prompts for result in _read_group(models, [prompt])]
 
 
-def _read_together(holding: LoadedModels, prompts: list[Prompt]) -> Sequence[Read | Exception]:
-    language_model = holding.model(prompts[0].model_name)
+def _read_together(models: LoadedModels, prompts: list[Prompt]) -> Sequence[Read | Exception]:
+    language_model = models.model(prompts[0].model_name)
     acts = _activations(language_model, prompts)
     encoded: dict[str, list[Active] | Exception] = {}
     for record in (record for prompt in prompts for record in prompt.saes):
         identity = sae_key(record).identity
         if identity not in encoded:
-            encoded[identity] = _encoded(holding, record, prompts, acts)
+            encoded[identity] = _encoded(models, record, prompts, acts)
     return [_result(prompt, place, encoded) for place, prompt in enumerate(prompts)]
 
 
@@ -118,12 +118,12 @@ def _activations(language_model: LanguageModel, prompts: Sequence[Prompt]) -> to
 def passes_of(lengths: Sequence[int], pass_tokens: int) -> list[list[int]]:
     """Which rows go through the model together, so that the least is computed.
 
-    A pass costs what its longest row does, once for each of its rows, and as much as `pass_tokens` more. The best
-    passes are stretches of the rows in order of length; which ones, is found from the shortest row on.
+    A pass costs the length of its longest row for each of its rows, plus `pass_tokens`. The best passes are stretches
+    of the rows in order of length; they are found from the shortest row on.
 
     Args:
         lengths: tokens of each row; at least one row.
-        pass_tokens: what a pass costs beside its tokens, in tokens.
+        pass_tokens: cost of a pass in addition to its tokens, in tokens.
 
     Returns:
         The places of the rows of each pass.
@@ -163,9 +163,9 @@ def _one_pass(language_model: LanguageModel, prompts: Sequence[Prompt]) -> list[
 
 
 def _encoded(
-    holding: LoadedModels, record: SaeRecord, prompts: Sequence[Prompt], acts: torch.Tensor
+    models: LoadedModels, record: SaeRecord, prompts: Sequence[Prompt], acts: torch.Tensor
 ) -> list[Active] | Exception:
-    """Active latents of each prompt, by the whole SAE; prompts that did not ask for it get them as well."""
+    """Active latents of each prompt, by the whole SAE; also of prompts that do not use this SAE."""
     if acts.shape[1] != record.d_in:
         return PromptError(
             f"SAE {record.name} reads activations of width {record.d_in}, but this comparison's model has width "
@@ -173,7 +173,7 @@ def _encoded(
             parameter="slug",
         )
     try:
-        loaded = holding.sae(record, beside=prompts[0].model_name)
+        loaded = models.sae(record, with_model=prompts[0].model_name)
     except HedgescopeError as error:
         return error
     return _by_prompt(loaded, prompts, acts)

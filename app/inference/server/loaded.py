@@ -18,12 +18,12 @@ OpenSae = Callable[[SaeRecord], LoadedSae]
 
 
 def model_key(name: str) -> Key:
-    """Of a language model."""
+    """Key of a language model."""
     return Key("model", name, name)
 
 
 def sae_key(record: SaeRecord) -> Key:
-    """Of an SAE: of all of it, also where the record is of a prefix."""
+    """Key of a whole SAE, also where the record is of a prefix."""
     name = record.name.partition("@")[0]
     return Key("sae", f"{record.checksum}-{record.config_checksum}", name)
 
@@ -64,11 +64,11 @@ class LoadedModels:
         found: LanguageModel = self.memory.get(model_key(name), lambda: self._load_model(name), _model_bytes)
         return found
 
-    def sae(self, record: SaeRecord, *, beside: str) -> LoadedSae:
+    def sae(self, record: SaeRecord, *, with_model: str) -> LoadedSae:
         """The whole SAE of a record, without the copy of its decoder that only scoring needs.
 
         Args:
-            beside: the model in use, which stays.
+            with_model: the model in use, which stays loaded.
 
         Raises:
             SaeError: it can't be loaded, or changed since.
@@ -79,7 +79,7 @@ class LoadedModels:
             lambda: self._load_sae(record),
             lambda loaded: _tensor_bytes(loaded.module) + loaded.decoder_norms.nbytes,
             expected=4 * record.d_in * record.d_sae * 2,
-            needed=(model_key(beside),),
+            needed=(model_key(with_model),),
         )
         return found
 
@@ -101,8 +101,8 @@ def _tensor_bytes(module: Any) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def choose_dtype(asked: str, device: torch.device) -> torch.dtype:
-    """The model's dtype of a setting; `auto` is bfloat16 on CUDA, where it halves memory and time."""
-    if asked == "auto":
-        asked = "bfloat16" if device.type == "cuda" else "float32"
-    return torch.bfloat16 if asked == "bfloat16" else torch.float32
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """The model's dtype that a setting means; `auto` is bfloat16 on CUDA, where it halves memory and time."""
+    if name == "auto":
+        name = "bfloat16" if device.type == "cuda" else "float32"
+    return torch.bfloat16 if name == "bfloat16" else torch.float32

@@ -1,4 +1,4 @@
-"""What the worker holds in memory: as much as the budget allows, what was used longest ago goes first."""
+"""What the worker holds in memory, within a budget: the least recently used goes first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Key:
-    """A thing that can be held: `name` is for people, `identity` tells it from others of its kind."""
+    """A thing that can be held: `name` is for people, `identity` distinguishes it from others of its kind."""
 
     kind: Literal["model", "sae"]
     identity: str
@@ -95,7 +95,7 @@ class Memory(Generic[Value]):
         return value
 
     def _make_room(self, key: Key, n_bytes: int, needed: Collection[Key]) -> None:
-        """Let go of what was used longest ago until there is room."""
+        """Release what was used longest ago until there is room."""
         stays = sum(entry.n_bytes for other, entry in self._entries.items() if other in needed)
         if n_bytes + stays > self.budget:
             raise WorkerError(

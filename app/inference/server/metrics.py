@@ -1,4 +1,4 @@
-"""What the worker measures beside its requests: prompts, batches and memory."""
+"""What the worker measures in addition to its requests: prompts, batches and memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROMPTS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 class BatchMetrics:
-    """Of prompts that are read together.
+    """Metrics of prompts that are read together.
 
     Args:
         registry: to register them with.
@@ -59,21 +59,21 @@ class BatchMetrics:
 
 
 class StateMetrics(Collector):
-    """What is waiting and what is held, as it is when it is asked for.
+    """What is waiting and what is held at the moment of collection.
 
     Args:
-        capabilities: tells it.
+        capabilities: reports both.
     """
 
     def __init__(self, capabilities: Callable[[], Capabilities]) -> None:
         self._capabilities = capabilities
 
     def describe(self) -> Iterator[Metric]:
-        """Nothing: asking for the names would ask a worker that is not there yet."""
+        """Nothing: names would need capabilities of a worker that is not there yet."""
         yield from ()
 
     def collect(self) -> Iterator[Metric]:
-        """All of it."""
+        """The current values."""
         now = self._capabilities()
         yield GaugeMetricFamily("hedgescope_prompts_waiting", "Prompts that wait for a batch.", now.waiting_prompts)
         yield GaugeMetricFamily("hedgescope_prompt_tokens_waiting", "Their tokens.", now.waiting_tokens)

@@ -35,14 +35,14 @@ def make_app(settings: Settings, engine: Engine, secret: str) -> FastAPI:
     """
     refuse_unsafe_torch_load()
     device = choose_device(settings.worker_device)
-    holding = LoadedModels(
+    models = LoadedModels(
         Memory(settings.worker_memory_mib * MIB),
         partial(open_recorded, engine),
         cache_dir=settings.data_dir / "models",
         device=device,
         dtype=choose_dtype(settings.worker_dtype, device),
     )
-    service = Service(settings, holding, partial(get_comparison, engine))
+    service = Service(settings, models, partial(get_comparison, engine))
     return create_worker_app(service, secret)
 
 

@@ -47,16 +47,16 @@ class Service:
 
     Args:
         settings: limits of prompts and batches.
-        holding: models and SAEs.
+        models: models and SAEs.
         find: the comparison of a slug; raises NotFoundError.
 
     Attributes:
         metrics: what `/metrics` shows.
     """
 
-    def __init__(self, settings: Settings, holding: LoadedModels, find: Callable[[str], ComparisonSummary]) -> None:
+    def __init__(self, settings: Settings, models: LoadedModels, find: Callable[[str], ComparisonSummary]) -> None:
         self.settings = settings
-        self.holding = holding
+        self.models = models
         self._find = find
         self._known: OrderedDict[str, ComparisonSummary] = OrderedDict()
         self._readers: dict[str, Reader] = {}
@@ -71,7 +71,7 @@ class Service:
         self.metrics = RequestMetrics("worker")
         self.metrics.registry.register(StateMetrics(self.capabilities))
         on_batch = BatchMetrics(self.metrics.registry).observe
-        self.batcher: Batcher[Prompt, Read] = Batcher(partial(read_batch, holding), self._computing, limits, on_batch)
+        self.batcher: Batcher[Prompt, Read] = Batcher(partial(read_batch, models), self._computing, limits, on_batch)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -120,10 +120,10 @@ class Service:
             prompt_tokens_max=self.settings.prompt_tokens_max,
             batch_tokens=self.settings.batch_tokens,
             batch_prompts=self.settings.batch_prompts,
-            memory_budget_bytes=self.holding.memory.budget,
+            memory_budget_bytes=self.models.memory.budget,
             held=tuple(
                 Held(kind=key.kind, name=key.name, n_bytes=n_bytes, last_used_s=age)
-                for key, n_bytes, age in self.holding.memory.held()
+                for key, n_bytes, age in self.models.memory.held()
             ),
             waiting_prompts=waiting_prompts,
             waiting_tokens=waiting_tokens,
@@ -135,11 +135,11 @@ class Service:
 
     @property
     def _device(self) -> str:
-        return str(self.holding.device)
+        return str(self.models.device)
 
     @property
     def _dtype(self) -> str:
-        return str(self.holding.dtype).removeprefix("torch.")
+        return str(self.models.dtype).removeprefix("torch.")
 
     async def _prepare(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._preparing, work)
@@ -153,7 +153,7 @@ class Service:
 
     async def _reader(self, model_name: str) -> Reader:
         if model_name not in self._readers:
-            loaded = await self.compute(partial(self.holding.model, model_name))
+            loaded = await self.compute(partial(self.models.model, model_name))
             longest = getattr(loaded.model.config, "max_position_embeddings", self.settings.prompt_tokens_max)
             self._readers[model_name] = Reader(loaded.tokenizer, TokenShower(loaded.tokenizer), int(longest))
         return self._readers[model_name]
