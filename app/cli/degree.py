@@ -29,9 +29,7 @@ def degree(
     extended: Annotated[str, typer.Option(help="Folder of the extended SAE.")],
     baselines: Annotated[int, typer.Option(min=2, help="Number of random subspaces in the baseline.")] = 50,
     seed: Annotated[int, typer.Option(help="Seed of the random subspaces.")] = 0,
-    store: Annotated[
-        bool, typer.Option("--store", help="Store it, for the pages of this SAE's comparisons.")
-    ] = False,
+    store: Annotated[bool, typer.Option("--store", help="Store it, for the pages of this SAE's comparisons.")] = False,
     comparison: Annotated[
         str | None, typer.Option(help="Slug or name of a comparison of the SAE: store the degree and correlate it.")
     ] = None,

@@ -18,9 +18,7 @@ COMMAND = "hedgescope lab"
 
 def lab(
     out: Annotated[Path | None, typer.Option(help="File to write the results to, as JSON.")] = None,
-    samples: Annotated[
-        int | None, typer.Option(min=1024, help="Samples per world; default: 2,000,000.")
-    ] = None,
+    samples: Annotated[int | None, typer.Option(min=1024, help="Samples per world; default: 2,000,000.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of feature directions, initialisation and samples.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:

@@ -22,9 +22,7 @@ def train(
     ] = "batchtopk",
     d_sae: Annotated[int, typer.Option(min=1, help="Number of latents.")] = 512,
     widths: Annotated[str | None, typer.Option(help="Matryoshka prefix widths, e.g. 128,512,2048,4096.")] = None,
-    multiplier: Annotated[
-        float | None, typer.Option(min=0, help="For balanced-matryoshka; default: 0.75.")
-    ] = None,
+    multiplier: Annotated[float | None, typer.Option(min=0, help="For balanced-matryoshka; default: 0.75.")] = None,
     k: Annotated[float, typer.Option(min=1, help="Average number of active latents per token.")] = 32,
     model: Annotated[str, typer.Option(help="Language model.")] = "SmolLM2-135M-Instruct",
     hook: Annotated[str, typer.Option(help="Hook point.")] = "model.layers.8",
