@@ -39,6 +39,7 @@ from app.serving.body import CLOSE, READ_TIMEOUT_S, BodyRefused, read_body
 from app.serving.leaving import answer_nobody, unless_left
 from app.serving.metrics import exposition
 from app.serving.requests import Requests
+from app.serving.validation import first_problem
 
 log = logging.getLogger(__name__)
 
@@ -154,9 +155,9 @@ async def read_message(request: Request, model: type[Message]) -> Message:
     try:
         return model.model_validate_json(message["body"])
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the request"
-        raise Refused(422, Failure(kind="request", detail=f"{where}: {first['msg']}", parameter=where)) from None
+        field, problem = first_problem(error)
+        where = field or "the request"
+        raise Refused(422, Failure(kind="request", detail=f"{where}: {problem}", parameter=where)) from None
 
 
 def _service(request: Request) -> Service:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from app.errors import QueryError
+from app.serving.validation import first_problem
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -31,9 +32,8 @@ async def read_json(request: Request, model: type[Model]) -> Model:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"])) or "body"
-        message = first["msg"]
+        field, message = first_problem(error)
+        where = field or "body"
         raise QueryError(f"{where}: {message[:1].lower()}{message[1:]}", parameter=where) from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from app.errors import ScoringError
-from app.records import DegreeRecord, LatentScores, SaeRecord
+from app.records import DegreeRecord, SaeRecord
 from app.scores.rank_correlation import RankCorrelation, partial_spearman, spearman
 from app.store.page import LatentQuery, iter_latents
 
@@ -24,18 +24,9 @@ def check_belongs(record: DegreeRecord, sae: SaeRecord, slug: str) -> None:
         )
 
 
-def scores_of(engine: Engine, slug: str) -> list[float | None]:
-    """The hedging scores of a comparison's narrow latents, by index."""
-    return [latent.hedging_score for latent in _narrow(engine, slug)]
-
-
 def score_correlation(engine: Engine, slug: str, record: DegreeRecord) -> tuple[RankCorrelation, RankCorrelation]:
     """Rank correlation over latents of the hedging score and the degree, then at equal mean activation."""
-    latents = _narrow(engine, slug)
+    latents = list(iter_latents(engine, slug, LatentQuery("narrow", sort="index")))
     scores, degrees = [latent.hedging_score for latent in latents], [latent.degree for latent in record.latents]
     activations = [latent.mean_activation for latent in latents]
     return spearman(scores, degrees), partial_spearman(scores, degrees, activations)
-
-
-def _narrow(engine: Engine, slug: str) -> list[LatentScores]:
-    return list(iter_latents(engine, slug, LatentQuery("narrow", sort="index")))
