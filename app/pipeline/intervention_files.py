@@ -62,9 +62,8 @@ class ArmFiles:
             partial.rename(path)
         except (OSError, SafetensorError) as error:
             partial.unlink(missing_ok=True)
-            raise StoreError(
-                f"{path}: can't be written ({error}); free some space and start the same command again"
-            ) from error
+            detail = "can't be written; free some space and start the same command again"
+            raise StoreError(detail, place=path, reason=str(error)) from error
 
     def read(self, name: str) -> Finished:
         """A finished arm.
@@ -79,9 +78,8 @@ class ArmFiles:
                 decoder, new = handle.get_tensor("decoder"), handle.get_tensor("new")
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             path.unlink(missing_ok=True)
-            raise StoreError(
-                f"{path}: can't be read ({error}); it was removed: start the same command again"
-            ) from error
+            detail = "can't be read; it was removed: start the same command again"
+            raise StoreError(detail, place=path, reason=str(error)) from error
         outcome = Outcome(decoder=decoder, new=new, **{field: numbers[field] for field in SCALARS})
         return Finished(outcome, numbers["seconds"], numbers["peak_bytes"])
 
