@@ -10,6 +10,8 @@ has no near twin is a candidate. Impurity is 1 - max cos² of a narrow decoder r
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import tempfile
 import time
@@ -27,7 +29,7 @@ from safetensors.torch import save_file
 from app.activations.cache import CachedActivations
 from app.arrays import Flags, Float64s, Int64s
 from app.lab.metrics import auroc
-from app.lab.trained import BATCH_SIZE, impurity_of, train_in, train_narrow
+from app.lab.trained import BATCH_SIZE, impurity_of, quietly, train_in, train_narrow
 from app.lab.validation import IMPURE
 from app.lab.worlds import FAMILIES, Family, World, WorldSpec
 from app.sae.load import LoadedSae, load_sae
@@ -101,19 +103,23 @@ def of_world(spec: WorldSpec, method: Method, kept: Path | None = None) -> dict[
     """One world: per latent of its narrow SAE the impurity and what the intervention says of it.
 
     Args:
-        kept: folder to find the world's SAEs in, or to leave them in.
+        kept: folder to find the world's SAEs and figures in, or to leave them in.
     """
     torch.set_num_threads(1)
-    begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, quietly():
         folder = (kept or Path(name)) / spec.name.replace(" ", "-")
-        if not (folder / "impurity.npy").exists():
-            make_world(spec, folder)
-        made = time.monotonic() - begun
-        measured = measure(folder, method, spec.seed)
-        impurity = np.load(folder / "impurity.npy").tolist()
-    seconds = {"seconds_world": made, "seconds_intervention": time.monotonic() - begun - made}
-    return {"world": spec.name, "family": spec.family, "impurity": impurity, **measured, **seconds}
+        digest = hashlib.sha256(repr(method).encode()).hexdigest()[:8]
+        path = folder / f"measured-{digest}.json"
+        if not path.exists():
+            begun = time.monotonic()
+            if not (folder / "impurity.npy").exists():
+                make_world(spec, folder)
+            impurity = np.load(folder / "impurity.npy").tolist()
+            found = {"world": spec.name, "family": spec.family, "impurity": impurity}
+            found |= measure(folder, method, spec.seed)
+            path.write_text(json.dumps({**found, "seconds": time.monotonic() - begun}))
+        world: dict[str, Any] = json.loads(path.read_text())
+        return world
 
 
 def measure(folder: Path, method: Method, seed: int) -> dict[str, Any]:
@@ -238,7 +244,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=Method.lr)
     parser.add_argument("--blocks", type=int, default=Method.n_blocks)
     parser.add_argument("--hold-budget", action="store_true")
-    parser.add_argument("--keep", type=Path, help="Folder to keep the worlds' SAEs in, and to find them again.")
+    parser.add_argument("--keep", type=Path, help="Folder to keep SAEs and figures in, and to find them again.")
     arguments = parser.parse_args()
     method = Method(arguments.blocks, 2, arguments.steps, arguments.lr, not arguments.hold_budget)
     specs = [
@@ -251,7 +257,7 @@ def main() -> None:
     with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
         for world in pool.map(partial(of_world, method=method, kept=arguments.keep), specs):
             worlds.append(world)
-            print(world["world"], round(world["seconds_world"]), round(world["seconds_intervention"]), flush=True)
+            print(world["world"], round(world["seconds"]), "s", flush=True)
     found = summarise(worlds)
     figures = {"method": asdict(method), "twin": TWIN, "families": found, "worlds": worlds, **facts()}
     write_results(f"intervention-worlds{'-held' if arguments.hold_budget else ''}", figures, markdown(found))
