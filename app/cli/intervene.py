@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from app.cli.console import errors, output, stages
-from app.errors import SettingsError
+from app.cli.options import field_option
+from app.records.request import InterventionRequest
 
 if TYPE_CHECKING:
     from app.records import FallSummary, InterventionSummary, PairRelease
@@ -17,55 +19,50 @@ N_SHOWN = 10
 
 
 def intervene(
-    comparison: Annotated[str, typer.Option(help="Slug or name of a stored comparison.")],
-    runs: Annotated[int, typer.Option(min=2, help="Extended SAEs to train: an even number.")] = 8,
-    add: Annotated[
-        int | None, typer.Option(min=1, help="Reference latents that each of them gets; default: up to 128.")
-    ] = None,
-    tokens: Annotated[int, typer.Option(min=1, help="Tokens of each training.")] = 400_000,
-    activations: Annotated[
-        str | None,
-        typer.Option(help="Cached activations to train on: a folder or a .safetensors file; else the model reads."),
-    ] = None,
-    text: Annotated[str | None, typer.Option(help="Text for the model to read; default: the comparison's.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the splits and of the batch orders.")] = 0,
+    comparison: Annotated[str, field_option(InterventionRequest, "comparison")],
+    runs: Annotated[int, field_option(InterventionRequest, "runs")] = 8,
+    add: Annotated[int | None, field_option(InterventionRequest, "add")] = None,
+    tokens: Annotated[int, field_option(InterventionRequest, "tokens")] = 400_000,
+    activations: Annotated[str | None, field_option(InterventionRequest, "activations")] = None,
+    text: Annotated[str | None, field_option(InterventionRequest, "text")] = None,
+    seed: Annotated[int, field_option(InterventionRequest, "seed")] = 0,
     hold_budget: Annotated[
         bool, typer.Option("--hold-budget", help="Keep k, instead of growing it by the firings of the added latents.")
     ] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="Tokens a step.")] = 1024,
-    lr: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 3e-4,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or auto; default: the settings'.")] = None,
+    batch_size: Annotated[int, field_option(InterventionRequest, "batch_size")] = 1024,
+    lr: Annotated[float, field_option(InterventionRequest, "lr")] = 3e-4,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:N or auto; by default as in the settings.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Measure hedging: give random halves of the predicted partners latents of their own, and see what lets go."""
     from app.activations.device import choose_device
     from app.cli.store import open_store
     from app.pipeline.intervene import intervene as run
-    from app.pipeline.intervention_plan import InterventionRequest
     from app.pipeline.open import shelf_of
     from app.settings import load_settings
     from app.store.interventions import latent_releases_of, pair_releases
     from app.store.read import resolve_slug
 
-    if activations is not None and text is not None:
-        raise SettingsError("--activations stands instead of --text; give one or the other")
-    settings = load_settings(device=device)
-    engine = open_store(settings)
     request = InterventionRequest(
-        comparison=resolve_slug(engine, comparison),
-        n_runs=runs,
-        n_add=add,
-        n_tokens=tokens,
+        comparison,
+        runs=runs,
+        add=add,
+        tokens=tokens,
+        activations=activations,
+        text=text,
         batch_size=batch_size,
         lr=lr,
         seed=seed,
         hold_budget=hold_budget,
-        activations=activations,
-        text=text,
-        device=str(choose_device(settings.device)),
     )
+    settings = load_settings(device=device)
+    engine = open_store(settings)
+    request = replace(request, comparison=resolve_slug(engine, comparison))
+    where = str(choose_device(settings.device))
     with stages() as progress:
-        number, summary = run(engine, settings.data_dir, request, shelf_of(settings), progress)
+        number, summary = run(engine, settings.data_dir, request, shelf_of(settings), progress, device=where)
     pairs = pair_releases(engine, number)
     if json:
         import orjson

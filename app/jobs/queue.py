@@ -13,11 +13,12 @@ from sqlalchemy.engine import Row
 from app.errors import ConflictError, NotFoundError, QueryError
 from app.jobs.clock import database_now
 from app.jobs.records import ACTIVE, RESUMABLE, Job, JobKind, Phase
-from app.records import ComparisonRequest, SaeRequest
-from app.store.lookup import MAX_INDEX
+from app.records import ComparisonRequest, InterventionRequest, SaeRequest
+from app.records.request import JobRequest
+from app.store.lookup import MAX_INDEX, no_comparison
 from app.store.payloads import to_json
 from app.store.session import reading, writing
-from app.store.tables import job_steps, jobs, saes
+from app.store.tables import comparisons, job_steps, jobs, published, saes
 
 PLAN_NUMBER, FINISH_NUMBER = -2, -1
 """Numbers of the steps that are not shards."""
@@ -28,20 +29,22 @@ BETWEEN_STEPS_S = 3
 MAX_ACTIVE = 200
 """Jobs that may wait or run at once; more are probably a mistake in a script."""
 
-KINDS: dict[type[ComparisonRequest | SaeRequest], JobKind] = {ComparisonRequest: "comparison", SaeRequest: "sae"}
-FIRST_PHASE: dict[JobKind, Phase] = {"comparison": "plan", "sae": "finish"}
-
-_REQUESTS: dict[str, TypeAdapter[Any]] = {
-    "comparison": TypeAdapter(ComparisonRequest),
-    "sae": TypeAdapter(SaeRequest),
+KINDS: dict[type[JobRequest], JobKind] = {
+    ComparisonRequest: "comparison",
+    SaeRequest: "sae",
+    InterventionRequest: "intervention",
 }
+FIRST_PHASE: dict[JobKind, Phase] = {"comparison": "plan", "sae": "finish", "intervention": "finish"}
+
+_REQUESTS: dict[str, TypeAdapter[Any]] = {kind: TypeAdapter(record) for record, kind in KINDS.items()}
 
 
-def submit(engine: Engine, request: ComparisonRequest | SaeRequest) -> Job:
-    """Submit a comparison or the registration of an SAE.
+def submit(engine: Engine, request: JobRequest) -> Job:
+    """Submit a comparison, the registration of an SAE, or an intervention.
 
     Raises:
-        QueryError: a comparison names an SAE that is not registered.
+        QueryError: a comparison names an SAE that is not registered, or an intervention a comparison that is not
+            stored.
         ConflictError: too many jobs are waiting already.
     """
     kind = KINDS[type(request)]
@@ -58,6 +61,8 @@ def submit(engine: Engine, request: ComparisonRequest | SaeRequest) -> Job:
         _check_room(connection)
         if isinstance(request, ComparisonRequest):
             _check_names(connection, request)
+        if isinstance(request, InterventionRequest):
+            _check_comparison(connection, request.comparison)
         job_id = int(connection.execute(insert(jobs).values(values).returning(jobs.c.id)).scalar_one())
         add_single(connection, job_id, first)
         return job_in(connection, job_id)
@@ -158,14 +163,16 @@ def job_in(connection: Connection, job_id: int, *, lock: bool = False) -> Job:
 def job_from(row: Row[Any]) -> Job:
     """The job of a row of `_select_jobs`."""
     values = row._mapping
-    is_sae = values["kind"] == "sae"
+    kind, result = values["kind"], values["result"]
+    number, _, slug = (result or "").partition(" ") if kind == "intervention" else ("", "", result)
     plain = ("id", "kind", "state", "stage", "done", "total", "unit", "rate", "seconds_left", "workers", "error")
     times = ("created_at", "started_at", "finished_at", "version")
     return Job(
         **{name: values[name] for name in (*plain, *times)},
-        request=_REQUESTS[values["kind"]].validate_json(values["request"]),
-        slug=None if is_sae else values["result"],
-        sae=values["result"] if is_sae else None,
+        request=_REQUESTS[kind].validate_json(values["request"]),
+        slug=None if kind == "sae" else slug or None,
+        sae=result if kind == "sae" else None,
+        intervention=int(number) if number else None,
     )
 
 
@@ -181,6 +188,22 @@ def _check_room(connection: Connection) -> None:
     active = connection.execute(select(func.count()).where(jobs.c.state.in_(ACTIVE))).scalar_one()
     if active >= MAX_ACTIVE:
         raise ConflictError(f"{active} jobs are waiting or running; wait until some are done, or cancel some")
+
+
+def intervention_result(number: int, slug: str) -> str:
+    """What a job that is done keeps of an intervention; `job_from` reads it."""
+    return f"{number} {slug}"
+
+
+def _check_comparison(connection: Connection, slug_or_name: str) -> None:
+    named = or_(comparisons.c.slug == slug_or_name, comparisons.c.name == slug_or_name)
+    found = connection.execute(select(comparisons.c.slug).where(named, published)).scalars().all()
+    if len(found) == 1 or slug_or_name in found:
+        return
+    if found:
+        message = f"{len(found)} comparisons are named {slug_or_name!r}; give one whole slug: {', '.join(found)}"
+        raise QueryError(message, parameter="comparison", valid=found)
+    raise QueryError(no_comparison(connection, slug_or_name).detail, parameter="comparison")
 
 
 def _check_names(connection: Connection, request: ComparisonRequest) -> None:

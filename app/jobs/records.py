@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from app.records import ComparisonRequest, SaeRequest
+from app.records.request import JobRequest
 
-JobKind = Literal["comparison", "sae"]
+JobKind = Literal["comparison", "sae", "intervention"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 Phase = Literal["plan", "shards", "finish"]
 
@@ -18,11 +18,11 @@ RESUMABLE: tuple[JobState, ...] = ("failed", "cancelled")
 
 @dataclass(frozen=True)
 class Job:
-    """A comparison or a registration, from its submission to its end.
+    """A comparison, a registration or an intervention, from its submission to its end.
 
     Attributes:
         id: counts up from 1.
-        kind: `comparison`, or `sae` for the registration of one.
+        kind: `comparison`, `sae` for the registration of one, or `intervention` on a comparison.
         request: what was submitted.
         state: `queued` until a job runner takes it, `running` until it is `done`, `failed` or `cancelled`. Failed and
             cancelled jobs can be resumed.
@@ -33,8 +33,10 @@ class Job:
         seconds_left: of this stage, at that rate.
         workers: number of job runners working on it now. A running job with none waits for one.
         error: why it failed, in one line.
-        slug: of the resulting comparison; None before, and for the registration of an SAE.
-        sae: name of the registered SAE; None before, and for a comparison.
+        slug: of the resulting comparison, or of the one that was intervened on; None before, and for the registration
+            of an SAE.
+        sae: name of the registered SAE; None before, and for other jobs.
+        intervention: number of the resulting intervention; None before, and for other jobs.
         created_at: when it was submitted.
         started_at: when a job runner first took it.
         finished_at: when it was done, failed or cancelled.
@@ -43,7 +45,7 @@ class Job:
 
     id: int
     kind: JobKind
-    request: ComparisonRequest | SaeRequest
+    request: JobRequest
     state: JobState
     stage: str | None
     done: int
@@ -55,6 +57,7 @@ class Job:
     error: str | None
     slug: str | None
     sae: str | None
+    intervention: int | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

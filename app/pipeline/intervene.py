@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import resource as process_resource
+import shlex
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from app.activations.language_model import ModelShelf
 from app.pipeline.identity import versions
 from app.pipeline.intervention_activations import TrainingActivations, open_training_activations
 from app.pipeline.intervention_files import ArmFiles, Finished
-from app.pipeline.intervention_plan import InterventionRequest, Plan, make_plan, schedule_of
+from app.pipeline.intervention_plan import Plan, make_plan, schedule_of
 from app.pipeline.intervention_results import (
     Estimates,
     above_and_below,
@@ -27,15 +27,13 @@ from app.pipeline.intervention_results import (
 )
 from app.pipeline.intervention_subjects import Subjects, open_subjects
 from app.progress import Progress, silent
-from app.records import InterventionRecord, InterventionSummary
+from app.records import InterventionRecord, InterventionRequest, InterventionSummary
 from app.scores.release_summary import named_pairs
-from app.store.interventions import find_intervention, get_intervention, write_intervention
+from app.store.interventions import Within, find_intervention, get_intervention, write_intervention
 from app.store.read import get_comparison
+from app.store.session import writing
 from app.training.extend import activation_scale, check_fires
 from app.training.intervention import Bench, run_arm
-
-CheckCancelled = Callable[[], None]
-"""Called between steps; raises to end the intervention. What is finished by then is used again."""
 
 
 def intervene(
@@ -44,10 +42,19 @@ def intervene(
     request: InterventionRequest,
     models: ModelShelf,
     progress: Progress = silent,
+    *,
+    device: str = "cpu",
+    within: Within | None = None,
 ) -> tuple[int, InterventionSummary]:
     """Run an intervention and store it; where it is stored already, nothing is trained.
 
     Trainings that an interrupted call of the same request has finished are used again.
+
+    Args:
+        request: its comparison by the whole slug, its files by where they are.
+        device: torch device to train on.
+        within: called with the connection and the intervention's number in the transaction that stores it, or in one
+            of its own where it is stored already.
 
     Returns:
         its number, and its summary.
@@ -56,16 +63,19 @@ def intervene(
         HedgescopeError: something can't be used, training diverged or memory ran out; nothing is stored then.
     """
     comparison = get_comparison(engine, request.comparison)
-    subjects = open_subjects(engine, comparison, n_add=request.n_add)
+    subjects = open_subjects(engine, comparison, n_add=request.add)
     activations = open_training_activations(request, comparison, models, data_dir, progress)
     plan = make_plan(request, subjects, activations.batches)
     files = ArmFiles(data_dir / "interventions" / plan.content_hash[:24])
     if (known := find_intervention(engine, plan.content_hash)) is not None:
+        if within is not None:
+            with writing(engine) as connection:
+                within(connection, known)
         files.remove()
         return known, get_intervention(engine, known)
-    train_arms(subjects, plan, activations, files, device=request.device, progress=progress)
-    record = make_record(request, subjects, plan, activations, estimate(subjects, plan, files))
-    number = write_intervention(engine, record)
+    train_arms(subjects, plan, activations, files, device=device, progress=progress)
+    record = make_record(request, subjects, plan, activations, estimate(subjects, plan, files), device=device)
+    number = write_intervention(engine, record, within)
     files.remove()
     return number, record.summary
 
@@ -112,7 +122,13 @@ def _peak_bytes(device: str) -> int:
 
 
 def make_record(
-    request: InterventionRequest, subjects: Subjects, plan: Plan, activations: TrainingActivations, found: Estimates
+    request: InterventionRequest,
+    subjects: Subjects,
+    plan: Plan,
+    activations: TrainingActivations,
+    found: Estimates,
+    *,
+    device: str,
 ) -> InterventionRecord:
     """All of the intervention, as it is stored."""
     named = named_pairs(subjects.mass, subjects.alive)
@@ -142,10 +158,10 @@ def make_record(
         degree=float(np.mean(degrees)) if degrees else None,
         first_degree=found.runs[0].degree,
         other_degree=found.other_degree,
-        device=_device_name(request.device),
+        device=_device_name(device),
         seconds=found.seconds,
         peak_bytes=found.peak_bytes,
-        command=request.command,
+        command=shlex.join(request.command),
         versions=versions(),
         created_at=datetime.now(UTC),
     )

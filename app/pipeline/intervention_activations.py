@@ -11,10 +11,9 @@ from app.activations.language_model import ModelShelf
 from app.activations.text import read_text, tokenize
 from app.errors import ActivationsError, SaeError
 from app.paths import resource
-from app.pipeline.intervention_plan import InterventionRequest
 from app.pipeline.source import BUNDLED_TEXT
 from app.progress import Progress
-from app.records import ComparisonSummary
+from app.records import ComparisonSummary, InterventionRequest
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def _of_model(
     source = request.text or comparison.text_source
     text = read_text(str(resource(BUNDLED_TEXT)) if source == BUNDLED_TEXT else source)
     language_model = models.get(comparison.model_name)
-    rows = tokenize(text, language_model.tokenizer, n_tokens=request.n_tokens)
+    rows = tokenize(text, language_model.tokenizer, n_tokens=request.tokens)
     parts = f"{language_model.checksum} {text.checksum} {rows.n_kept}"
     folder = data_dir / "activations" / f"{comparison.hook_name}-{hashlib.sha256(parts.encode()).hexdigest()[:16]}"
     advance = progress("activations", rows.n_kept, "tokens")

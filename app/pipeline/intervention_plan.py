@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 
@@ -12,9 +11,8 @@ import numpy as np
 
 from app.activations.cache import CachedActivations
 from app.arrays import Flags
-from app.errors import SettingsError
 from app.pipeline.intervention_subjects import TWIN, Subjects
-from app.records import InterventionSettings
+from app.records import InterventionRequest, InterventionSettings
 from app.scores.release import draw_splits
 from app.training.intervention import Arm
 from app.training.schedule import Schedule
@@ -27,52 +25,6 @@ WARM_UP, DECAY = 0.05, 0.25
 
 METHOD = 1
 """Raised when the same settings would give other numbers."""
-
-
-@dataclass(frozen=True)
-class InterventionRequest:
-    """What a user wants to measure.
-
-    Attributes:
-        comparison: whole slug.
-        n_runs: extended SAEs, an even number; n_add: candidates each of them adds, as many as there are up to
-            `MOST_ADDED`, if None.
-        n_tokens, batch_size, lr: of each training.
-        seed: of splits and orders.
-        hold_budget: keep k, instead of letting it grow by the firings of the added latents.
-        activations: cached activations to train on; the comparison's model reads a text, if None.
-        text: that it reads; the comparison's own, if None.
-        device: torch device to train on.
-    """
-
-    comparison: str
-    n_runs: int = 8
-    n_add: int | None = None
-    n_tokens: int = 400_000
-    batch_size: int = 1024
-    lr: float = 3e-4
-    seed: int = 0
-    hold_budget: bool = False
-    activations: str | None = None
-    text: str | None = None
-    device: str = "cpu"
-
-    @property
-    def command(self) -> str:
-        """The command line that repeats it."""
-        options = {
-            "--comparison": self.comparison,
-            "--runs": self.n_runs,
-            "--add": self.n_add,
-            "--tokens": self.n_tokens,
-            "--batch-size": self.batch_size,
-            "--lr": self.lr,
-            "--seed": self.seed,
-            "--activations": self.activations,
-            "--text": self.text,
-        }
-        words = [word for option, value in options.items() if value is not None for word in (option, str(value))]
-        return shlex.join(["hedgescope", "intervene", *words, *(["--hold-budget"] if self.hold_budget else [])])
 
 
 @dataclass(frozen=True)
@@ -121,32 +73,22 @@ def schedule_of(settings: InterventionSettings) -> Schedule:
 
 
 def make_plan(request: InterventionRequest, subjects: Subjects, activations: CachedActivations) -> Plan:
-    """Draw the splits and lay out the trainings.
-
-    Raises:
-        ScoringError: the number of runs is not even.
-        SettingsError: the tokens do not fill a batch.
-    """
-    if request.n_tokens < request.batch_size:
-        raise SettingsError(
-            f"{request.n_tokens} tokens are less than one batch of {request.batch_size}; give more with --tokens, or a "
-            "smaller --batch-size"
-        )
+    """Draw the splits and lay out the trainings."""
     n_candidates = len(subjects.candidates)
-    splits = draw_splits(n_candidates, request.n_runs, request.seed)
-    n_blocks = request.n_runs // 2
+    splits = draw_splits(n_candidates, request.runs, request.seed)
+    n_blocks = request.runs // 2
     settings = InterventionSettings(
-        n_runs=request.n_runs,
+        n_runs=request.runs,
         n_add=n_candidates // 2,
         budget="held" if request.hold_budget else "grown",
         twin=TWIN,
         n_all=min(N_ALL, n_blocks),
-        n_tokens=request.n_tokens,
+        n_tokens=request.tokens,
         batch_size=request.batch_size,
         lr=request.lr,
         warm_up=WARM_UP,
         decay=DECAY,
-        dead_after_tokens=max(1, request.n_tokens // 20),
+        dead_after_tokens=max(1, request.tokens // 20),
         seed=request.seed,
     )
     seeds = [request.seed + block for block in range(n_blocks)]

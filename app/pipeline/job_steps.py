@@ -21,18 +21,22 @@ from app.errors import HedgescopeError, ShardError
 from app.executor.device import Device
 from app.jobs.lease_keeper import LeaseKeeper
 from app.jobs.messages import Places
+from app.jobs.queue import intervention_result
 from app.jobs.records import Claim, Plan, ShardPlan
 from app.jobs.runner import JobRunner, Store, new_owner
 from app.pipeline.inputs import ComparisonInputs, open_inputs
+from app.pipeline.intervene import intervene
 from app.pipeline.open import OpenFiles, resources_of, shelf_of
 from app.pipeline.register import add_sae
 from app.pipeline.run import ENCODING, find, score_and_store
-from app.records import ComparisonRequest, SaeRequest
+from app.pipeline.source import BUNDLED_TEXT
+from app.records import ComparisonRequest, InterventionRequest, SaeRequest
 from app.settings import Settings
 from app.sparse.files import remove_leftovers
 from app.sparse.memory import memory_explained
 from app.sparse.shards import Shard
 from app.sparse.work import missing_saes
+from app.store.read import get_comparison, resolve_slug
 from app.store.session import make_engine, writing
 
 TIDY_S = 60
@@ -86,7 +90,8 @@ class TorchJobSteps:
         here = settings.model_copy(update={"engine": "local", "data_dir": settings.data_dir.resolve()})
         self._engine, self._data_dir, self._input_dir = engine, here.data_dir, here.resolved_input_dir
         self._resources = resources_of(here)
-        self._device = Device.of(choose_device(settings.device))
+        self._torch_device = choose_device(settings.device)
+        self._device = Device.of(self._torch_device)
         self.models = models or shelf_of(here)
         self._ready: tuple[int, ComparisonInputs] | None = None
         self._tidied = 0.0
@@ -112,9 +117,12 @@ class TorchJobSteps:
             self._device.run_shard(CheckedStream(inputs.source.stream, keeper), tuple(inputs.saes), inputs.store, shard)
 
     def finish(self, claim: Claim, keeper: LeaseKeeper, done: Store) -> None:
-        """Score and store a comparison from its shards, or check and register an SAE."""
+        """Score and store a comparison from its shards, check and register an SAE, or run an intervention."""
         if isinstance(claim.job.request, SaeRequest):
             self._register(claim.job.request, claim, keeper, done)
+            return
+        if isinstance(claim.job.request, InterventionRequest):
+            self._intervene(claim.job.request, keeper, done)
             return
         inputs = self._inputs(claim, keeper)
         if find(self._engine, inputs.slug) is None:
@@ -164,6 +172,30 @@ class TorchJobSteps:
         advance(1)
         with writing(self._engine) as connection:
             done(connection, record.name)
+
+    def _intervene(self, request: InterventionRequest, keeper: LeaseKeeper, done: Store) -> None:
+        """Trainings that are finished when the job is cancelled or its runner dies are used again."""
+        slug = resolve_slug(self._engine, request.comparison)
+        activations, text = request.activations, request.text
+        if activations is None and text is None:
+            # As the comparison names it; jobs read no other files than those of the input folder.
+            source = get_comparison(self._engine, slug).text_source
+            text = None if source == BUNDLED_TEXT else source
+        found = replace(
+            request,
+            comparison=slug,
+            activations=None if activations is None else self._find(activations),
+            text=None if text is None else self._find(text),
+        )
+        intervene(
+            self._engine,
+            self._data_dir,
+            found,
+            self.models,
+            keeper,
+            device=str(self._torch_device),
+            within=lambda connection, number: done(connection, intervention_result(number, slug)),
+        )
 
     def _find(self, name: str) -> str:
         return allowed(name, self._input_dir)

@@ -31,7 +31,7 @@ from app.records.latent import (
     TokenWeight,
 )
 from app.records.pair import FiringTable, Overlap, PairContext, PairDetail, PairProfile, Partner, PartnerDiagnosis
-from app.records.request import DTYPES, ComparisonRequest, Dtype, SaeRequest
+from app.records.request import DTYPES, ComparisonRequest, Dtype, InterventionRequest, SaeRequest
 from app.records.sae import SaeRecord, WidthsSource
 from app.records.sides import SIDES, BySide, Side, other_side
 
@@ -50,6 +50,7 @@ __all__ = [
     "FallSummary",
     "FiringTable",
     "InterventionRecord",
+    "InterventionRequest",
     "InterventionRun",
     "InterventionSettings",
     "InterventionSummary",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
@@ -29,7 +29,11 @@ _pair_values = attrgetter(*(field.name for field in fields(PairRelease)))
 _latent_values = attrgetter(*(field.name for field in fields(LatentRelease)))
 
 
-def write_intervention(engine: Engine, record: InterventionRecord) -> int:
+Within = Callable[[Connection, int], None]
+"""Something to do in the same transaction, with the intervention's number; what it raises undoes all of it."""
+
+
+def write_intervention(engine: Engine, record: InterventionRecord, within: Within | None = None) -> int:
     """Store an intervention, all of it in one transaction; returns its number, the old one where it is stored already.
 
     Raises:
@@ -41,23 +45,30 @@ def write_intervention(engine: Engine, record: InterventionRecord) -> int:
     summary = record.summary
     with writing(engine) as connection:
         comparison_id = require_comparison(connection, summary.comparison)
-        if (known := _number_of(connection, summary.content_hash)) is not None:
-            return known
-        values = {
-            "comparison_id": comparison_id,
-            "content_hash": summary.content_hash,
-            "payload": compress(summary),
-        }
-        number = int(
-            connection.execute(insert(interventions).values(values).returning(interventions.c.id)).scalar_one()
-        )
-        keys = releases.c.comparison_id, releases.c.intervention_id
-        rows = [(comparison_id, number, *_pair_values(pair)) for pair in record.pairs]
-        insert_rows(connection, (*keys, *PAIR_COLUMNS), rows)
-        keys = latent_releases.c.comparison_id, latent_releases.c.intervention_id
-        rows = [(comparison_id, number, *_latent_values(latent)) for latent in record.latents]
-        insert_rows(connection, (*keys, *LATENT_COLUMNS), rows)
+        number = _number_of(connection, summary.content_hash)
+        if number is None:
+            number = _insert(connection, comparison_id, record)
+        if within is not None:
+            within(connection, number)
         return number
+
+
+def _insert(connection: Connection, comparison_id: int, record: InterventionRecord) -> int:
+    summary = record.summary
+    values = {
+        "comparison_id": comparison_id,
+        "content_hash": summary.content_hash,
+        "payload": compress(summary),
+    }
+    inserted = insert(interventions).values(values).returning(interventions.c.id)
+    number = int(connection.execute(inserted).scalar_one())
+    keys = releases.c.comparison_id, releases.c.intervention_id
+    pairs = [(comparison_id, number, *_pair_values(pair)) for pair in record.pairs]
+    insert_rows(connection, (*keys, *PAIR_COLUMNS), pairs)
+    keys = latent_releases.c.comparison_id, latent_releases.c.intervention_id
+    latents = [(comparison_id, number, *_latent_values(latent)) for latent in record.latents]
+    insert_rows(connection, (*keys, *LATENT_COLUMNS), latents)
+    return number
 
 
 def find_intervention(engine: Engine, content_hash: str) -> int | None:

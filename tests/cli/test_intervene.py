@@ -200,8 +200,8 @@ Change = Callable[[torch.Tensor], torch.Tensor]
     ("changes", "parts"),
     [
         ({"comparison": "nowhere"}, ("no comparison 'nowhere'",)),
-        ({"runs": 3}, ("3 runs: expected an even number",)),
-        ({"tokens": 100}, (f"100 tokens are less than one batch of {BATCH_SIZE}", "--tokens")),
+        ({"runs": 3}, ("runs is 3; expected an even number",)),
+        ({"tokens": 100}, (f"tokens is 100; expected at least one batch of {BATCH_SIZE}",)),
         ({"add": 3}, ("4 of the 8 reference latents that fire have no near twin", "expected at least 6")),
         ({"activations": None}, ("was made from a file of activations", "--activations")),
         ({"activations": "none.safetensors"}, ("none.safetensors: no cached activations there",)),
@@ -262,4 +262,4 @@ def test_a_reference_of_another_hook(terminal: Terminal, world: Path, tmp_path: 
 
 def test_options_that_do_not_go_together(terminal: Terminal, world: Path) -> None:
     compared(terminal, world)
-    refused(terminal, words(world, text="some.txt"), "--activations stands instead of --text")
+    refused(terminal, words(world, text="some.txt"), "activations replace the text; give one or the other")

@@ -10,9 +10,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from app.cli.compare import compare
+from app.cli.intervene import intervene
 from app.cli.sae import add
 from app.errors import RequestError
-from app.records.request import ComparisonRequest, JobRequest, SaeRequest, about, given
+from app.records.request import ComparisonRequest, InterventionRequest, JobRequest, SaeRequest, about, given
 
 PAIR = {"narrow": "a", "reference": "b"}
 
@@ -40,14 +41,41 @@ def test_an_invalid_registration_names_its_field() -> None:
     assert raised.value.field == "matryoshka_widths"
 
 
-@pytest.mark.parametrize("record", [ComparisonRequest, SaeRequest])
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"runs": 3}, "runs"),
+        ({"runs": 0}, "runs"),
+        ({"lr": 0.0}, "lr"),
+        ({"tokens": 1000}, "tokens"),
+        ({"activations": "x", "text": "t"}, "activations"),
+    ],
+)
+def test_an_invalid_intervention_names_its_field(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(RequestError, match=f"^{field} ?") as raised:
+        InterventionRequest(**{"comparison": "demo", **changes})
+    assert raised.value.field == field
+
+
+def test_the_command_of_an_intervention_repeats_it() -> None:
+    request = InterventionRequest("demo", runs=4, batch_size=512, activations="my acts", hold_budget=True)
+    assert request.command == [
+        *("hedgescope", "intervene", "--comparison", "demo", "--runs", "4", "--activations", "my acts"),
+        *("--batch-size", "512", "--hold-budget"),
+    ]
+    assert InterventionRequest("demo").command == ["hedgescope", "intervene", "--comparison", "demo"]
+
+
+@pytest.mark.parametrize("record", [ComparisonRequest, SaeRequest, InterventionRequest])
 def test_every_field_has_a_title_and_a_description(record: type[JobRequest]) -> None:
     for name, metadata in about(record).items():
         assert metadata["title"], name
         assert metadata["description"].endswith("."), name
 
 
-@pytest.mark.parametrize(("record", "command"), [(ComparisonRequest, compare), (SaeRequest, add)])
+@pytest.mark.parametrize(
+    ("record", "command"), [(ComparisonRequest, compare), (SaeRequest, add), (InterventionRequest, intervene)]
+)
 def test_the_command_line_has_every_field(record: type[JobRequest], command: Any) -> None:
     assert {field.name for field in fields(record)} <= set(inspect.signature(command).parameters)
 

@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from starlette.testclient import TestClient
 
 from app.jobs.leases import claim_step, complete_finish, fail
-from app.jobs.queue import get_job
+from app.jobs.queue import get_job, intervention_result
 from app.settings import Settings
+from app.store.interventions import write_intervention
 from app.store.session import make_engine, upgrade, writing
-from app.store.write import register_sae
+from app.store.write import register_sae, write_comparison
 from app.web.main import create_app
-from tests.builders import make_sae_record
+from tests.builders import make_bundle, make_intervention, make_sae_record
 from tests.web.pages.markup import Document
 
 ASKED = {"narrow": "one", "reference": "two", "tokens": 1000, "name": "mine"}
@@ -79,8 +80,12 @@ def test_a_job_is_asked_for_and_found(client: TestClient) -> None:
         ({**ASKED, "text": "a\x00b"}, "text", "pattern"),
         ({**ASKED, "depth": 3}, "depth", "unknown field"),
         ({"narrow": "one"}, "reference", "missing"),
-        ({"kind": "prompt"}, "kind", "comparison, sae"),
-        ({"kind": ["sae"]}, "kind", "comparison, sae"),
+        ({"kind": "prompt"}, "kind", "comparison, sae, intervention"),
+        ({"kind": ["sae"]}, "kind", "comparison, sae, intervention"),
+        ({"kind": "intervention"}, "comparison", "is missing"),
+        ({"kind": "intervention", "comparison": "nowhere"}, "comparison", "no comparison 'nowhere'"),
+        ({"kind": "intervention", "comparison": "tiny", "runs": 3}, "runs", "expected an even number"),
+        ({"kind": "intervention", "comparison": "tiny", "tokens": 9}, "tokens", "one batch of 1024"),
         (
             {"kind": "sae", "source": "x", "matryoshka_widths": [0]},
             "matryoshka_widths",
@@ -226,3 +231,28 @@ def test_no_page_and_no_answer_names_a_folder(client: TestClient, site: tuple[Se
         assert "three" in text
         assert "/home" not in text
         assert "/a/b" not in text
+
+
+def test_an_intervention_is_a_job(client: TestClient, site: tuple[Settings, Engine]) -> None:
+    _, engine = site
+    bundle = make_bundle()
+    write_comparison(engine, bundle)
+    slug = bundle.summary.slug
+    answer = client.post("/api/v1/jobs", json={"kind": "intervention", "comparison": "tiny", "runs": 2})
+    assert answer.status_code == 201, answer.text
+    assert (answer.json()["kind"], answer.json()["intervention"]) == ("intervention", None)
+    assert "Intervention on tiny" in client.get("/jobs").text
+    claim = claim_step(engine, "worker", 60)
+    assert claim is not None
+    assert claim.phase == "finish"
+
+    def done(connection: Connection, number: int) -> None:
+        complete_finish(connection, claim, intervention_result(number, slug))
+
+    number = write_intervention(engine, make_intervention(bundle.summary), done)
+    job = client.get("/api/v1/jobs/1").json()
+    assert (job["state"], job["slug"], job["sae"], job["intervention"]) == ("done", slug, None, number)
+    page = client.get("/jobs/1").text
+    assert f"/c/{slug}/intervention?id={number}" in page
+    assert "Open the intervention" in page
+    assert "Run again" not in page

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.jobs.records import Job
-from app.records.request import ComparisonRequest, about, given
+from app.records.request import ComparisonRequest, InterventionRequest, about, given
 from app.web.http import links
 from app.web.http.auth import FIELD, check_access, needs_token
 from app.web.http.deps import JobId, SettingsDep
@@ -82,6 +82,8 @@ def title_of(job: Job) -> str:
     request = job.request
     if isinstance(request, ComparisonRequest):
         return f"{request.narrow} against {request.reference}"
+    if isinstance(request, InterventionRequest):
+        return f"Intervention on {request.comparison}"
     return f"Register {request.name or request.source}"
 
 
@@ -93,12 +95,16 @@ def facts_of(job: Job) -> tuple[tuple[str, str], ...]:
 
 def result_url(job: Job) -> str | None:
     """The page of the result."""
+    if job.slug is not None and job.intervention is not None:
+        return links.intervention(job.slug, job.intervention)
     if job.slug is not None:
         return links.comparison(job.slug)
     return None if job.sae is None else links.saes(job.sae)
 
 
-def again_url(job: Job) -> str:
-    """The form, filled in with the same request."""
+def again_url(job: Job) -> str | None:
+    """The form, filled in with the same request; None where there is no form."""
+    if job.kind == "intervention":
+        return None
     form = links.compare_new() if job.kind == "comparison" else links.sae_new()
     return links.with_query(form, given(job.request))

@@ -10,10 +10,14 @@ from starlette.requests import Request
 
 from app.errors import QueryError, RequestError
 from app.jobs.records import JobKind
-from app.records.request import ComparisonRequest, JobRequest, SaeRequest, about
+from app.records.request import ComparisonRequest, InterventionRequest, JobRequest, SaeRequest, about
 from app.web.http.bodies import read_form, read_object
 
-RECORDS: Mapping[JobKind, type[JobRequest]] = {"comparison": ComparisonRequest, "sae": SaeRequest}
+RECORDS: Mapping[JobKind, type[JobRequest]] = {
+    "comparison": ComparisonRequest,
+    "sae": SaeRequest,
+    "intervention": InterventionRequest,
+}
 KINDS = tuple(RECORDS)
 
 _ADAPTERS: Mapping[JobKind, TypeAdapter[Any]] = {kind: TypeAdapter(record) for kind, record in RECORDS.items()}

@@ -40,7 +40,7 @@ class JobPage:
         result_url: page of the result; None before there is one.
         events_url: its stream of events.
         asks_token: whether cancelling and resuming need a token.
-        again_url: the form, filled in with the same request.
+        again_url: the form, filled in with the same request; None where there is no form.
     """
 
     frame: Frame
@@ -50,4 +50,4 @@ class JobPage:
     result_url: str | None
     events_url: str
     asks_token: bool
-    again_url: str
+    again_url: str | None
