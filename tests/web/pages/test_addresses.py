@@ -34,11 +34,23 @@ def test_what_a_form_left_empty_is_dropped(client: TestClient, slug: str) -> Non
 
 
 @pytest.mark.parametrize("rest", ["", ".json", "/latents", "/latents.csv", "/narrow/0", "/pairs/0/0", "/points.json"])
-def test_an_immutable_page_is_not_sent_twice(client: TestClient, slug: str, rest: str) -> None:
-    first = client.get(f"/c/{slug}{rest}")
-    assert "immutable" in first.headers["cache-control"]
+def test_an_immutable_page_is_not_sent_twice(
+    client: TestClient, twice: tuple[ComparisonBundle, ComparisonBundle], rest: str
+) -> None:
+    assert_not_sent_twice(client, f"/c/{twice[0].summary.slug}{rest}", "immutable")
+
+
+@pytest.mark.parametrize("rest", ["", "/narrow/0", "/pairs/0/0"])
+def test_a_page_that_shows_an_intervention_is_asked_for_again(client: TestClient, slug: str, rest: str) -> None:
+    assert_not_sent_twice(client, f"/c/{slug}{rest}", "no-cache")
+
+
+def assert_not_sent_twice(client: TestClient, path: str, cached: str) -> None:
+    """The first answer may be kept as `cached` says, and the second is a 304 without a body."""
+    first = client.get(path)
+    assert cached in first.headers["cache-control"]
     assert first.headers["etag"].startswith('"')
-    again = client.get(f"/c/{slug}{rest}", headers={"if-none-match": first.headers["etag"]})
+    again = client.get(path, headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
 
