@@ -221,7 +221,7 @@ def test_bad_saes_are_refused(world: World, workplace: Workplace, tmp_path: Path
         "W_dec has 1 values that are NaN",
         narrow=broken(tmp_path / "a", "W_dec", np.nan),
     )
-    refused(world, workplace, SaeError, "prefixes of width 4, 12, 24", narrow=f"{world.reference}@7")
+    refused(world, workplace, SaeError, "no such prefix; widths are 4, 12, 24", narrow=f"{world.reference}@7")
     refused(world, workplace, SaeError, "a number after the @", narrow=f"{world.reference}@")
     refused(world, workplace, SaeError, "a number after the @", narrow=f"{world.reference}@²")
     wide = str(save_sae(tmp_path / "wide", "jumprelu", d_in=20))
