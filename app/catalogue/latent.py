@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from app.catalogue.spec import PAPER, SPARSE_BUT_WRONG, ScoreSpec
+from app.catalogue.hedging import HEDGING_SPECS
+from app.catalogue.spec import BOTH, NARROW, NARROW_ONLY, NEVER_FIRES, NO_MATCH, REFERENCE, SPARSE_BUT_WRONG, ScoreSpec
+
+SCORING_VERSION = "3"
+"""Part of every comparison's content hash: raise it whenever a formula or a column below changes any number."""
 
 LATENT_SPECS: tuple[ScoreSpec, ...] = (
-    ScoreSpec("index", "Latent", "Index of the latent in its SAE, from 0.", "integer", minimum=0),
+    ScoreSpec("index", "Latent", "Index of the latent in its SAE, from 0.", "integer", minimum=0, table=BOTH),
     ScoreSpec("sae", "SAE", "Which of the two SAEs: narrow or reference.", "text", sortable=False),
     ScoreSpec(
         "level",
@@ -14,6 +18,8 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "integer",
         minimum=0,
         source="arXiv 2503.17547",
+        page=BOTH,
+        table=REFERENCE,
     ),
     ScoreSpec(
         "label",
@@ -22,79 +28,9 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "text",
         limits="A hint for recognising the latent, not an explanation.",
         sortable=False,
+        table=BOTH,
     ),
-    ScoreSpec(
-        "hedging_score",
-        "Hedging score",
-        "How much of the latent's unit decoder row is not its own feature, as 1 - cos²: the larger of typical and "
-        "refit hedging, the latter halved if the latent keeps its whole length in the refit.",
-        minimum=0,
-        maximum=1,
-        source=f"this project, after {PAPER}",
-        limits="Can't separate the feature from what always accompanies it and has no latent of its own in either SAE.",
-    ),
-    ScoreSpec(
-        "hedging_score_low",
-        "Hedging score, low",
-        "Lower end of the score's 95 % interval, from a jackknife over four groups of rows.",
-        minimum=0,
-        maximum=1,
-        limits="Covers the sampling of tokens only, not the choice of reference.",
-    ),
-    ScoreSpec(
-        "hedging_score_high",
-        "Hedging score, high",
-        "Upper end of the score's 95 % interval, from a jackknife over four groups of rows.",
-        minimum=0,
-        maximum=1,
-        limits="Covers the sampling of tokens only, not the choice of reference.",
-    ),
-    ScoreSpec(
-        "typical_hedging",
-        "Typical hedging",
-        "1 - cos² between the decoder row and the direction of the input on a typical token on which the latent fires, "
-        "minus what the SAE's other latents account for.",
-        minimum=0,
-        maximum=1,
-        source=f"this project, after {PAPER}",
-        limits="Needs no reference; blind to what is present on every firing token, and to what excludes the latent.",
-    ),
-    ScoreSpec(
-        "refit_hedging",
-        "Refit hedging",
-        "1 - cos² between the decoder row and the latent's direction in a regression of the input on its activation "
-        "and those of the latents that fire with it more or less often than chance, excluding its best match.",
-        minimum=0,
-        maximum=1,
-        source=f"this project, after {PAPER}",
-        limits="Relative to the reference: one that splits or merges the latent's feature can raise it.",
-    ),
-    ScoreSpec(
-        "decoder_hedging",
-        "Decoder hedging",
-        "Share of the latent's sparse decomposition on the reference decoder that lies outside the main partner.",
-        minimum=0,
-        maximum=1,
-        source=f"this project, after {PAPER}",
-        limits="Counts every component, co-firing or not.",
-    ),
-    ScoreSpec(
-        "activation_hedging",
-        "Activation hedging",
-        "Share of the latent's activation variance explained by reference latents that lies with partners other "
-        "than the main one.",
-        minimum=0,
-        maximum=1,
-        source=f"this project, after {PAPER}",
-        limits="A split reference feature looks like hedging here.",
-    ),
-    ScoreSpec(
-        "decomposition_residual",
-        "Unexplained direction",
-        "Share of the squared norm of the latent's unit decoder row that its decomposition leaves unexplained.",
-        minimum=0,
-        maximum=1,
-    ),
+    *HEDGING_SPECS,
     ScoreSpec(
         "max_decoder_cosine",
         "Decoder cosine",
@@ -102,6 +38,9 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         minimum=-1,
         maximum=1,
         limits="In many dimensions with many latents, chance alone gives a large best cosine: read the percentile too.",
+        undefined=NO_MATCH,
+        page=BOTH,
+        table=BOTH,
     ),
     ScoreSpec(
         "max_decoder_cosine_percentile",
@@ -109,6 +48,8 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "Share of random isotropic directions whose best cosine against the same latents is smaller.",
         minimum=0,
         maximum=1,
+        undefined=NO_MATCH,
+        page=NARROW,
     ),
     ScoreSpec(
         "max_decoder_cosine_data_percentile",
@@ -116,6 +57,7 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "Share of random directions with the inputs' covariance whose best cosine against the same latents is smaller.",
         minimum=0,
         maximum=1,
+        undefined=NO_MATCH,
     ),
     ScoreSpec(
         "max_decoder_cosine_index",
@@ -124,6 +66,9 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "integer",
         minimum=0,
         sortable=False,
+        undefined=NO_MATCH,
+        page=BOTH,
+        table=REFERENCE,
     ),
     ScoreSpec(
         "mutual_best",
@@ -131,6 +76,8 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "Whether this latent is also its nearest latent's nearest latent.",
         "flag",
         sortable=False,
+        undefined=NO_MATCH,
+        page=BOTH,
     ),
     ScoreSpec(
         "max_jaccard",
@@ -139,6 +86,9 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "both fire over tokens on which either fires.",
         minimum=0,
         maximum=1,
+        undefined=NEVER_FIRES,
+        page=BOTH,
+        table=BOTH,
     ),
     ScoreSpec(
         "max_jaccard_index",
@@ -147,6 +97,9 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "integer",
         minimum=0,
         sortable=False,
+        undefined="fires together with no latent of the other SAE",
+        page=BOTH,
+        table=REFERENCE,
     ),
     ScoreSpec(
         "c_dec",
@@ -156,6 +109,8 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         maximum=1,
         source=SPARSE_BUT_WRONG,
         limits="Needs no reference; only a hint, since low L0 raises it too.",
+        undefined="its SAE has no other latent",
+        page=BOTH,
     ),
     ScoreSpec(
         "main_partner",
@@ -165,6 +120,9 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "integer",
         minimum=0,
         sortable=False,
+        undefined="in no narrow latent's decomposition",
+        page=BOTH,
+        table=BOTH,
     ),
     ScoreSpec(
         "n_hedged_partners",
@@ -172,6 +130,9 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "Reference latents other than the main partner that are mixed into the decoder row and co-fire accordingly.",
         "integer",
         minimum=0,
+        undefined=NARROW_ONLY,
+        page=NARROW,
+        table=NARROW,
     ),
     ScoreSpec(
         "absorbed_by",
@@ -181,6 +142,8 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "integer",
         minimum=0,
         sortable=False,
+        undefined=NARROW_ONLY,
+        page=NARROW,
     ),
     ScoreSpec(
         "diagnosis",
@@ -189,15 +152,37 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "match beyond chance), dead, or clean.",
         "text",
         limits="Right for most latents of worlds with known features, not for all: see the docs' validation table.",
+        undefined=NARROW_ONLY,
+        table=NARROW,
     ),
-    ScoreSpec("n_firings", "Firings", "Scored tokens on which the latent is active.", "integer", "tokens", 0),
-    ScoreSpec("density", "Density", "Share of the scored tokens on which the latent is active.", minimum=0, maximum=1),
+    ScoreSpec(
+        "n_firings",
+        "Firings",
+        "Scored tokens on which the latent is active.",
+        "integer",
+        "tokens",
+        0,
+        page=BOTH,
+        table=BOTH,
+    ),
+    ScoreSpec(
+        "density",
+        "Density",
+        "Share of the scored tokens on which the latent is active.",
+        minimum=0,
+        maximum=1,
+        page=BOTH,
+        table=BOTH,
+    ),
     ScoreSpec(
         "max_activation",
         "Max activation",
         "Largest activation, times the norm of the latent's decoder row.",
         unit="activation",
         minimum=0,
+        undefined=NEVER_FIRES,
+        page=BOTH,
+        table=BOTH,
     ),
     ScoreSpec(
         "mean_activation",
@@ -205,6 +190,8 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
         "Mean of the non-zero activations, times the norm of the latent's decoder row.",
         unit="activation",
         minimum=0,
+        undefined=NEVER_FIRES,
+        page=BOTH,
     ),
 )
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SCORING_VERSION = "3"
-"""Part of every comparison's content hash: raise it whenever a formula changes any number."""
-
+from app.records.sides import Side
 
 PAPER = "Chanin, Dulka & Garriga-Alonso, arXiv 2505.11756"
 SPARSE_BUT_WRONG = "Sparse but Wrong, arXiv 2508.16560"
+
+NARROW: tuple[Side, ...] = ("narrow",)
+REFERENCE: tuple[Side, ...] = ("reference",)
+BOTH: tuple[Side, ...] = (*NARROW, *REFERENCE)
+
+NARROW_ONLY = "scores are defined for narrow latents, relative to the reference"
+NO_MATCH = "the other SAE has no latent that fires"
+NEVER_FIRES = "never fires on the scored tokens"
 
 
 Kind = Literal["integer", "number", "text", "flag"]
@@ -29,6 +35,9 @@ class ScoreSpec:
         minimum, maximum: range; None where open.
         source: where the definition comes from.
         limits: what it does not say.
+        undefined: why it is None, where nothing more is known; empty for what every latent has.
+        page: the sides whose latent pages show it among the scores.
+        table: the sides whose latents tables show it at first.
         sortable: whether the latents table sorts and filters by it.
     """
 
@@ -41,4 +50,7 @@ class ScoreSpec:
     maximum: float | None = None
     source: str = "this project"
     limits: str = ""
+    undefined: str = ""
+    page: tuple[Side, ...] = ()
+    table: tuple[Side, ...] = ()
     sortable: bool = True

@@ -30,28 +30,28 @@ class LatentScores:
     label: str
     n_firings: int
     density: float
-    max_activation: float | None
-    mean_activation: float | None
-    hedging_score: float | None
-    hedging_score_low: float | None
-    hedging_score_high: float | None
-    typical_hedging: float | None
-    refit_hedging: float | None
-    decoder_hedging: float | None
-    activation_hedging: float | None
-    decomposition_residual: float | None
-    max_decoder_cosine: float | None
-    max_decoder_cosine_percentile: float | None
-    max_decoder_cosine_data_percentile: float | None
-    max_decoder_cosine_index: int | None
-    mutual_best: bool | None
-    max_jaccard: float | None
-    max_jaccard_index: int | None
-    c_dec: float | None
-    main_partner: int | None
-    n_hedged_partners: int | None
-    absorbed_by: int | None
-    diagnosis: LatentDiagnosis | None
+    max_activation: float | None = None
+    mean_activation: float | None = None
+    hedging_score: float | None = None
+    hedging_score_low: float | None = None
+    hedging_score_high: float | None = None
+    typical_hedging: float | None = None
+    refit_hedging: float | None = None
+    decoder_hedging: float | None = None
+    activation_hedging: float | None = None
+    decomposition_residual: float | None = None
+    max_decoder_cosine: float | None = None
+    max_decoder_cosine_percentile: float | None = None
+    max_decoder_cosine_data_percentile: float | None = None
+    max_decoder_cosine_index: int | None = None
+    mutual_best: bool | None = None
+    max_jaccard: float | None = None
+    max_jaccard_index: int | None = None
+    c_dec: float | None = None
+    main_partner: int | None = None
+    n_hedged_partners: int | None = None
+    absorbed_by: int | None = None
+    diagnosis: LatentDiagnosis | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from app.catalogue import LATENT_SPECS
 from app.records import LatentScores
 from app.scores.partner_evidence import MIN_FIRINGS
 from app.scores.scored import Scored
@@ -17,35 +18,6 @@ GROUP_TOO_SMALL = "too few firings, or rows of text, to tell its direction from 
 NOISY_REFIT = "two halves of the tokens give it different directions: what the regression says is noise"
 NOT_ABSORBED = "no sign that another latent has taken over its feature"
 NOT_FOUND = "no reference latent explains 1 % of its decoder row"
-NO_MATCH = "the other SAE has no latent that fires"
-NEVER_FIRES = "never fires on the scored tokens"
-NARROW_ONLY = "scores are defined for narrow latents, relative to the reference"
-
-REASONS: Mapping[str, str] = {
-    "hedging_score": NARROW_ONLY,
-    "hedging_score_low": NARROW_ONLY,
-    "hedging_score_high": NARROW_ONLY,
-    "typical_hedging": NARROW_ONLY,
-    "refit_hedging": NARROW_ONLY,
-    "decoder_hedging": NARROW_ONLY,
-    "activation_hedging": NARROW_ONLY,
-    "decomposition_residual": NARROW_ONLY,
-    "main_partner": "in no narrow latent's decomposition",
-    "n_hedged_partners": NARROW_ONLY,
-    "absorbed_by": NARROW_ONLY,
-    "diagnosis": NARROW_ONLY,
-    "max_activation": NEVER_FIRES,
-    "mean_activation": NEVER_FIRES,
-    "max_decoder_cosine": NO_MATCH,
-    "max_decoder_cosine_percentile": NO_MATCH,
-    "max_decoder_cosine_data_percentile": NO_MATCH,
-    "max_decoder_cosine_index": NO_MATCH,
-    "mutual_best": NO_MATCH,
-    "max_jaccard": NEVER_FIRES,
-    "max_jaccard_index": "fires together with no latent of the other SAE",
-    "c_dec": "its SAE has no other latent",
-}
-"""Field -> why it is None, where nothing else is known; in the order in which a latent's reasons are stored."""
 
 
 def with_reasons(latent: LatentScores, own: Mapping[str, str]) -> LatentScores:
@@ -54,8 +26,8 @@ def with_reasons(latent: LatentScores, own: Mapping[str, str]) -> LatentScores:
     Args:
         own: field -> reason, before the general ones.
     """
-    known = {**REASONS, **own}
-    return replace(latent, reasons={name: known[name] for name in REASONS if getattr(latent, name) is None})
+    undefined = {spec.name: spec.undefined for spec in LATENT_SPECS if getattr(latent, spec.name) is None}
+    return replace(latent, reasons=undefined | {name: own[name] for name in undefined if name in own})
 
 
 def narrow_reasons(scored: Scored, i: int) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -17,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-from app.catalogue import LATENT_SPECS
+from app.catalogue import LATENT_SPECS, Kind, ScoreSpec
 from app.store.tables.base import UtcDateTime, comparison_key, key, metadata
 
 saes = Table(
@@ -49,39 +50,28 @@ published = comparisons.c.staged_at.is_(None)
 """Condition of every query that shows comparisons."""
 
 
+TYPES: Mapping[Kind, type[Integer | Double[float] | Boolean | Text]] = {
+    "integer": Integer,
+    "number": Double,
+    "flag": Boolean,
+    "text": Text,
+}
+
+
+def latent_value(spec: ScoreSpec) -> Column[Any]:
+    """The column of a number in the catalogue. A count of tokens may pass what 32 bits hold."""
+    kind = BigInteger if spec.unit == "tokens" else TYPES[spec.kind]
+    return Column(spec.name, kind, nullable=bool(spec.undefined))
+
+
 latents = Table(
     "latents",
     metadata,
     comparison_key(),
     key("side", String),
     key("latent_index"),
-    Column("level", Integer, nullable=False),
-    Column("label", Text, nullable=False),
+    *(latent_value(spec) for spec in LATENT_SPECS if spec.name not in ("index", "sae")),
     Column("label_folded", Text, nullable=False),
-    Column("n_firings", BigInteger, nullable=False),
-    Column("density", Double, nullable=False),
-    Column("max_activation", Double),
-    Column("mean_activation", Double),
-    Column("hedging_score", Double),
-    Column("hedging_score_low", Double),
-    Column("hedging_score_high", Double),
-    Column("typical_hedging", Double),
-    Column("refit_hedging", Double),
-    Column("decoder_hedging", Double),
-    Column("activation_hedging", Double),
-    Column("decomposition_residual", Double),
-    Column("max_decoder_cosine", Double),
-    Column("max_decoder_cosine_percentile", Double),
-    Column("max_decoder_cosine_data_percentile", Double),
-    Column("max_decoder_cosine_index", Integer),
-    Column("mutual_best", Boolean),
-    Column("max_jaccard", Double),
-    Column("max_jaccard_index", Integer),
-    Column("c_dec", Double),
-    Column("main_partner", Integer),
-    Column("n_hedged_partners", Integer),
-    Column("absorbed_by", Integer),
-    Column("diagnosis", Text),
     Column("reasons", Text, nullable=False),
 )
 

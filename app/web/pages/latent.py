@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.catalogue import LATENT_FIELDS, ScoreSpec
+from app.catalogue import LATENT_FIELDS, LATENT_SPECS, ScoreSpec
 from app.records import LatentDetail, LatentScores, Partner, Side
 from app.records.sides import other_side
 from app.store import read
@@ -39,46 +39,6 @@ MOST_PARTNERS = 100
 """A reference latent may be in the decomposition of many narrow ones; the table holds the first."""
 
 MOST_BARS = 16
-
-SCORES: Mapping[Side, tuple[str, ...]] = {
-    "narrow": (
-        "hedging_score",
-        "typical_hedging",
-        "refit_hedging",
-        "absorbed_by",
-        "decoder_hedging",
-        "activation_hedging",
-        "n_hedged_partners",
-        "main_partner",
-        "decomposition_residual",
-        "max_decoder_cosine",
-        "max_decoder_cosine_percentile",
-        "max_decoder_cosine_index",
-        "mutual_best",
-        "max_jaccard",
-        "max_jaccard_index",
-        "c_dec",
-        "density",
-        "n_firings",
-        "max_activation",
-        "mean_activation",
-        "level",
-    ),
-    "reference": (
-        "main_partner",
-        "max_decoder_cosine",
-        "max_decoder_cosine_index",
-        "mutual_best",
-        "max_jaccard",
-        "max_jaccard_index",
-        "c_dec",
-        "density",
-        "n_firings",
-        "max_activation",
-        "mean_activation",
-        "level",
-    ),
-}
 
 
 @page(router, "/c/{slug}/narrow/{index}")
@@ -137,8 +97,8 @@ def build(visit: Visit, side: Side, index: int) -> LatentPage:
 
 def _scores(latent: LatentScores) -> tuple[ScoreSpec, ...]:
     """The scores of its side; the absorbing latent only if there is one."""
-    names = (name for name in SCORES[latent.sae] if name != "absorbed_by" or latent.absorbed_by is not None)
-    return tuple(LATENT_FIELDS[name] for name in names)
+    shown = (spec for spec in LATENT_SPECS if latent.sae in spec.page)
+    return tuple(spec for spec in shown if spec.name != "absorbed_by" or latent.absorbed_by is not None)
 
 
 def _partners(visit: Visit, side: Side, index: int) -> list[Partner]:

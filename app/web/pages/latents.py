@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from app.catalogue import LATENT_FIELDS, LATENT_SPECS, ScoreSpec
+from app.catalogue import LATENT_SPECS, ScoreSpec
 from app.records import LatentScores, Side
 from app.records.sides import SIDES
 from app.store import read
@@ -35,36 +35,6 @@ OWN = ("sae", "sort", "q", "limit", "cursor", "columns")
 LIMIT = 100
 DEFAULT_SORT: Mapping[Side, str] = {"narrow": "-hedging_score", "reference": "-density"}
 
-USUAL: Mapping[Side, tuple[str, ...]] = {
-    "narrow": (
-        "index",
-        "label",
-        "hedging_score",
-        "decoder_hedging",
-        "activation_hedging",
-        "max_decoder_cosine",
-        "max_jaccard",
-        "main_partner",
-        "n_hedged_partners",
-        "diagnosis",
-        "density",
-        "n_firings",
-        "max_activation",
-    ),
-    "reference": (
-        "index",
-        "label",
-        "level",
-        "max_decoder_cosine",
-        "max_decoder_cosine_index",
-        "max_jaccard",
-        "max_jaccard_index",
-        "main_partner",
-        "density",
-        "n_firings",
-        "max_activation",
-    ),
-}
 ASCENDING_FIRST = frozenset({"index", "level", "diagnosis"})
 """Fields that a first click sorts upwards, since readers expect small values first."""
 
@@ -175,7 +145,7 @@ def latent_query(state: TableState, *, limit: int = LIMIT, cursor: str | None = 
 def _specs(side: Side, all_columns: bool) -> Iterable[ScoreSpec]:
     if all_columns:
         return tuple(spec for spec in LATENT_SPECS if spec.name != "sae")
-    return tuple(LATENT_FIELDS[name] for name in USUAL[side])
+    return tuple(spec for spec in LATENT_SPECS if side in spec.table)
 
 
 def _column(spec: ScoreSpec, state: TableState) -> Column:
