@@ -99,6 +99,10 @@ class LeaseKeeper:
         if self._stop.is_set():
             raise Stopped
 
+    def progress(self) -> dict[str, Any]:
+        """Columns of the job for the last progress, to be stored as the step ends; empty where it reports none."""
+        return {} if self._stage is None or not self._has_progress else self._stage.values()
+
     def _keep(self) -> None:
         last = time.monotonic()
         while not self._over.wait(min(TICK_S, self._lease_s / RENEWALS)):
@@ -128,9 +132,8 @@ class LeaseKeeper:
 
     def _news(self) -> dict[str, Any] | None:
         """Progress since the last time. Shards have none of their own: completed ones count for all job runners."""
-        stage = self._stage
-        if not self._has_progress or stage is None or (stage.name, stage.done) == self._written:
+        values = self.progress()
+        if not values or (values["stage"], values["done"]) == self._written:
             return None
-        values = stage.values()
-        self._written = (stage.name, values["done"])
+        self._written = (values["stage"], values["done"])
         return values

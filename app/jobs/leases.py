@@ -112,20 +112,30 @@ def complete_shard(engine: Engine, claim: Claim) -> None:
             _measure(connection, claim.job.id)
 
 
-def complete_finish(connection: Connection, claim: Claim, result: str) -> None:
-    """End a job well, in the transaction that stores what came out. Raises LeaseLost."""
+def complete_finish(connection: Connection, claim: Claim, result: str, progress: dict[str, Any] | None = None) -> None:
+    """End a job well, in the transaction that stores what came out.
+
+    Args:
+        progress: the last of the step, as for `renew`.
+
+    Raises:
+        LeaseLost: this process no longer holds the step, or the job is no longer running.
+    """
     _complete(connection, claim)
-    _update_running(
-        connection, claim, state="done", result=result, finished_at=datetime.now(UTC), seconds_left=None, deaths=0
-    )
+    ended = {"state": "done", "result": result, "finished_at": datetime.now(UTC), "deaths": 0}
+    _update_running(connection, claim, **{**(progress or {}), **ended, "seconds_left": None})
 
 
-def fail(engine: Engine, claim: Claim, error: str) -> None:
-    """End a job with an error. Nothing is done where the step is not ours any more."""
+def fail(engine: Engine, claim: Claim, error: str, progress: dict[str, Any] | None = None) -> None:
+    """End a job with an error. Nothing is done where the step is not ours any more.
+
+    Args:
+        progress: the last of the step, as for `renew`.
+    """
     with writing(engine) as connection:
         mine = update(job_steps).where(*_mine(claim)).values(owner=None, expires=None)
         if connection.execute(mine).rowcount:
-            _fail(connection, claim.job.id, error)
+            _fail(connection, claim.job.id, error, progress or {})
 
 
 def _free_steps() -> Select[Any]:
@@ -154,7 +164,7 @@ def _take(connection: Connection, step: Any, owner: str, lease_s: float) -> Clai
         return None
     if taken.deaths > MAX_DEATHS:
         reason = f"given up: {taken.deaths} times in a row the job runner ended during the same step"
-        _fail(connection, step.job_id, f"{reason}; its log may say why")
+        _fail(connection, step.job_id, f"{reason}; its log may say why", {})
         return None
     held = {"owner": owner, "fence": taken.fence, "expires": database_now() + lease_s, "claimed": database_now()}
     key = (job_steps.c.job_id == step.job_id, job_steps.c.number == step.number)
@@ -235,6 +245,7 @@ def _measure(connection: Connection, job_id: int) -> None:
         connection.execute(update(jobs).where(jobs.c.id == job_id).values(values))
 
 
-def _fail(connection: Connection, job_id: int, error: str) -> None:
+def _fail(connection: Connection, job_id: int, error: str, progress: dict[str, Any]) -> None:
     ended = {"state": "failed", "error": error, "finished_at": datetime.now(UTC), "version": jobs.c.version + 1}
-    connection.execute(update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(ACTIVE)).values(ended))
+    is_active = (jobs.c.id == job_id, jobs.c.state.in_(ACTIVE))
+    connection.execute(update(jobs).where(*is_active).values({**progress, **ended}))

@@ -111,8 +111,9 @@ class JobRunner:
             self._attempt(claim, stop)
 
     def _attempt(self, claim: Claim, stop: threading.Event) -> None:
+        keeper = LeaseKeeper(self.engine, claim, self.lease_s, stop)
         try:
-            with LeaseKeeper(self.engine, claim, self.lease_s, stop) as keeper:
+            with keeper:
                 self._do(claim, keeper, stop)
         except LeaseLost as lost:
             log.info("given up, since another job runner has it or it was cancelled: %s", lost)
@@ -123,12 +124,12 @@ class JobRunner:
                 log.warning("the database failed, trying again: %s", error)
                 stop.wait(PATIENCE_S[0])
             else:
-                self._explain(claim, error, stop)
+                self._explain(claim, keeper, error, stop)
         except HedgescopeError as error:
-            self._explain(claim, error, stop)
+            self._explain(claim, keeper, error, stop)
         except Exception as error:
             log.exception("failed unexpectedly")
-            self._fail(claim, f"it failed unexpectedly ({type(error).__name__}); {LOG}", stop)
+            self._fail(claim, keeper, f"it failed unexpectedly ({type(error).__name__}); {LOG}", stop)
 
     def _do(self, claim: Claim, keeper: LeaseKeeper, stop: threading.Event) -> None:
         match claim.phase:
@@ -139,14 +140,18 @@ class JobRunner:
                 self.steps.shard(claim, keeper)
                 self._write(stop, lambda: complete_shard(self.engine, claim))
             case "finish":
-                self.steps.finish(claim, keeper, lambda connection, result: complete_finish(connection, claim, result))
 
-    def _explain(self, claim: Claim, error: HedgescopeError, stop: threading.Event) -> None:
+                def done(connection: Connection, result: str) -> None:
+                    complete_finish(connection, claim, result, keeper.progress())
+
+                self.steps.finish(claim, keeper, done)
+
+    def _explain(self, claim: Claim, keeper: LeaseKeeper, error: HedgescopeError, stop: threading.Event) -> None:
         log.warning("failed: %s", " ".join(str(error).split()))
-        self._fail(claim, self.places.public(error), stop)
+        self._fail(claim, keeper, self.places.public(error), stop)
 
-    def _fail(self, claim: Claim, line: str, stop: threading.Event) -> None:
-        self._write(stop, lambda: fail(self.engine, claim, line))
+    def _fail(self, claim: Claim, keeper: LeaseKeeper, line: str, stop: threading.Event) -> None:
+        self._write(stop, lambda: fail(self.engine, claim, line, keeper.progress()))
 
     def _write(self, stop: threading.Event, write: Callable[[], None], tries: int | None = None) -> None:
         """Write how a step ended, however long the database is unreachable or full. Raises LeaseLost."""

@@ -63,11 +63,21 @@ def test_a_job_stores_an_intervention(site: tuple[Settings, Engine, str]) -> Non
     assert (done.state, done.error, done.slug) == ("done", None, slug)
     assert done.intervention is not None
     assert get_intervention(engine, done.intervention).settings.n_runs == 2
-    # Progress is written at the lease keeper's ticks only: a job that ends before the first one has none.
-    assert (done.unit, done.total) in {(None, None), ("tokens", 5 * REQUEST.tokens)}
+    assert (done.unit, done.done, done.total) == ("tokens", 5 * REQUEST.tokens, 5 * REQUEST.tokens)
     again = submit(engine, REQUEST)
     work(settings)
     assert get_job(engine, again.id).intervention == done.intervention
+
+
+def test_a_job_that_fails_keeps_its_progress(site: tuple[Settings, Engine, str]) -> None:
+    settings, engine, _ = site
+    job = submit(engine, replace(REQUEST, lr=1e30))
+    work(settings)
+    failed = get_job(engine, job.id)
+    assert failed.error is not None
+    assert "training diverged" in failed.error
+    assert (failed.stage, failed.unit, failed.total) == ("5 trainings", "tokens", 5 * REQUEST.tokens)
+    assert 0 < failed.done < REQUEST.tokens
 
 
 def test_cancelled_and_resumed_it_trains_the_rest(site: tuple[Settings, Engine, str]) -> None:
