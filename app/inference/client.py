@@ -149,9 +149,10 @@ class Inference:
         return self._opened
 
     async def _sent(self, method: str, path: str, message: BaseModel | None) -> tuple[int, bytes]:
-        """Send a request, again if the worker can't have started on it; (status, body).
+        """Send a request, again where the connection breaks; (status, body).
 
-        Requests only read, so they are sent again over a connection that the worker closed while it was idle.
+        Requests only read, so they are sent again where the connection breaks before the answer is whole, such as one
+        that the worker closed while it was idle. How it breaks depends on how far the request had got.
         """
         import httpx
 
@@ -169,7 +170,7 @@ class Inference:
                     method, address.url.rstrip("/") + path, content=content, headers=headers
                 ) as response:
                     return response.status_code, await _body(response)
-            except (httpx.ConnectError, httpx.RemoteProtocolError):
+            except (httpx.NetworkError, httpx.RemoteProtocolError):
                 if attempt == RETRIES:
                     raise
                 await asyncio.sleep(PAUSE_S * 2**attempt)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -24,82 +21,17 @@ from app.errors import (
 )
 from app.inference.client import RETRIES, Address, Inference, fixed, nowhere
 from app.inference.wire import LatentRef, PromptAnswer, PromptRequest
-from tests.waiting import take_time
+from tests.inference.misbehaving import Behaviour, answering, close, drip, flood, hang, misbehaving, reset
 
 SECRET = SecretStr("s3cret-of-the-test")
 PROMPT = PromptRequest(slug="demo-123", text="CONFIDENTIAL words")
-
-Behaviour = Callable[[socket.socket, bytes], None]
-
-
-@contextmanager
-def misbehaving(behave: Behaviour) -> Iterator[tuple[str, list[bytes]]]:
-    """A real server that does to each connection what it is told; its URL and the requests it got."""
-    requests: list[bytes] = []
-    listener = socket.create_server(("127.0.0.1", 0))
-    ended = threading.Event()
-
-    def handle(connection: socket.socket) -> None:
-        with connection:
-            connection.settimeout(5)
-            try:
-                request = connection.recv(1 << 20)
-                requests.append(request)
-                behave(connection, request)
-            except OSError:
-                return
-
-    def accept() -> None:
-        while not ended.is_set():
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=handle, args=(connection,), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", requests
-    finally:
-        ended.set()
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-
-
-def answering(status: int, body: bytes, more: bytes = b"") -> Behaviour:
-    head = b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n" % (
-        status,
-        len(body),
-        more,
-    )
-    return lambda connection, _request: connection.sendall(head + body)
-
-
-def hang(connection: socket.socket, _request: bytes) -> None:
-    connection.settimeout(20)
-    while connection.recv(1 << 16):
-        pass
-
-
-def drip(connection: socket.socket, _request: bytes) -> None:
-    """A byte now and then: no single read ever takes long."""
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    for _ in range(200):
-        connection.sendall(b" ")
-        take_time(0.05)
-
-
-def flood(connection: socket.socket, _request: bytes) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-    for _ in range(200):
-        connection.sendall(b"x" * (1 << 20))
 
 
 def failure(kind: str, detail: str = "in words", **more: object) -> bytes:
     return json.dumps({"kind": kind, "detail": detail, **more}).encode()
 
 
-def ask(url: str, timeout_s: float = 5.0) -> HedgescopeError:
+def ask(url: str, timeout_s: float = 60.0) -> HedgescopeError:
     """What asking a prompt there raises."""
 
     async def asked() -> None:
@@ -159,12 +91,13 @@ def test_nobody_listens() -> None:
     assert "can't be reached" in str(ask("http://[::bad"))
 
 
-def test_a_connection_that_breaks_before_the_answer_is_tried_again() -> None:
+@pytest.mark.parametrize(("behave", "kind"), [(close, "RemoteProtocolError"), (reset, "ReadError")])
+def test_a_connection_that_breaks_before_the_answer_is_tried_again(behave: Behaviour, kind: str) -> None:
     """A prompt only reads, so that it may be sent twice; not for ever."""
-    with misbehaving(lambda _connection, _request: None) as (url, requests):
+    with misbehaving(behave) as (url, requests):
         error = ask(url)
         assert type(error) is WorkerError
-        assert str(error) == "the inference worker can't be reached (RemoteProtocolError)"
+        assert str(error) == f"the inference worker can't be reached ({kind})"
         assert len(requests) == RETRIES + 1
 
 
