@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.cli import main
 from app.pipeline import inputs
+from app.pipeline.intervention_files import ArmFiles, Finished
 from app.sparse.shards import plan_shards
 
 
@@ -23,3 +24,22 @@ def hedgescope(arguments: list[str], folder: Path) -> None:
     inputs.plan_shards = partial(plan_shards, rows_per_shard=1)  # type: ignore[attr-defined]
     sys.argv = ["hedgescope", *arguments]
     main()
+
+
+def intervention(arguments: list[str], folder: Path, dies_at: str | None = None) -> None:
+    """One command that trains the arms of an intervention; lists those it has trained in the file `trained`.
+
+    Args:
+        dies_at: the arm that is trained and lost: the process is killed before it is written.
+    """
+    write = ArmFiles.write
+
+    def written(files: ArmFiles, name: str, finished: Finished) -> None:
+        with (folder / "trained").open("a") as trained:
+            trained.write(f"{name}\n")
+        if name == dies_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        write(files, name, finished)
+
+    ArmFiles.write = written  # type: ignore[assignment,method-assign]
+    hedgescope(arguments, folder)

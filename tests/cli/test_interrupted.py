@@ -19,15 +19,13 @@ from app.store.session import make_engine
 from tests.cli import driver
 from tests.pipeline.dump import Dump, dump
 from tests.pipeline.world import World, make_activations, save_activations
-from tests.waiting import take_time, wait_until
+from tests.waiting import PATIENCE_S, take_time, wait_until
 
 pytestmark = pytest.mark.slow
 
 N_ROWS = 70
 N_FILES = 3 * N_ROWS
 """One row a shard; tokens and two SAEs each."""
-TIMEOUT = 120
-"""Seconds; a busy machine is no failure."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,7 +51,7 @@ def start(arguments: list[str], folder: Path) -> BaseProcess:
 def finish(arguments: list[str], folder: Path) -> Dump:
     """Run to the end; what is stored then."""
     process = start(arguments, folder)
-    process.join(TIMEOUT)
+    process.join(PATIENCE_S)
     assert process.exitcode == 0, (folder / "err").read_text()
     out = (folder / "out").read_text()
     answer = json.loads(out)
@@ -71,10 +69,10 @@ def shards(folder: Path) -> list[Path]:
 def signal_at(n_files: int, arguments: list[str], folder: Path, number: signal.Signals) -> BaseProcess:
     """Start the command, and send a signal once so many shard files are there."""
     process = start(arguments, folder)
-    wait_until(lambda: len(shards(folder)) >= n_files or not process.is_alive(), timeout_s=TIMEOUT, every_s=0.002)
+    wait_until(lambda: len(shards(folder)) >= n_files or not process.is_alive(), every_s=0.002)
     assert process.pid is not None
     os.kill(process.pid, number)
-    process.join(TIMEOUT)
+    process.join(PATIENCE_S)
     return process
 
 
@@ -112,10 +110,10 @@ def nothing_stored(folder: Path) -> bool:
 def test_killed_after_the_pass(arguments: list[str], undisturbed: Dump, tmp_path: Path) -> None:
     """While statistics are made or the comparison is stored: it is whole or not there."""
     process = start(arguments, tmp_path)
-    wait_until(lambda: len(shards(tmp_path)) >= N_FILES or not process.is_alive(), timeout_s=TIMEOUT, every_s=0.002)
+    wait_until(lambda: len(shards(tmp_path)) >= N_FILES or not process.is_alive(), every_s=0.002)
     take_time(random.uniform(0, 0.5))
     process.kill()
-    process.join(TIMEOUT)
+    process.join(PATIENCE_S)
     assert finish(arguments, tmp_path) == undisturbed
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +22,19 @@ from tests.cli import driver
 from tests.cli.conftest import Terminal
 from tests.saved_saes import edit_config, edit_weights
 from tests.training.worlds import BATCH_SIZE, N_PARENTS, features_of, sample_world, save_narrow, write_acts
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
 MIXED = (0.5, 0.5, 0.0, 0.0)
 PROBABILITIES = (0.4, 0.4, 0.06, 0.06), (0.0, 0.0, 0.06, 0.06)
 CHILDREN = tuple(range(N_PARENTS, 2 * N_PARENTS))
-TIMEOUT = 120
-"""Seconds; a busy machine is no failure."""
+ARMS = [
+    *("control-000", "run-000", "run-001", "all-000"),
+    *("control-001", "run-002", "run-003", "all-001"),
+    "other-budget",
+]
+"""The trainings of four runs, in order."""
 
 
 @pytest.fixture(scope="module")
@@ -123,54 +125,45 @@ def test_the_budget_can_be_held(terminal: Terminal, world: Path) -> None:
     assert "--hold-budget" in summary["command"]
 
 
-def start(arguments: list[str], folder: Path) -> BaseProcess:
+def run_apart(words: list[str], folder: Path, dies_at: str | None = None) -> int | None:
+    """Exit code of the command in a process of its own."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.cli.driver"])
-    process = context.Process(target=driver.hedgescope, args=(arguments, folder))
+    context.set_forkserver_preload(["sae_lens", "tests.cli.driver"])
+    process = context.Process(target=driver.intervention, args=(words, folder, dies_at))
     process.start()
-    return process
+    process.join(PATIENCE_S)
+    return process.exitcode
 
 
-def arms(folder: Path) -> dict[str, int]:
-    """Finished arms, and when they were written."""
-    return {path.name: path.stat().st_mtime_ns for path in folder.glob("interventions/*/*.safetensors")}
+def files_of_arms(folder: Path) -> set[str]:
+    return {path.stem for path in folder.glob("interventions/*/*.safetensors")}
 
 
-def test_killed_between_runs_it_resumes(terminal: Terminal, world: Path, tmp_path: Path) -> None:
+def test_killed_between_runs_it_resumes(terminal: Terminal, world: Path) -> None:
     compared(terminal, world)
-    undisturbed = json.loads(terminal.run(*words(world), "--json", "--seed", "1").out)
+    arguments = [*words(world), "--json", "--seed", "1"]
+    undisturbed = json.loads(terminal.run(*arguments).out)
     engine = terminal.engine()
     with engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM interventions")
     engine.dispose()
+    folder = terminal.data_dir
 
-    arguments = [*words(world), "--json", "--seed", "1"]
-    process = start(arguments, terminal.data_dir)
-    wait_until(lambda: len(arms(terminal.data_dir)) >= 3 or not process.is_alive(), timeout_s=TIMEOUT, every_s=0.002)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join(TIMEOUT)
-    assert process.exitcode == -signal.SIGKILL
-    before = arms(terminal.data_dir)
-    assert 3 <= len(before) < 9
-    assert n_stored(terminal.data_dir) == 0
+    assert run_apart(arguments, folder, dies_at=ARMS[3]) == -signal.SIGKILL, (folder / "err").read_text()
+    assert (folder / "trained").read_text().split() == ARMS[:4]
+    assert files_of_arms(folder) == set(ARMS[:3])
+    assert n_stored(folder) == 0
 
-    seen: dict[str, int] = {}
-    process = start(arguments, terminal.data_dir)
-
-    def is_over() -> bool:
-        seen.update(arms(terminal.data_dir))
-        return not process.is_alive()
-
-    wait_until(is_over, timeout_s=TIMEOUT)
-    assert process.exitcode == 0, (terminal.data_dir / "err").read_text()
-    assert {name: seen[name] for name in before} == before, "what was finished is used again"
-    answer = json.loads((terminal.data_dir / "out").read_text())
+    (folder / "trained").unlink()
+    assert run_apart(arguments, folder) == 0, (folder / "err").read_text()
+    assert (folder / "trained").read_text().split() == ARMS[3:], "what was finished is used again"
+    answer = json.loads((folder / "out").read_text())
     for key in ("pairs", "latents"):
         assert answer[key] == undisturbed[key]
     same = ("content_hash", "candidates", "runs", "named_added", "degree", "other_degree")
     assert {key: answer["summary"][key] for key in same} == {key: undisturbed["summary"][key] for key in same}
-    assert n_stored(terminal.data_dir) == 1
+    assert n_stored(folder) == 1
+    assert files_of_arms(folder) == set()
 
 
 def refused(terminal: Terminal, arguments: list[str], *parts: str) -> None:
