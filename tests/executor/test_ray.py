@@ -40,8 +40,8 @@ from app.sparse.read import ShardReader  # noqa: E402
 from app.sparse.shards import Shard, ShardStore, plan_shards  # noqa: E402
 from app.stats.collect import StatisticsCollector  # noqa: E402
 from tests.executor.cluster import Machines, machines  # noqa: E402
-from tests.pipeline.conftest import open_workplace  # noqa: E402
 from tests.pipeline.dump import assert_close, dump  # noqa: E402
+from tests.pipeline.workplace import open_workplace  # noqa: E402
 from tests.pipeline.world import make_world  # noqa: E402
 from tests.saved_saes import save_matryoshka, save_sae  # noqa: E402
 from tests.sparse.streams import random_acts, save_acts  # noqa: E402

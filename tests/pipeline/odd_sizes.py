@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from app.records import ComparisonRequest
-from tests.pipeline.dense_comparison import ROW, DensePair, compare
+from tests.pipeline.dense_comparison import DensePair, compare
+from tests.pipeline.dense_sae import ROW
 from tests.pipeline.world import make_activations, make_exact, save_activations
 from tests.saved_saes import D_IN, WIDTHS, edit_weights, save_matryoshka, save_sae
 

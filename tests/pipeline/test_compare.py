@@ -19,9 +19,9 @@ from app.progress import Advance, silent
 from app.records import ComparisonRequest, ComparisonSummary
 from app.sparse.shards import TOKEN_FOLDER, plan_shards
 from app.store.read import get_detail, get_latent, list_comparisons, text_rows
-from tests.pipeline.conftest import Workplace, open_workplace
 from tests.pipeline.dense_comparison import compare
 from tests.pipeline.dump import assert_close, dump
+from tests.pipeline.workplace import Workplace, open_workplace
 from tests.pipeline.world import N_ROWS, N_TOKENS, ROW_LENGTH, World, make_activations, save_activations
 from tests.saved_saes import edit_weights, save_sae
 

@@ -9,9 +9,10 @@ from app.errors import ActivationsError
 from app.pipeline.run import run
 from app.progress import silent
 from app.sparse.shards import ROWS_PER_SHARD
-from tests.pipeline.conftest import Workplace
-from tests.pipeline.dense_comparison import ROW, DensePair
+from tests.pipeline.dense_comparison import DensePair
+from tests.pipeline.dense_sae import ROW
 from tests.pipeline.odd_sizes import ODD_SIZES, save_rows
+from tests.pipeline.workplace import Workplace
 from tests.pipeline.world import World
 from tests.saved_saes import D_IN
 

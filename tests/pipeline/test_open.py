@@ -14,7 +14,7 @@ from app.errors import ExecutorError, SettingsError
 from app.executor.local import LocalExecutor
 from app.pipeline.open import OpenFiles, files_of, remote_opener, resources_of, shelf_of
 from app.settings import Settings
-from tests.pipeline.conftest import Workplace
+from tests.pipeline.workplace import Workplace
 from tests.pipeline.world import World
 from tests.saved_saes import edit_weights, save_sae
 

@@ -13,7 +13,7 @@ from app.pipeline.register import add_sae, open_sae
 from app.records import SaeRequest
 from app.store.read import get_sae, list_saes
 from tests.activations.tiny_model import D_MODEL, save_tiny_model
-from tests.pipeline.conftest import Workplace
+from tests.pipeline.workplace import Workplace
 from tests.pipeline.world import World, make_tokenizer
 from tests.saved_saes import edit_config, edit_weights, save_matryoshka, save_sae
 

@@ -14,8 +14,8 @@ from app.pipeline.open import Resources
 from app.pipeline.run import run, run_several
 from app.progress import silent
 from app.store.read import list_comparisons
-from tests.pipeline.conftest import Workplace, open_workplace
 from tests.pipeline.dump import dump
+from tests.pipeline.workplace import Workplace, open_workplace
 from tests.pipeline.world import World
 from tests.saved_saes import save_sae
 

@@ -23,8 +23,8 @@ from app.records import ComparisonRequest, ComparisonSummary
 from app.sae.load import load_sae
 from app.store.read import get_detail, get_latent, text_rows
 from tests.activations.tiny_model import D_MODEL, save_tiny_model
-from tests.pipeline.conftest import Workplace, open_workplace
-from tests.pipeline.dense_comparison import ROW, encode
+from tests.pipeline.dense_sae import ROW, encode
+from tests.pipeline.workplace import Workplace, open_workplace
 from tests.pipeline.world import make_tokenizer
 from tests.saved_saes import save_matryoshka, save_sae
 

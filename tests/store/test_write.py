@@ -10,11 +10,9 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from sqlalchemy import Engine, event, func, select
 
@@ -26,16 +24,9 @@ from app.store.tables import metadata
 from app.store.write import delete_comparison, register_sae, write_comparison
 from tests.builders import make_bundle, make_sae_record
 from tests.store.conftest import ON_SQLITE, url_of
+from tests.store.counts import row_counts
 
 ROOT = Path(__file__).parents[2]
-
-
-def row_counts(engine: Engine) -> dict[str, int]:
-    with reading(engine) as connection:
-        return {
-            name: connection.execute(select(func.count()).select_from(table)).scalar_one()
-            for name, table in metadata.tables.items()
-        }
 
 
 def failing(records: Iterable[Any], error: BaseException) -> Iterator[Any]:
@@ -147,68 +138,6 @@ def test_deleting_removes_all_of_one_comparison_only(engine: Engine) -> None:
         delete_comparison(engine, removed.summary.slug)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), np.float64(0.5), np.float32(0.5)])
-def test_no_number_but_a_finite_plain_one_is_stored(engine: Engine, value: float) -> None:
-    bundle = make_bundle()
-    latents, partners, details = list(bundle.latents), list(bundle.partners), list(bundle.details)
-    context = replace(details[0].contexts[1], activations=(0.0, value))
-    contexts = (details[0].contexts[0], context)
-    wrong = {
-        r"LatentScores\(sae='narrow', index=0\): field c_dec holds": replace(
-            bundle, latents=[replace(latents[0], c_dec=value), *latents[1:]]
-        ),
-        r"Partner\(index=0, narrow_index=0\): field phi holds": replace(
-            bundle, partners=[replace(partners[0], index=0, phi=value)]
-        ),
-        r"LatentDetail\(.*\): field contexts\.1\.activations\.1 holds": replace(
-            bundle, details=[replace(details[0], contexts=contexts)]
-        ),
-        r"ComparisonSummary\(.*\): field null\.sd holds": replace(
-            bundle, summary=replace(bundle.summary, null=replace(bundle.summary.null, sd=value))
-        ),
-        r"ComparisonSummary\(.*\): field score_quantiles\.0\.5 holds": replace(
-            bundle, summary=replace(bundle.summary, score_quantiles={"0.5": value})
-        ),
-    }
-    for message, faulty in wrong.items():
-        with pytest.raises(StoreError, match=message):
-            write_comparison(engine, faulty)
-    assert not any(row_counts(engine).values())
-
-
-def test_integers_of_numpy_are_refused_too(engine: Engine) -> None:
-    bundle = make_bundle()
-    count: Any = np.int64(3)
-    first = replace(next(iter(bundle.latents)), n_firings=count)
-    with pytest.raises(StoreError, match=r"field n_firings holds a numpy\.int64; expected"):
-        write_comparison(engine, replace(bundle, latents=[first]))
-
-
-def test_something_given_twice_is_refused(engine: Engine) -> None:
-    bundle = make_bundle()
-    with pytest.raises(StoreError, match="a value is duplicated or missing"):
-        write_comparison(engine, replace(bundle, latents=[*bundle.latents, *bundle.latents]))
-    assert not any(row_counts(engine).values())
-
-
-def test_text_that_is_no_text_is_refused_and_labels_are_mended(engine: Engine) -> None:
-    bundle = make_bundle()
-    row = next(iter(bundle.text_rows))
-    with pytest.raises(StoreError, match="TextRow can't be stored as JSON"):
-        write_comparison(engine, replace(bundle, text_rows=[replace(row, tokens=("a", "\ud800"))]))
-
-    latent = replace(next(iter(bundle.latents)), label="a\x00b\ud800")
-    write_comparison(engine, replace(bundle, latents=[latent]))
-    assert read.get_latent(engine, bundle.summary.slug, "narrow", 0).label == "a␀b?"
-
-
-def test_a_time_without_zone_is_refused(engine: Engine) -> None:
-    bundle = make_bundle()
-    naive = replace(bundle.summary, created_at=datetime(2026, 1, 1))  # noqa: DTZ001
-    with pytest.raises(StoreError, match="has no time zone"):
-        write_comparison(engine, replace(bundle, summary=naive))
-
-
 @ON_SQLITE
 def test_a_full_database_says_so_and_stays_whole(engine: Engine) -> None:
     kept = make_bundle(name="kept", n_rows=1)
@@ -283,38 +212,3 @@ def test_a_lock_held_for_too_long_is_explained(engine: Engine) -> None:
     with writing(engine), pytest.raises(StoreError, match="another process has been writing for more than 30 s"):
         register_sae(hasty, make_sae_record())
     hasty.dispose()
-
-
-def test_the_same_sae_is_brought_up_to_date(engine: Engine) -> None:
-    first = register_sae(engine, make_sae_record())
-    later = datetime(2027, 1, 1, tzinfo=UTC)
-    moved = replace(first, source="elsewhere", explained_variance=None, notes=(), created_at=later)
-
-    assert register_sae(engine, moved) == replace(moved, created_at=first.created_at)
-    assert read.list_saes(engine) == [replace(moved, created_at=first.created_at)]
-
-
-def test_an_sae_without_a_time_gets_one(engine: Engine) -> None:
-    before = datetime.now(UTC)
-    stored = register_sae(engine, replace(make_sae_record(), created_at=None))
-    assert stored.created_at is not None
-    assert before <= stored.created_at <= datetime.now(UTC)
-    assert read.get_sae(engine, stored.name) == stored
-
-
-def test_another_sae_under_a_taken_name_is_refused(engine: Engine) -> None:
-    known = register_sae(engine, make_sae_record(widths=(4, 24)))
-    others = {
-        "belongs to the weights": replace(known, checksum="0" * 64),
-        "read as jumprelu, not as topk": replace(known, architecture="topk", config_checksum="1" * 64),
-        r"Matryoshka widths \(4, 24\), not \(8, 24\)": replace(known, matryoshka_widths=(8, 24)),
-    }
-    for message, other in others.items():
-        with pytest.raises(ConflictError, match=message):
-            register_sae(engine, other)
-    assert read.list_saes(engine) == [known]
-
-
-def test_an_sae_with_nan_is_refused(engine: Engine) -> None:
-    with pytest.raises(StoreError, match=r"SaeRecord\(name='tiny-narrow'\): field l0 holds nan"):
-        register_sae(engine, replace(make_sae_record(), l0=float("nan")))
