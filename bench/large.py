@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from app.lab.scratch import scratch_database
-from app.progress import silent
 from app.records import BySide
 from app.sparse.read import ShardReader
 from app.sparse.shards import ShardStore, plan_shards
@@ -62,7 +61,7 @@ class Synthetic:
         from app.stats.collect import co_firing_accumulator
 
         accumulator = co_firing_accumulator(self.reader.shape)
-        for shard in self.reader.read(silent, ""):
+        for shard in map(self.reader.read_one, self.shards):
             accumulator.update(*shard.acts)
         found = accumulator.finalize()
         return {"kind": type(accumulator).__name__, "pairs_kept": int(found.n_both.nnz)}
@@ -74,12 +73,12 @@ class Synthetic:
 
         shape = self.reader.shape
         sides = BySide.of(lambda side: SideAccumulators(shape.n_latents[side], shape.n_levels[side]))
-        for shard in self.reader.read(silent, ""):
+        for shard in map(self.reader.read_one, self.shards):
             for side, accumulators in sides.items():
                 accumulators.update(shard.acts[side], shard.tokens, shard.residual[side])
         found = sides.map(SideAccumulators.finalize)
         bands = found.map(SideStatistics.band_contexts)
-        for shard in self.reader.read(silent, ""):
+        for shard in map(self.reader.read_one, self.shards):
             for side, accumulator in bands.items():
                 accumulator.update(shard.acts[side])
         chosen = BySide.of(lambda side: chosen_contexts(found[side].top, bands[side].finalize()))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.progress import silent
 from app.records import SIDES, BySide
 from app.sparse.csr import SparseActs
 from app.sparse.read import ShardPair, ShardReader
@@ -48,7 +47,8 @@ def statistics_alone(store: ShardStore, bundled: Bundled) -> dict[str, float]:
 
     A shard is sorted by latent once, by the first statistic that needs it: contexts pay for all of them.
     """
-    pairs = list(ShardReader(store, bundled.shards, BySide(*bundled.saes)).read(silent, ""))
+    reader = ShardReader(store, bundled.shards, BySide(*bundled.saes))
+    pairs = [reader.read_one(shard) for shard in bundled.shards]
     widths = [sae.d_sae for sae in bundled.saes]
     with tempfile.TemporaryDirectory() as folder:
         copy = ShardStore(Path(folder), "copy")

@@ -66,12 +66,16 @@ def logit_lens(language_model: LanguageModel, d_in: int, shower: TokenShower) ->
 
 
 def logit_weights_of(lens: LogitLens | None, directions: NDArray[np.float32]) -> Iterator[LogitWeights | None]:
-    """Logit weights of each direction in turn, a few blocks made ahead of their use; None where there is no lens."""
+    """Logit weights of each direction in turn; None where there is no lens.
+
+    Nothing is made before the first is requested; then a few blocks are made ahead of their use.
+    """
     if lens is None:
-        return repeat(None, len(directions))
+        yield from repeat(None, len(directions))
+        return
     starts = range(0, len(directions), DIRECTIONS_PER_BLOCK)
     blocks = (directions[start : start + DIRECTIONS_PER_BLOCK] for start in starts)
-    return chain.from_iterable(ahead(partial(logit_weights, lens), blocks))
+    yield from chain.from_iterable(ahead(partial(logit_weights, lens), blocks))
 
 
 @torch.inference_mode()

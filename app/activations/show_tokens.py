@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from app.records.bundle import UNKNOWN_TOKEN
+
 PARTIAL = "\ufffd"
 """What a tokenizer's decoder writes for bytes that are not a whole character."""
 
 MAX_PIECES = 4
 """A UTF-8 character has at most four bytes, hence at most four tokens: then the first is broken for good."""
-
-UNKNOWN_TOKEN = "·"
-"""Shown for a token whose id or tokenizer is not known."""
 
 
 class TokenShower:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 from app.activations.stream import ActivationStream
-from app.executor.base import ShardWork, Sum
+from app.executor.base import ShardWork
 from app.executor.device import Device
 from app.progress import Advance, unreported
 from app.sae.load import LoadedSae
@@ -58,6 +59,9 @@ def run_shards(
             pool.shutdown(cancel_futures=True)
 
 
+Sum = TypeVar("Sum")
+
+
 class LocalExecutor:
     """This process.
 
@@ -77,7 +81,7 @@ class LocalExecutor:
     def fold(
         self, empty: Sum, add: Callable[[Sum, Shard], None], shards: Sequence[Shard], *, progress: Advance = unreported
     ) -> Sum:
-        """See `Executor`."""
+        """See `Executor`; here the accumulator need not be one that can be merged."""
         for shard in shards:
             add(empty, shard)
             progress(shard.n_tokens)

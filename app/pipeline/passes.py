@@ -1,15 +1,21 @@
-"""The first pass over the shards on disk, here or on other machines. No model is run."""
+"""The first two passes over the shards on disk, here or on other machines. No model is run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from app.executor.base import Executor
 from app.executor.local import LocalExecutor
+from app.parallel import BoundedQueue
 from app.progress import Progress
+from app.records import BySide
+from app.scores.partners import PartnerLists
+from app.sparse.csr import SparseActs
 from app.sparse.read import ShardReader
 from app.sparse.shards import Shard
 from app.stats.collect import Statistics, StatisticsCollector
+from app.stats.partner_counts import PartnerCounter, PartnerCounts
 
 
 @dataclass(frozen=True)
@@ -23,8 +29,27 @@ class AddShard:
         collector.update(self.reader.read_one(shard))
 
 
+class ActsCollector(Protocol):
+    """What takes in the activations of one shard after the other."""
+
+    def update(self, acts: BySide[SparseActs], /) -> None:
+        """Add a shard."""
+        ...
+
+
+@dataclass(frozen=True)
+class AddActs:
+    """Adds a shard to what only needs its activations."""
+
+    reader: ShardReader
+
+    def __call__(self, collector: ActsCollector, shard: Shard) -> None:
+        """Read and add it."""
+        collector.update(self.reader.read_one(shard).acts)
+
+
 def collect_statistics(reader: ShardReader, progress: Progress, executor: Executor | None = None) -> Statistics:
-    """Firings, histograms, explained variance, strongest contexts, co-firing and a sample of inputs.
+    """The first pass: firings, histograms, explained variance, strongest contexts, co-firing, a sample of inputs.
 
     Args:
         executor: adds up the shards; this process, if None.
@@ -33,3 +58,14 @@ def collect_statistics(reader: ShardReader, progress: Progress, executor: Execut
     empty = StatisticsCollector(reader.shape)
     runs = executor if executor is not None and empty.can_be_merged else LocalExecutor()
     return runs.fold(empty, AddShard(reader), reader.shards, progress=advance).finalize()
+
+
+def count_partners(
+    reader: ShardReader, statistics: Statistics, progress: Progress, lists: PartnerLists
+) -> PartnerCounts:
+    """The second pass: sums and joint firings of the partner pairs, and contexts of every strength."""
+    advance = progress("partners and contexts", reader.shape.n_tokens, "tokens")
+    with BoundedQueue() as queue:
+        counter = PartnerCounter(statistics, lists.partners, lists.valid, queue)
+        LocalExecutor().fold(counter, AddActs(reader), reader.shards, progress=advance)
+    return counter.finalize()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.pipeline.show.text import ShownText
-from app.scores.compare import FoundPartners
+from app.records import PairProfile
+from app.scores.compare import ScoredComparison
 from app.scores.latent_records import ScoreRecords
 from app.scores.weights import ComparedWeights
 from app.stats.collect import Statistics
-from app.stats.partner_counts import PartnerCounts
 
 
 @dataclass(frozen=True)
@@ -17,14 +18,14 @@ class Results:
     """Results of all steps.
 
     Attributes:
-        counts: of the partners.
+        scored: as arrays; records: the same of each latent and partner.
         text: what is shown of the text.
-        records: latents and partners with their scores.
+        profiles: of each narrow latent, made while they are stored.
     """
 
     weights: ComparedWeights
     statistics: Statistics
-    found: FoundPartners
-    counts: PartnerCounts
+    scored: ScoredComparison
     text: ShownText
     records: ScoreRecords
+    profiles: Iterator[PairProfile]

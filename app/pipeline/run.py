@@ -6,6 +6,7 @@ Read from the top: `run_several` is the whole way, `compute` its part from shard
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -17,17 +18,18 @@ from app.executor.local import LocalExecutor
 from app.pipeline.bundle import bundle_of
 from app.pipeline.inputs import ComparisonInputs, open_inputs
 from app.pipeline.open import OpenFiles, Resources, remote_opener
-from app.pipeline.passes import collect_statistics
+from app.pipeline.passes import collect_statistics, count_partners
 from app.pipeline.results import Results
 from app.pipeline.show.activations import read_activations
 from app.pipeline.show.text import shown_text
 from app.pipeline.summary import summarize
 from app.progress import Progress
-from app.records import ComparisonRequest, ComparisonSummary
-from app.scores.compare import find_partners, score_comparison
+from app.records import BySide, ComparisonRequest, ComparisonSummary
+from app.scores.compare import score_comparison
+from app.scores.labels import latent_labels
 from app.scores.latent_records import score_records
+from app.scores.pair_profiles import pair_profiles
 from app.sparse.memory import memory_explained
-from app.stats.partner_counts import count_partners
 from app.store.read import get_comparison
 from app.store.write import Within, write_comparison
 
@@ -130,17 +132,18 @@ def compute(inputs: ComparisonInputs, progress: Progress, executor: Executor | N
     """From shards on disk to scores: a pass for statistics, a pass for the partners, then all records."""
     reader, weights = inputs.reader, inputs.weights
     statistics = collect_statistics(reader, progress, executor)
-    found = find_partners(weights, statistics, progress)
-    counts = count_partners(reader, statistics, found.lists.partners, found.lists.valid, progress)
-    text = shown_text(inputs.source, counts, reader.shape)
-    scored = score_comparison(weights, statistics, found, counts.sums, progress)
+    count = partial(count_partners, reader, statistics, progress)
+    scored = score_comparison(weights, statistics, count, progress)
+    text = shown_text(inputs.source, scored.counts, weights)
+    contexts = scored.counts.contexts
+    labels = BySide.of(lambda side: latent_labels(contexts[side], text.tokens, len(weights[side].decoder)))
     return Results(
         weights=weights,
         statistics=statistics,
-        found=found,
-        counts=counts,
+        scored=scored,
         text=text,
-        records=score_records(scored, text.labels),
+        records=score_records(scored.scores, labels),
+        profiles=pair_profiles(weights, statistics.co_firing.n_both, scored.geometry, scored.scores.partners),
     )
 
 

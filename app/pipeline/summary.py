@@ -34,7 +34,7 @@ def summarize(inputs: ComparisonInputs, results: Results) -> ComparisonSummary:
     source, statistics, latents = inputs.source, results.statistics, results.records.latents
     sides = BySide.of(lambda side: side_summary(inputs.saes[side], statistics.sides[side], latents[side]))
     quantiles, histogram, n_scored = distribution_of(latents.narrow)
-    geometry = results.found.geometry
+    geometry = results.scored.geometry
     return ComparisonSummary(
         slug=inputs.slug,
         name=inputs.name,

@@ -9,6 +9,9 @@ from app.records.comparison import ComparisonSummary
 from app.records.latent import LatentDetail, LatentScores
 from app.records.pair import PairDetail, PairProfile, Partner
 
+UNKNOWN_TOKEN = "·"
+"""Shown for a token whose id or tokenizer is not known."""
+
 
 @dataclass(frozen=True)
 class TextRow:

@@ -1,15 +1,12 @@
 """From weights and statistics to scores: the one entry to this package. Arrays only; no files, torch or settings.
 
-A comparison is scored in two steps, since the partners of a latent are known only once it is decomposed, and
-what they do together is counted by a second pass over the activations:
-
-    found = find_partners(weights, statistics)          which pairs to count
-    sums  = …                                           the caller counts these pairs
-    scored = score_comparison(weights, statistics, found, sums)
+The partners of a latent are known only once its decoder row is decomposed, and what they do together is counted
+by a second pass over the activations. The caller gives a function that does this.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.progress import Progress, silent
@@ -24,50 +21,48 @@ from app.scores.partners import PartnerLists, as_lists, decompose_all, partner_c
 from app.scores.scored import LatentArrays, Scored
 from app.scores.weights import ComparedWeights
 from app.stats.collect import Statistics
-from app.stats.partner_counts import PartnerSums
+from app.stats.partner_counts import PartnerCounts
 
 
 @dataclass(frozen=True)
-class FoundPartners:
-    """What is known of a comparison before its partners are counted.
+class ScoredComparison:
+    """What scoring gives.
 
     Attributes:
         geometry: decoder cosines of both SAEs.
-        lists: partners of each narrow latent.
+        counts: what each narrow latent and its partners do together.
+        scores: of all latents and partners.
     """
 
     geometry: Geometry
-    lists: PartnerLists
+    counts: PartnerCounts
+    scores: Scored
 
 
-def find_partners(weights: ComparedWeights, statistics: Statistics, progress: Progress = silent) -> FoundPartners:
-    """The first step: which reference latents each narrow latent is made of.
+CountPartners = Callable[[PartnerLists], PartnerCounts]
+"""Counts what given pairs do together, in one more pass over all tokens."""
+
+
+def score_comparison(
+    weights: ComparedWeights, statistics: Statistics, count: CountPartners, progress: Progress = silent
+) -> ScoredComparison:
+    """All scores.
+
+    Args:
+        statistics: of all tokens.
+        count: called once, with the partners of each narrow latent.
 
     Raises:
         ScoringError: the reference has no latent to compare with.
     """
     geometry = geometry_of(weights, statistics)
-    return FoundPartners(geometry, as_lists(decompose_all(weights, geometry, statistics, progress)))
-
-
-def score_comparison(
-    weights: ComparedWeights,
-    statistics: Statistics,
-    found: FoundPartners,
-    sums: PartnerSums,
-    progress: Progress = silent,
-) -> Scored:
-    """The second step: all scores.
-
-    Args:
-        sums: of the pairs in `found.lists`, counted over all tokens.
-    """
-    geometry, lists = found.geometry, found.lists
+    lists = as_lists(decompose_all(weights, geometry, statistics, progress))
+    counts = count(lists)
     decoders, counted = weights.map(lambda side: side.decoder), geometry.reference.matchable
-    moments = partner_moments(statistics, lists, sums)
+    moments = partner_moments(statistics, lists, counts.sums)
     n_pairs = len(decoders.narrow) * int(counted.sum())
     advance = progress("hedging scores", len(decoders.narrow), "latents")
-    return Scored(
+    scores = Scored(
         latents=latent_arrays(weights, statistics, geometry),
         hedging=hedging_scores(statistics.sample, decoders.narrow, counted, advance),
         partners=lists,
@@ -82,6 +77,7 @@ def score_comparison(
             counted=counted,
         ),
     )
+    return ScoredComparison(geometry, counts, scores)
 
 
 def latent_arrays(weights: ComparedWeights, statistics: Statistics, geometry: Geometry) -> BySide[LatentArrays]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.arrays import Float64s
-from app.progress import Progress
 from app.records import BySide
 from app.sae.load import LoadedSae
 from app.sparse.csr import SparseActs
@@ -76,13 +75,6 @@ class ShardReader:
             is_prefix=self._parts.narrow.shard_key == self._parts.reference.shard_key,
             folder=store.folder if isinstance(store.storage, Folder) else None,
         )
-
-    def read(self, progress: Progress, stage: str) -> Iterator[ShardPair]:
-        """All shards in order."""
-        advance = progress(stage, self.shape.n_tokens, "tokens")
-        for shard in self.shards:
-            yield self.read_one(shard)
-            advance(shard.n_tokens)
 
     def read_one(self, shard: Shard) -> ShardPair:
         """One shard.

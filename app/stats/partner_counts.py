@@ -9,9 +9,8 @@ import numpy as np
 
 from app.arrays import Flags, Float64s, Int64s
 from app.parallel import BoundedQueue, together
-from app.progress import Progress
 from app.records import BySide
-from app.sparse.read import ShardPair, ShardReader
+from app.sparse.csr import SparseActs
 from app.stats.collect import SideStatistics, Statistics
 from app.stats.contexts import ChosenContexts, chosen_contexts
 from app.stats.pairs import LatentPairs, PairContexts, PairHistograms, PairRows, PairSums, PairTotals, joint_firings
@@ -60,10 +59,12 @@ class PartnerCounter:
 
     Args:
         statistics: of all shards.
-        partners, valid: as of `count_partners`.
+        partners, valid: `[L, K]` reference latents of each narrow latent; false for padding.
+        queue: runs what may take longer than a shard; has to be empty before `finalize`.
     """
 
-    def __init__(self, statistics: Statistics, partners: Int64s, valid: Flags) -> None:
+    def __init__(self, statistics: Statistics, partners: Int64s, valid: Flags, queue: BoundedQueue) -> None:
+        self._queue = queue
         sides = statistics.sides
         self.pairs = LatentPairs(np.nonzero(valid)[0], partners[valid])
         self.edges = sides.map(lambda side: side.histograms.bands(N_JOINT_BINS))
@@ -73,14 +74,14 @@ class PartnerCounter:
         self._rows = PairContexts(self.pairs, *sides.map(lambda side: side.firing.max_activation))
         self._products = PartnerProducts(partners, valid, len(sides.reference.firing.n_firings))
 
-    def update(self, shard: ShardPair, queue: BoundedQueue) -> None:
+    def update(self, acts: BySide[SparseActs]) -> None:
         """Add a shard."""
-        narrow, reference = shard.acts
+        narrow, reference = acts
         # The products are made of many shards at a time: they would hold up each shard in which that happens.
-        queue.put(partial(self._products.update, reference))
+        self._queue.put(partial(self._products.update, reference))
         both, *_ = together(
             partial(joint_firings, narrow, reference, self.pairs),
-            *(partial(self._bands[side].update, acts) for side, acts in shard.acts.items()),
+            *(partial(self._bands[side].update, own) for side, own in acts.items()),
         )
         together(
             partial(self._joint.update, narrow, reference, both),
@@ -98,18 +99,3 @@ class PartnerCounter:
             edges=self.edges,
             pair_rows=self._rows.finalize(),
         )
-
-
-def count_partners(
-    reader: ShardReader, statistics: Statistics, partners: Int64s, valid: Flags, progress: Progress
-) -> PartnerCounts:
-    """Sums and joint firings of the partner pairs, and contexts of every strength.
-
-    Args:
-        partners, valid: `[L, K]` reference latents of each narrow latent; false for padding.
-    """
-    counter = PartnerCounter(statistics, partners, valid)
-    with BoundedQueue() as queue:
-        for shard in reader.read(progress, "partners and contexts"):
-            counter.update(shard, queue)
-    return counter.finalize()

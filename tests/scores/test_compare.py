@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -9,9 +11,11 @@ import scipy.stats
 
 from app.arrays import Float32s, Float64s
 from app.errors import ScoringError
+from app.parallel import BoundedQueue
 from app.records import BySide
-from app.scores.compare import FoundPartners, find_partners, score_comparison
+from app.scores.compare import score_comparison
 from app.scores.latent_records import ScoreRecords, score_records
+from app.scores.partners import PartnerLists
 from app.scores.scored import Scored
 from app.scores.weights import ComparedWeights, Weights
 from app.stats.co_firing import CoFiringTable
@@ -20,9 +24,7 @@ from app.stats.contexts import TopContexts
 from app.stats.density import FiringCounts
 from app.stats.histograms import ActivationHistograms
 from app.stats.input_sample import N_GROUPS, Sample
-from app.stats.pairs import LatentPairs, PairSums, joint_firings
-from app.stats.partner_counts import PartnerSums
-from app.stats.partner_products import PartnerProducts
+from app.stats.partner_counts import PartnerCounter, PartnerCounts
 from app.stats.reconstruction import ExplainedVariance
 from tests.stats.dense_text import to_shard
 
@@ -75,22 +77,19 @@ def compared(turn: Float64s) -> tuple[ComparedWeights, Statistics]:
     return ComparedWeights(weights.narrow, weights.reference, is_prefix=False), statistics
 
 
-def sums_of(found: FoundPartners) -> PartnerSums:
+def counted(statistics: Statistics, lists: PartnerLists) -> PartnerCounts:
     """The second pass, on the whole text as one shard."""
     position = np.zeros(N_TOKENS, dtype=np.int32)
-    narrow, reference = (to_shard(acts, np.arange(N_TOKENS), position) for acts in activations())
-    lists = found.lists
-    pairs = LatentPairs(np.nonzero(lists.valid)[0], lists.partners[lists.valid])
-    sums, products = PairSums(pairs), PartnerProducts(lists.partners, lists.valid, reference.n_latents)
-    sums.update(joint_firings(narrow, reference, pairs))
-    products.update(reference)
-    return PartnerSums(sums.finalize(), products.finalize())
+    acts = BySide(*(to_shard(each, np.arange(N_TOKENS), position) for each in activations()))
+    with BoundedQueue() as queue:
+        counter = PartnerCounter(statistics, lists.partners, lists.valid, queue)
+        counter.update(acts)
+    return counter.finalize()
 
 
 def score(turn: Float64s) -> Scored:
     weights, statistics = compared(turn)
-    found = find_partners(weights, statistics)
-    return score_comparison(weights, statistics, found, sums_of(found))
+    return score_comparison(weights, statistics, partial(counted, statistics)).scores
 
 
 @pytest.fixture(scope="module")
@@ -136,4 +135,4 @@ def test_a_reference_that_never_fires_is_refused() -> None:
     silent = side_statistics(np.zeros((N_TOKENS, 4), dtype=np.float32))
     nothing = Statistics(BySide(statistics.narrow, silent), statistics.co_firing, statistics.sample)
     with pytest.raises(ScoringError, match="no latent fires on the 6,000 scored tokens"):
-        find_partners(weights, nothing)
+        score_comparison(weights, nothing, partial(counted, nothing))

@@ -10,8 +10,9 @@ import scipy.sparse as sp
 from app.arrays import Int64s
 from app.records import PairProfile
 from app.scores.blocks import blocks
-from app.scores.compare import FoundPartners
 from app.scores.cosines import cosines_of_pairs
+from app.scores.geometry import Geometry
+from app.scores.partners import PartnerLists
 from app.scores.weights import ComparedWeights
 
 MAX_PROFILE = 8192
@@ -21,7 +22,9 @@ N_MOST = 1024
 """Reference latents listed for firing together most often, where not all are."""
 
 
-def pair_profiles(weights: ComparedWeights, n_both: sp.csr_array, found: FoundPartners) -> Iterator[PairProfile]:
+def pair_profiles(
+    weights: ComparedWeights, n_both: sp.csr_array, geometry: Geometry, lists: PartnerLists
+) -> Iterator[PairProfile]:
     """Each narrow latent against every reference latent, or the ones that matter most.
 
     Args:
@@ -29,7 +32,7 @@ def pair_profiles(weights: ComparedWeights, n_both: sp.csr_array, found: FoundPa
     """
     narrow, reference = weights.narrow.decoder, weights.reference.decoder
     if len(reference) > MAX_PROFILE:
-        yield from _short_profiles(weights, n_both, found)
+        yield from _short_profiles(weights, n_both, geometry, lists)
         return
     for block in blocks(len(narrow)):
         counts = n_both[block].toarray()
@@ -39,15 +42,17 @@ def pair_profiles(weights: ComparedWeights, n_both: sp.csr_array, found: FoundPa
             yield PairProfile(i, range(len(reference)), both, row, True)
 
 
-def _short_profiles(weights: ComparedWeights, n_both: sp.csr_array, found: FoundPartners) -> Iterator[PairProfile]:
+def _short_profiles(
+    weights: ComparedWeights, n_both: sp.csr_array, geometry: Geometry, lists: PartnerLists
+) -> Iterator[PairProfile]:
     """Of each narrow latent the reference latents that fire with it most often, its partners and its neighbours."""
     narrow, reference = weights.narrow.decoder, weights.reference.decoder
     for i in range(len(narrow)):
         entries = slice(n_both.indptr[i], n_both.indptr[i + 1])
         columns, counts = n_both.indices[entries].astype(np.int64), n_both.data[entries]
         most = columns[np.argsort(-counts, kind="stable")[:N_MOST]]
-        nearest = found.geometry.narrow.other_sae.index[i]
-        indices = np.unique(np.concatenate([most, found.lists.of(i), nearest[nearest >= 0]]))
+        nearest = geometry.narrow.other_sae.index[i]
+        indices = np.unique(np.concatenate([most, lists.of(i), nearest[nearest >= 0]]))
         cosines = cosines_of_pairs(narrow, reference, np.full(len(indices), i), indices)
         yield PairProfile(i, indices.tolist(), _counts_at(indices, columns, counts).tolist(), cosines.tolist(), False)
 
