@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from app.activations.layers import text_config
 from app.errors import SettingsError
 
 MEMINFO = Path("/proc/meminfo")
@@ -86,7 +87,7 @@ class ModelSize:
 
 def size_of(model: Any) -> ModelSize:
     """The size of a transformers model."""
-    config = model.config
+    config = text_config(model)
     d_model = int(config.hidden_size)
     d_mlp = int(getattr(config, "intermediate_size", None) or 4 * d_model)
     return ModelSize(d_model, d_mlp, int(getattr(config, "num_attention_heads", 1)), model.dtype.itemsize)

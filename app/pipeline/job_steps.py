@@ -15,7 +15,8 @@ from sqlalchemy import Engine
 
 from app.activations.batch import ActivationBatch
 from app.activations.device import choose_device
-from app.activations.language_model import BUNDLED_MODELS, ModelShelf
+from app.activations.language_model import ModelShelf
+from app.activations.model_names import BUNDLED_MODELS
 from app.activations.stream import ActivationStream
 from app.errors import HedgescopeError, ShardError
 from app.executor.device import Device

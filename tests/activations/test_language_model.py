@@ -13,12 +13,12 @@ import torch
 
 from app.activations.hooks import activations_of
 from app.activations.language_model import (
-    BUNDLED_MODELS,
     LanguageModel,
     ModelShelf,
     load_language_model,
     load_tokenizer,
 )
+from app.activations.model_names import BUNDLED_MODELS
 from app.errors import ModelError
 from tests.activations.tiny_model import save_tiny_model
 from tests.language_model import CACHE_DIR, NAME
