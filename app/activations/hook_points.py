@@ -207,12 +207,12 @@ def _embedding(model: Any) -> HookPoint:
     return HookPoint(f"{layer_list(model)[0]}.0", is_input=True, is_written=True)
 
 
-def _normalized(model: Any, path: str) -> HookPoint:
-    norm = model.get_submodule(path)
+def _normalized(model: Any, module: str) -> HookPoint:
+    norm = model.get_submodule(module)
     eps = getattr(norm, "eps", None) or getattr(norm, "variance_epsilon", None)
     if eps is None:
-        raise ModelError(f"hook {path}: its norm has no epsilon; name the module by its path for its output")
-    return HookPoint(path, is_input=True, norm_eps=float(eps), takes_mean=_takes_mean(norm))
+        raise ModelError(f"hook {module}: its norm has no epsilon; name the module by itself for its output")
+    return HookPoint(module, is_input=True, norm_eps=float(eps), takes_mean=_takes_mean(norm))
 
 
 def _takes_mean(norm: Any) -> bool:
@@ -257,7 +257,7 @@ def _channels(model: Any, point: HookPoint, place: str, head: int) -> tuple[int,
     if not point.is_input or width is None or width % n_heads or not place.endswith(("hook_z", ".input")):
         raise ModelError(f"hook {place}: has no heads to choose from; expected attn.hook_z with a head index")
     if not 0 <= head < n_heads:
-        raise ModelError(f"hook {place}: head {head} is asked for; this model has heads 0 to {n_heads - 1}")
+        raise ModelError(f"hook {place}: head {head} was chosen; this model has heads 0 to {n_heads - 1}")
     size = width // n_heads
     return head * size, (head + 1) * size
 

@@ -123,7 +123,7 @@ def test_one_head_is_its_part_of_z(model: LanguageModel) -> None:
     whole = activations_of(model, IDS, "blocks.1.attn.hook_z")
     heads = [activations_of(model, IDS, f"blocks.1.attn.hook_z, head {head}") for head in (0, 1)]
     assert torch.equal(torch.cat(heads, dim=-1), whole)
-    with pytest.raises(ModelError, match="head 2 is asked for; this model has heads 0 to 1"):
+    with pytest.raises(ModelError, match="head 2 was chosen; this model has heads 0 to 1"):
         hook_width(model, "blocks.1.attn.hook_z, head 2")
     with pytest.raises(ModelError, match="has no heads to choose from"):
         hook_width(model, "blocks.1.hook_resid_post, head 0")
