@@ -27,6 +27,7 @@ from app.settings import Settings
 from app.store.session import upgrade
 from app.web.main import create_app
 from tests import doc_tables
+from tests.page_paths import missed
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "demo").glob("*.md")})
@@ -191,6 +192,11 @@ def test_every_api_path_is_in_the_docs(site: FastAPI) -> None:
     served = {re.sub(r"\{\w+\}", "{}", path) for path in schema["paths"] if path.startswith("/api/")}
     assert served
     assert served - documented == set()
+
+
+def test_every_page_is_in_the_docs() -> None:
+    cells = TABLE_CODE.findall((ROOT / "docs/interface.md").read_text())
+    assert missed(re.sub(r"\{\w+\}", "1", cell) for cell in cells if cell.startswith("/")) == []
 
 
 def requirements() -> list[Requirement]:

@@ -68,8 +68,10 @@ def slugs(server: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The browser."""
+    # Found first: the search may itself open Playwright, which can't be opened twice.
+    program = ensure_browser()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=ensure_browser(), args=LAUNCH_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=program, args=LAUNCH_ARGUMENTS)
         yield browser
         browser.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page
 
 from tests.e2e.conftest import OpenTab, wait_until_drawn
+from tests.page_paths import missed
 
 PHONE = {"width": 390, "height": 844}
 
@@ -20,8 +21,15 @@ def paths_of(slug: str) -> list[str]:
         "/pairs/1/40",
         "/levels",
         "/degree",
+        "/intervention",
+        "/prompt",
     ]
-    return ["/", "/saes", "/about", "/lab", "/nowhere", *(f"/c/{slug}{path}" for path in below)]
+    elsewhere = ["/", "/saes", "/saes/new", "/compare/new", "/jobs", "/jobs/1", "/about", "/lab", "/nowhere"]
+    return [*elsewhere, *(f"/c/{slug}{path}" for path in below)]
+
+
+def test_no_page_is_forgotten() -> None:
+    assert missed(paths_of("tiny")) == []
 
 
 def overflow(page: Page) -> int:

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from app.catalogue import HEDGING_SCORE_PARTS, LATENT_FIELDS
 from app.records import ComparisonBundle
+from tests.page_paths import missed
 from tests.web.pages.markup import Document
 
 HTML = {"accept": "text/html"}
@@ -27,6 +28,8 @@ def paths_of(slug: str) -> list[str]:
         "/latents?hedging_score__isnull=1",
         "/levels",
         "/degree",
+        "/intervention",
+        "/prompt",
         "/pairs/0/0",
         "/pairs/0/9",
         "/pairs/1/40",
@@ -64,6 +67,10 @@ def pages(client: TestClient, paths: list[str]) -> dict[str, Document]:
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
         found[path] = Document(answer.text)
     return found
+
+
+def test_no_page_is_forgotten(paths: list[str]) -> None:
+    assert missed(paths) == []
 
 
 def test_every_page_has_one_heading_and_a_title(pages: dict[str, Document]) -> None:
