@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
+from app.records import Dtype
 
 PREFIX = "HEDGESCOPE_"
 DATABASE_FILE = "hedgescope.db"
@@ -109,7 +110,7 @@ class Settings(BaseSettings):
     worker_device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the worker computes; `auto` is CUDA if available, else the CPU."
     )
-    worker_dtype: Literal["auto", "float32", "bfloat16"] = Field(
+    worker_dtype: Literal["auto", Dtype] = Field(
         default="auto",
         description="Precision of the worker's language model; `auto` is bfloat16 on CUDA, else float32. SAEs always "
         "use float32.",

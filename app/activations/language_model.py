@@ -17,9 +17,7 @@ from app.activations.model_names import model_source
 from app.disk import full, is_full
 from app.errors import ModelError
 from app.hashing import file_checksum
-
-DTYPES = ("float32", "bfloat16")
-"""What a forward pass may run in. bfloat16 is faster if the CPU has instructions for it."""
+from app.records import DTYPES
 
 ROWS_PER_FORWARD = 16
 """Rows in one forward pass: 16 × 128 tokens is where matmul on two cores stops getting faster."""

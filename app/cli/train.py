@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -36,7 +36,7 @@ def train(
     aux_loss_coefficient: Annotated[float, typer.Option(help="Weight of the loss that revives dead latents.")] = 1.0,
     dead_after: Annotated[int, typer.Option(help="Tokens without firing before a latent counts as dead.")] = 100_000,
     seed: Annotated[int, typer.Option(help="Seed of initialisation and batch order.")] = 0,
-    dtype: Annotated[str, typer.Option(help="Precision of the saved weights: float32 or float16.")] = "float32",
+    dtype: Annotated[Literal["float32", "float16"], typer.Option(help="Precision of the saved weights.")] = "float32",
     device: Annotated[str, typer.Option(help="Torch device to train on.")] = "cpu",
 ) -> None:
     """Train an SAE with SAELens and save it in SAELens' format."""
@@ -46,7 +46,7 @@ def train(
     from app.training.train import DEFAULT_MULTIPLIER, TrainingPlan, save
     from app.training.train import train as fit
 
-    _check(architecture, widths, multiplier, dtype, out)
+    _check(architecture, widths, multiplier, out)
     if architecture == BALANCED and multiplier is None:
         multiplier = DEFAULT_MULTIPLIER
     settings = load_settings()
@@ -76,7 +76,7 @@ def train(
     errors.print(f"saved {out}; register it with: hedgescope sae add {out}", highlight=False, soft_wrap=True)
 
 
-def _check(architecture: str, widths: str | None, multiplier: float | None, dtype: str, out: Path) -> None:
+def _check(architecture: str, widths: str | None, multiplier: float | None, out: Path) -> None:
     """Refuse options that do not go together, or an existing folder, before hours are spent."""
     if architecture not in ARCHITECTURES:
         raise SettingsError(f"architecture {architecture!r}: expected {', '.join(ARCHITECTURES)}")
@@ -84,8 +84,6 @@ def _check(architecture: str, widths: str | None, multiplier: float | None, dtyp
         raise SettingsError("--widths belongs to the Matryoshka architectures, and only to them")
     if architecture != BALANCED and multiplier is not None:
         raise SettingsError("--multiplier belongs to balanced-matryoshka, and only to it")
-    if dtype not in ("float32", "float16"):
-        raise SettingsError(f"dtype {dtype!r}: expected float32 or float16")
     if out.exists():
         raise SettingsError("already exists; choose another folder or delete it first", place=out)
 

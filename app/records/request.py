@@ -15,6 +15,8 @@ from typing import Any, Literal, get_args
 from app.errors import RequestError
 
 Dtype = Literal["float32", "bfloat16"]
+"""Precision of a language model's forward pass. bfloat16 is faster if the processor has instructions for it."""
+
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 
 MAX_NAME = 64

@@ -105,4 +105,5 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     """The model's dtype that a setting means; `auto` is bfloat16 on CUDA, where it halves memory and time."""
     if name == "auto":
         name = "bfloat16" if device.type == "cuda" else "float32"
-    return torch.bfloat16 if name == "bfloat16" else torch.float32
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype

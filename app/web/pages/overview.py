@@ -66,7 +66,7 @@ def build(visit: Visit) -> OverviewPage:
     scatter = scatter_data(summary, params)
     view = scatter.view
     return OverviewPage(
-        frame=comparison_frame(visit, summary.name, _description(summary)),
+        frame=comparison_frame(visit, summary.name, _lead(summary)),
         summary=summary,
         scatter=scatter,
         form=FilterForm(
@@ -174,7 +174,8 @@ def _strongest_contexts(
     return shown
 
 
-def _description(summary: ComparisonSummary) -> str:
+def _lead(summary: ComparisonSummary) -> str:
+    """The page's first sentence, which is its description for search engines and previews too."""
     on = f" on {summary.model_name}" if summary.model_name else ""
     return (
         f"{show.number(summary.n_hedged)} of {show.number(summary.n_scored)} scored latents of "

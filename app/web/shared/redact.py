@@ -65,7 +65,11 @@ def public_command(command: str) -> str:
 
 
 def without_folders(text: str) -> str:
-    """A note or an error as an earlier version stored it, without folders and addresses of databases."""
+    """A note or an error without folders and addresses of databases.
+
+    Version 0.1.0 stored them with jobs and SAEs, and with both SAEs of a comparison. There they stay, since a stored
+    comparison is never rewritten; what is stored today has none.
+    """
     return ABSOLUTE_PATH.sub("", DATABASE.sub("the database", text))
 
 
