@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -144,6 +145,20 @@ def received_from(connection: socket.socket) -> int:
         while part := connection.recv(1 << 20):
             received += len(part)
     return received
+
+
+def test_small_answers_over_one_connection_do_not_wait(server: tuple[subprocess.Popen[str], int]) -> None:
+    """With Nagle's algorithm each would wait 40 ms for the acknowledgement of the one before."""
+    _, port = server
+    request = b"GET /slow?seconds=0 HTTP/1.1\r\nHost: x\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
+        started = time.monotonic()
+        for _ in range(100):
+            connection.sendall(request)
+            received = b""
+            while not received.endswith(b'"done"'):
+                received += connection.recv(65536)
+        assert time.monotonic() - started < 100 * 0.02
 
 
 def test_the_server_does_not_name_its_software(server: tuple[subprocess.Popen[str], int]) -> None:
