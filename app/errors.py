@@ -23,6 +23,7 @@
         ├── SchemaError             its schema is older or newer than the program
         ├── NotFoundError           no such comparison, SAE, latent (HTTP 404)
         ├── ConflictError           the name is taken by something else (HTTP 409)
+        ├── QueryStoppedError       a query took too long (HTTP 503), or its client has left
         └── QueryError              a parameter of a query is wrong (HTTP 400)
 
 A message says, in one line, what was found, what was expected and what to do. Paths of this machine stand apart from it
@@ -226,3 +227,16 @@ class QueryError(StoreError):
         super().__init__(message)
         self.parameter = parameter
         self.valid = tuple(valid)
+
+
+class QueryStoppedError(StoreError):
+    """A query was stopped.
+
+    Args:
+        message: why, and what to do.
+        is_late: it took too long; else nobody waits for its answer.
+    """
+
+    def __init__(self, message: str, *, is_late: bool) -> None:
+        super().__init__(message)
+        self.is_late = is_late

@@ -156,6 +156,13 @@ class Settings(BaseSettings):
         le=100_000,
         description="Maximum latents on one page of the API or of a table.",
     )
+    query_timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        le=3600,
+        description="Seconds that one look of a page or of the API into the database may take; then it is stopped, "
+        "with status 503.",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Sites whose scripts may read the API, such as `https://lab.example.org`, separated by commas; "

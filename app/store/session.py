@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from app.errors import SchemaError, StoreError
 from app.paths import resource
 from app.store.explain import BUSY_TIMEOUT_S, UPGRADE, database_place, explain
+from app.store.patience import obeyed
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -131,12 +132,14 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """A connection for reading: all its reads see one state, and no writer is waited for.
 
     Raises:
-        StoreError: the database failed; SchemaError: a table or column is missing.
+        StoreError: the database failed; SchemaError: a table or column is missing; QueryStoppedError: it takes longer
+            than this context's patience.
     """
     with _explained(engine), engine.connect() as connection:
         if not is_sqlite(engine):
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        yield connection
+        with obeyed(connection):
+            yield connection
 
 
 @contextmanager

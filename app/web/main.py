@@ -25,6 +25,7 @@ from app.web.api.status_models import ParameterProblem, ProblemDocument
 from app.web.http import errors
 from app.web.http.auth import Origins
 from app.web.http.headers import SecurityHeaders
+from app.web.http.patience import ReadsEnd
 from app.web.http.static import VersionedFiles
 from app.web.live import worker_errors
 from app.web.live.events import JobEvents
@@ -106,6 +107,7 @@ def create_app(settings: Settings, engine: Engine | None = None, worker: Where |
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Innermost first: an answer to what fails inside still gets the outer ones' headers."""
     metrics: RequestMetrics = app.state.metrics
+    app.add_middleware(ReadsEnd, limit_s=settings.query_timeout_s)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
-from app.errors import ConflictError, NotFoundError, QueryError, SchemaError, StoreError
+from app.errors import ConflictError, NotFoundError, QueryError, QueryStoppedError, SchemaError, StoreError
 from app.serving.headers import NEVER_KEPT
 from app.serving.leaving import answer_nobody
 
@@ -135,6 +135,8 @@ def of_store_error(error: StoreError) -> Problem:
             return Problem(400, "wrong-parameter", "Wrong parameter", detail, error.parameter, error.valid)
         case ConflictError():
             return Problem(409, "conflict", "Conflict", detail)
+        case QueryStoppedError():
+            return Problem(503, "time-limit", "Query takes too long", detail)
         case SchemaError():
             return Problem(503, "schema", "Database needs an upgrade", WRONG_SCHEMA)
         case _:
@@ -180,6 +182,8 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 
 async def _on_store_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, StoreError)
+    if isinstance(error, QueryStoppedError) and not error.is_late:
+        return await answer_nobody(request, error)
     problem = of_store_error(error)
     if problem.status >= 500:
         log.error("request %s: %s", request.state.request_id, error)
