@@ -82,6 +82,27 @@ OPS: dict[str, Op] = {
 }
 
 
+TEXT_FIELDS = ("label",)
+"""Fields of free text, which the API filters by `TEXT_OPS`."""
+
+TEXT_OPS: dict[str, Op] = {
+    "contains": Op("contains", "contains this, in any case", ("text",), lambda _column, value: contains(value)),
+    "startswith": Op(
+        "starts with",
+        "starts with this, in any case",
+        ("text",),
+        lambda _column, value: latents.c.label_folded.startswith(value, autoescape=True),
+    ),
+    "endswith": Op(
+        "ends with",
+        "ends with this, in any case",
+        ("text",),
+        lambda _column, value: latents.c.label_folded.endswith(value, autoescape=True),
+    ),
+}
+"""Operations on text. A table has its search field for them; scripts combine them with each other."""
+
+
 def parse_filters(params: Iterable[tuple[str, str]]) -> tuple[Filter, ...]:
     """Filters from the parameters of a URL, e.g. `("hedging_score__gte", "0.5")`, `("diagnosis", "hedged")`.
 
@@ -101,6 +122,8 @@ def parse_filter(parameter: str, text: str) -> Filter:
     """One filter; see `parse_filters`."""
     field, _, op = parameter.partition("__")
     op = op or "eq"
+    if field in TEXT_FIELDS and "__" in parameter:
+        return _parse_text(parameter, field, op, text)
     if field not in FILTER_FIELDS:
         raise QueryError(
             f"unknown parameter {parameter!r}; expected {', '.join(FILTER_FIELDS)}",
@@ -114,6 +137,16 @@ def parse_filter(parameter: str, text: str) -> Filter:
             f"unknown operation {op!r} in {parameter!r}; {field} takes {', '.join(ops)}", parameter=parameter, valid=ops
         )
     return Filter(field, op, _parse_value(parameter, field, op, text))
+
+
+def _parse_text(parameter: str, field: str, op: str, text: str) -> Filter:
+    if op not in TEXT_OPS:
+        message = f"unknown operation {op!r} in {parameter!r}; {field} takes {', '.join(TEXT_OPS)}"
+        raise QueryError(message, parameter=parameter, valid=tuple(TEXT_OPS))
+    if not 0 < len(text) <= MAX_SEARCH_CHARACTERS:
+        message = f"{parameter} has {len(text)} characters; expected 1 to {MAX_SEARCH_CHARACTERS}"
+        raise QueryError(message, parameter=parameter)
+    return Filter(field, op, fold(text))
 
 
 def _parse_value(parameter: str, field: str, op: str, text: str) -> Value:
@@ -155,11 +188,11 @@ def _parse_number(parameter: str, text: str) -> float:
 
 def condition(filter_: Filter) -> ColumnElement[bool]:
     """The filter as a condition on `latents`."""
-    return OPS[filter_.op].condition(latent_column(filter_.field), filter_.value)
+    return {**OPS, **TEXT_OPS}[filter_.op].condition(latent_column(filter_.field), filter_.value)
 
 
-def search_condition(q: str) -> ColumnElement[bool]:
-    """Latents that a search finds: the one with that index where `q` is a number, else those whose label holds it.
+def folded_search(q: str) -> str | None:
+    """The text that labels must contain for a search to find them; None where `q` is empty or names an index.
 
     Raises:
         QueryError: `q` is longer than a label could be.
@@ -168,6 +201,31 @@ def search_condition(q: str) -> ColumnElement[bool]:
     if len(text) > MAX_SEARCH_CHARACTERS:
         message = f"q has {len(text)} characters; expected at most {MAX_SEARCH_CHARACTERS}"
         raise QueryError(message, parameter="q")
-    if text.isascii() and text.isdigit():
-        return latents.c.latent_index == int(text) if INTEGER.fullmatch(text) else false()
-    return latents.c.label_folded.contains(fold(text), autoescape=True)
+    return None if not text or _is_index(text) else fold(text)
+
+
+def search_condition(q: str) -> ColumnElement[bool] | None:
+    """Latents that a search finds: the one with that index where `q` is a number, else those whose label holds it.
+
+    Returns:
+        None where `q` is empty: it finds all.
+
+    Raises:
+        QueryError: as `folded_search`.
+    """
+    text = folded_search(q)
+    if text is not None:
+        return contains(text)
+    index = q.strip()
+    if not index:
+        return None
+    return latents.c.latent_index == int(index) if INTEGER.fullmatch(index) else false()
+
+
+def contains(folded: str) -> ColumnElement[bool]:
+    """Latents whose label contains a folded text."""
+    return latents.c.label_folded.contains(folded, autoescape=True)
+
+
+def _is_index(text: str) -> bool:
+    return text.isascii() and text.isdigit()

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import sys
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
-from typing import Any
+from operator import itemgetter
+from typing import Any, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Engine, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Engine
 
-from app.catalogue import LATENT_FIELDS
 from app.errors import QueryError
 from app.records import LatentScores, Side
-from app.store.cursors import Place, Sort, decode_cursor, encode_cursor, parse_sort
+from app.store.counts import count, count_to_cap, kept_total
+from app.store.cursors import Place, Sort, decode_cursor, encode_cursor, parse_order
 from app.store.filters import Filter, condition, search_condition
 from app.store.lookup import require_comparison, require_side
-from app.store.rows import LATENT_COLUMNS, latent_from
+from app.store.narrowing import Scope, few_latents, in_order, rows_of
+from app.store.order import segments, sort_key
+from app.store.rows import latent_from
 from app.store.session import reading
-from app.store.tables import latent_column, latents
+from app.store.tables import latents
 
 ITER_PAGE = 1000
 
-LOWEST: dict[str, int | float | str] = {"integer": -(2**31), "number": -sys.float_info.max, "text": ""}
-"""Kind of a field -> no stored value is below. `column >= lowest` leaves out nulls by a seek in the index, where
-`IS NOT NULL` would step over each."""
+Count = Literal["cheap", "exact", "none"]
+"""Whether the total is given: where it is known or found quickly, on the first page; always; never."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,12 @@ class LatentQuery:
 
     Attributes:
         side: of the comparison.
-        sort: a sortable field of the catalogue, `-` in front for descending.
+        sort: sortable fields of the catalogue, separated by commas, `-` in front for descending.
         filters: all must hold.
         q: a number finds the latent with that index, else what labels contain, in any case.
         limit: latents a page, at least 1.
         cursor: `next` of the page before.
+        count: whether the total is wanted.
     """
 
     side: Side
@@ -47,6 +50,7 @@ class LatentQuery:
     q: str | None = None
     limit: int = 100
     cursor: str | None = None
+    count: Count = "cheap"
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ class LatentList:
     Attributes:
         items: at most `limit`.
         next: cursor of the next page; None on the last.
-        total: latents that the filters leave; counted for the first page only, else None.
+        total: latents that the filters leave; None on later pages, and where more than `counts.CAP` pass filters,
+            unless the query wants it exact.
     """
 
     items: list[LatentScores]
@@ -76,20 +81,29 @@ def latents_page(engine: Engine, slug: str, query: LatentQuery) -> LatentList:
     require_side(query.side)
     if query.limit < 1:
         raise QueryError(f"limit is {query.limit}; expected at least 1", parameter="limit")
-    sort = parse_sort(query.sort)
+    order = parse_order(query.sort)
     scope = _scope(slug, query)
-    place = decode_cursor(query.cursor, sort, scope) if query.cursor else None
-    conditions = [condition(filter_) for filter_ in query.filters]
-    if query.q and query.q.strip():
-        conditions.append(search_condition(query.q))
+    place = decode_cursor(query.cursor, order, scope) if query.cursor else None
+    conditions = conditions_of(query)
     with reading(engine) as connection:
-        comparison_id = require_comparison(connection, slug)
-        conditions += [latents.c.comparison_id == comparison_id, latents.c.side == query.side]
-        rows = _rows(connection, conditions, sort, place, query.limit + 1)
-        total = None if place else _total(connection, conditions, rows, query.limit)
+        side = require_comparison(connection, slug), query.side
+        few = few_latents(connection, side, query.filters, query.q, order) if conditions else None
+        if few is not None:
+            rows, total = _from_few(connection, side, few, conditions, order, place, query)
+        else:
+            conditions += [latents.c.comparison_id == side[0], latents.c.side == query.side]
+            rows = _rows(connection, conditions, order, place, query.limit + 1)
+            total = _total(connection, side, conditions, query, place, rows)
     items = [latent_from(row) for row in rows[: query.limit]]
     has_more = len(rows) > query.limit
-    return LatentList(items, encode_cursor(sort, scope, _place(sort, items[-1])) if has_more else None, total)
+    return LatentList(items, encode_cursor(order, scope, _place(order, items[-1])) if has_more else None, total)
+
+
+def conditions_of(query: LatentQuery) -> list[ColumnElement[bool]]:
+    """The query's filters and search as conditions. Raises QueryError."""
+    found = [condition(filter_) for filter_ in query.filters]
+    searched = search_condition(query.q) if query.q else None
+    return found if searched is None else [*found, searched]
 
 
 def iter_latents(engine: Engine, slug: str, query: LatentQuery) -> Iterator[LatentScores]:
@@ -114,52 +128,56 @@ def _scope(slug: str, query: LatentQuery) -> str:
     return hashlib.sha256(orjson.dumps([slug, query.side, filters, query.q])).hexdigest()[:16]
 
 
-def _place(sort: Sort, latent: LatentScores) -> Place:
-    return Place(getattr(latent, sort.field), latent.index)
+def _place(order: Sequence[Sort], latent: LatentScores) -> Place:
+    return Place(tuple(getattr(latent, sort.field) for sort in order), latent.index)
 
 
 def _rows(
-    connection: Connection, conditions: list[ColumnElement[bool]], sort: Sort, place: Place | None, limit: int
+    connection: Connection,
+    conditions: Sequence[ColumnElement[bool]],
+    order: Sequence[Sort],
+    place: Place | None,
+    limit: int,
 ) -> list[Any]:
     rows: list[Any] = []
-    for segment in segments(sort, place):
+    for segment in segments(order, place):
         rows += connection.execute(segment.where(*conditions).limit(limit - len(rows))).all()
         if len(rows) == limit:
             break
     return rows
 
 
-def segments(sort: Sort, place: Place | None) -> list[Select[Any]]:
-    """What follows `place` (or all), as queries to be read one after another.
-
-    Each reads one range of one index in its order: the rest of the ties of the last value, the values beyond it, then
-    the undefined ones. One query for all three would have to skip what comes before, which takes longer with depth.
-    """
-    column, index = latent_column(sort.field), latents.c.latent_index
-    base = select(*LATENT_COLUMNS)
-    if sort.field == "index":
-        beyond = _beyond(column, sort, place)
-        return [base.where(beyond).order_by(column.desc() if sort.descending else column)]
-    by_value = (column.desc() if sort.descending else column, index)
-    values = base.order_by(*by_value)
-    # The column is named in the order, too: PostgreSQL does not see that among its nulls it is constant.
-    nulls = base.where(column.is_(None)).order_by(column, index)
-    undefined = [nulls] if column.nullable else []
-    if place is None:
-        return [values.where(_beyond(column, sort, None)), *undefined]
-    if place.value is None:
-        return [nulls.where(index > place.index)]
-    ties = base.where(column == place.value, index > place.index).order_by(index)
-    return [ties, values.where(_beyond(column, sort, place)), *undefined]
+def _from_few(
+    connection: Connection,
+    side: Scope,
+    few: Sequence[int],
+    conditions: Sequence[ColumnElement[bool]],
+    order: Sequence[Sort],
+    place: Place | None,
+    query: LatentQuery,
+) -> tuple[list[Any], int | None]:
+    """The page's rows and the total, from the latents that one of the conditions leaves."""
+    keys = sorted(
+        (sort_key(order, values, index), index) for index, *values in in_order(connection, side, few, conditions, order)
+    )
+    start = 0 if place is None else bisect_right(keys, sort_key(order, place.values, place.index), key=itemgetter(0))
+    chosen = [index for _, index in keys[start : start + query.limit + 1]]
+    wanted = query.count == "exact" or (query.count == "cheap" and place is None)
+    return rows_of(connection, side, chosen), len(keys) if wanted else None
 
 
-def _beyond(column: ColumnElement[Any], sort: Sort, place: Place | None) -> ColumnElement[bool]:
-    if place is None:
-        return column >= LOWEST[LATENT_FIELDS[sort.field].kind]
-    return column < place.value if sort.descending else column > place.value
-
-
-def _total(connection: Connection, conditions: list[ColumnElement[bool]], rows: list[Any], limit: int) -> int:
-    if len(rows) <= limit:
+def _total(
+    connection: Connection,
+    side: Scope,
+    conditions: Sequence[ColumnElement[bool]],
+    query: LatentQuery,
+    place: Place | None,
+    rows: Sequence[Any],
+) -> int | None:
+    if query.count == "none" or (query.count == "cheap" and place is not None):
+        return None
+    if place is None and len(rows) <= query.limit:
         return len(rows)
-    return int(connection.execute(select(func.count()).select_from(latents).where(*conditions)).scalar_one())
+    if not query.filters and not (query.q or "").strip():
+        return kept_total(connection, *side)
+    return count(connection, conditions) if query.count == "exact" else count_to_cap(connection, conditions)

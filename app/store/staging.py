@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine, Table, delete, insert, select, tuple_
 from app.errors import StoreError
 from app.records import ComparisonSummary
 from app.store.bulk import Values, insert_rows
+from app.store.counts import keep_counts
 from app.store.parts import PARTS, Part
 from app.store.payloads import to_json
 from app.store.session import is_sqlite, reading, writing
@@ -106,6 +107,7 @@ def publish(engine: Engine, staged: Staging, within: Within | None) -> None:
     with writing(engine) as connection:
         if within is not None:
             within(connection)
+        keep_counts(connection, staged.id)
         _touch(connection, staged, staged_at=None, staged_by=None, slug=staged.summary.slug)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from app.catalogue import LATENT_FIELDS
 from app.errors import QueryError
 from app.records import ComparisonBundle, LatentScores, Side
-from app.store.filters import CHOICES, FILTER_FIELDS, MAX_FILTERS, OPS, Filter, parse_filters
+from app.store.filters import CHOICES, FILTER_FIELDS, MAX_FILTERS, OPS, TEXT_OPS, Filter, parse_filters
 from app.store.page import LatentQuery, latents_page
 from tests.builders import VOCABULARY, make_bundle
 
@@ -97,6 +97,9 @@ def test_parsed_values_have_the_fields_types() -> None:
     [
         ("nope", "1", "unknown parameter 'nope'", FILTER_FIELDS),
         ("label", "1", "unknown parameter 'label'", FILTER_FIELDS),
+        ("label__gt", "1", "unknown operation 'gt' in 'label__gt'; label takes contains", tuple(TEXT_OPS)),
+        ("label__contains", "", "label__contains has 0 characters", ()),
+        ("label__contains", "x" * 201, "label__contains has 201 characters", ()),
         ("main_partner", "1", "unknown parameter", FILTER_FIELDS),
         ("__gte", "1", "unknown parameter", FILTER_FIELDS),
         ("", "1", "unknown parameter", FILTER_FIELDS),

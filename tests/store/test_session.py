@@ -31,7 +31,7 @@ from app.store.session import (
     upgrade,
     writing,
 )
-from app.store.tables import metadata
+from app.store.tables import SEARCH_TABLE, metadata
 from app.store.write import register_sae
 from tests.builders import make_sae_record
 from tests.store.conftest import ON_POSTGRESQL, ON_SQLITE, fresh_engine, url_of
@@ -47,9 +47,14 @@ def empty(url: str) -> Iterator[Engine]:
         yield engine
 
 
+def is_declared(name: str | None, _kind: str, _parents: object) -> bool:
+    """Whether the declarations know of it; the search of labels is made by its migration alone."""
+    return not (name or "").startswith(SEARCH_TABLE) and name != "ix_latents_label_search"
+
+
 def test_migrations_make_the_tables_as_declared(engine: Engine) -> None:
     with reading(engine) as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_declared})
         assert compare_metadata(context, metadata) == []
 
 

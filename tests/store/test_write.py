@@ -29,6 +29,10 @@ from tests.store.counts import row_counts
 ROOT = Path(__file__).parents[2]
 
 
+N_COUNTS = 10
+"""Kept counts of `make_bundle()`: all latents of each side, those of each level and of each diagnosis."""
+
+
 def failing(records: Iterable[Any], error: BaseException) -> Iterator[Any]:
     """Half of the records, then the error."""
     some = list(records)
@@ -46,6 +50,7 @@ def test_generators_are_read_once_and_stored(engine: Engine) -> None:
         "comparisons": 1,
         "latents": 84,
         "latent_details": 84,
+        "latent_counts": N_COUNTS,
         "partners": len(tuple(whole.partners)),
         "pair_details": len(tuple(whole.pairs)),
         "pair_profiles": 24,
@@ -105,7 +110,7 @@ def test_kill_9_in_the_middle_shows_nothing(engine: Engine, tmp_path: Path) -> N
     write_comparison(engine, bundle)
     assert read.get_comparison(engine, bundle.summary.slug) == bundle.summary
     # What the killed one left is gone.
-    assert row_counts(engine) == {**left, "comparisons": 1, "text_rows": 30}
+    assert row_counts(engine) == {**left, "comparisons": 1, "text_rows": 30, "latent_counts": N_COUNTS}
 
 
 def test_a_stored_slug_is_left_alone_and_unread(engine: Engine) -> None:

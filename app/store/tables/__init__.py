@@ -19,17 +19,24 @@ from app.store.tables.comparisons import (
     text_rows,
 )
 from app.store.tables.jobs import job_steps, jobs
+from app.store.tables.keys import api_keys
 from app.store.tables.measurements import INTERVENTION_TABLES, degrees, interventions, latent_releases, releases
+from app.store.tables.reading import COUNTED, SEARCH_TABLE, label_search, latent_counts, search_rows
 
 __all__ = [
+    "COUNTED",
     "INTERVENTION_TABLES",
+    "SEARCH_TABLE",
     "UtcDateTime",
+    "api_keys",
     "comparisons",
     "degrees",
     "interventions",
     "job_steps",
     "jobs",
+    "label_search",
     "latent_column",
+    "latent_counts",
     "latent_details",
     "latent_releases",
     "latents",
@@ -41,5 +48,6 @@ __all__ = [
     "published",
     "releases",
     "saes",
+    "search_rows",
     "text_rows",
 ]

@@ -70,7 +70,12 @@ class _Order:
 
     def _first(self, conditions: tuple[Filter, ...], sort: str) -> LatentScores | None:
         query = LatentQuery(
-            self.query.side, sort=sort, filters=(*self.query.filters, *conditions), q=self.query.q, limit=1
+            self.query.side,
+            sort=sort,
+            filters=(*self.query.filters, *conditions),
+            q=self.query.q,
+            limit=1,
+            count="none",
         )
         items = latents_page(self.engine, self.slug, query).items
         return items[0] if items else None

@@ -23,7 +23,7 @@ def latents_by_index(engine: Engine, slug: str, side: Side, indices: Iterable[in
     found: Latents = {}
     for start in range(0, len(wanted), IN_QUERY):
         some = tuple(wanted[start : start + IN_QUERY])
-        query = LatentQuery(side, sort="index", filters=(Filter("index", "in", some),), limit=len(some))
+        query = LatentQuery(side, sort="index", filters=(Filter("index", "in", some),), limit=len(some), count="none")
         found.update({latent.index: latent for latent in latents_page(engine, slug, query).items})
     return found
 
