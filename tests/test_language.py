@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -26,9 +29,6 @@ FORBIDDEN = {
 }
 """Patterns, in any case, and what to say instead."""
 
-PUBLISHED = {ROOT / "app/cli", ROOT / "app/web/api"}
-"""Folders whose docstrings are shown, by `--help` and by OpenAPI."""
-
 WORD_LIST = "| say | don't say |"
 """Starts the table of CONTRIBUTING.md that quotes the phrases."""
 
@@ -48,8 +48,8 @@ def texts() -> Iterator[tuple[str, int, str]]:
             yield from ((name(path), line, PLACEHOLDER.sub("…", match[2])) for match in QUOTED.finditer(source))
     yield from lines(sorted({*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "demo").glob("*.md")}))
     for path in sorted((ROOT / "app").rglob("*.py")):
-        is_public = path.parent in PUBLISHED
-        yield from ((name(path), line, text) for line, text in literals(path.read_text(), docstrings=is_public))
+        source = path.read_text()
+        yield from ((name(path), line, text) for line, text in chain(literals(source), comments(source)))
 
 
 def name(path: Path) -> str:
@@ -71,15 +71,28 @@ def without_word_list(text: str) -> str:
     return before + "\n" * rows.count("\n") + blank + rest if table else text
 
 
-def literals(source: str, *, docstrings: bool) -> Iterator[tuple[int, str]]:
-    """String literals, each part of an f-string by itself; docstrings where they are wanted."""
-    tree = ast.parse(source)
-    alone = {
-        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and (docstrings or id(node) not in alone):
-            yield node.lineno, node.value
+def literals(source: str) -> Iterator[tuple[int, str]]:
+    """String literals, docstrings among them, each in one line; each part of an f-string by itself."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, " ".join(node.value.split())
+
+
+def comments(source: str) -> Iterator[tuple[int, str]]:
+    """Comments, each block of lines as one text."""
+    block: list[str] = []
+    first = last = 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        if token.start[0] != last + 1 and block:
+            yield first, " ".join(block)
+            block = []
+        first = first if block else token.start[0]
+        block.append(token.string.lstrip("#: "))
+        last = token.start[0]
+    if block:
+        yield first, " ".join(block)
 
 
 def found_in(text: str) -> Iterator[str]:
@@ -111,6 +124,11 @@ def test_texts_are_plain() -> None:
 )
 def test_a_phrase_is_found(text: str) -> None:
     assert list(found_in(text))
+
+
+def test_comments_are_read_whole() -> None:
+    source = "x = 1  # one\n# it goes\n# on\ny = '# not this'\n"
+    assert list(comments(source)) == [(1, "one it goes on")]
 
 
 @pytest.mark.parametrize("text", ["there is no such file", "there are no jobs", "it is no longer used", "besides"])

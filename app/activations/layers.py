@@ -143,7 +143,7 @@ def layer_at(model: Any, index: int) -> Layer | None:
 
 
 def text_config(model: Any) -> Any:
-    """The configuration of a model's language part: a multimodal model has others beside it."""
+    """The configuration of a model's language part: a multimodal model has others too."""
     getter = getattr(model.config, "get_text_config", None)
     return model.config if getter is None else getter()
 

@@ -187,7 +187,7 @@ async def _body(response: httpx.Response) -> bytes:
 
 
 def _failure(status: int, body: bytes) -> Exception:
-    """The error that the worker's answer stands for; an answer in another form is not shown."""
+    """The error that the worker reports; what it says in an unknown form is not passed on."""
     try:
         failure = Failure.model_validate_json(body)
     except ValidationError:

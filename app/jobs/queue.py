@@ -92,7 +92,7 @@ def list_jobs(engine: Engine, *, limit: int, before: int | None = None) -> list[
 
 
 def get_jobs(engine: Engine, ids: Sequence[int]) -> dict[int, Job]:
-    """Those of the jobs that exist, by number; one query for all that are followed."""
+    """The jobs with these numbers, by number, in one query; numbers without a job are left out."""
     with reading(engine) as connection:
         found = map(job_from, connection.execute(_select_jobs().where(jobs.c.id.in_(ids))))
         return {job.id: job for job in found}

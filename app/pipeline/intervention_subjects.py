@@ -106,7 +106,7 @@ def _open(engine: sa.Engine, side: SideSummary) -> LoadedSae:
 
 
 def _check_fit(narrow: LoadedSae, reference: LoadedSae) -> None:
-    """Refuse a reference that reads other activations: its latents would see nothing of theirs."""
+    """Refuse a reference that reads other activations than the narrow SAE: its latents can't be added to it."""
     first, second = narrow.record, reference.record
     if first.d_in != second.d_in:
         raise SaeError(f"{second.name} reads activations of width {second.d_in}, {first.name} of {first.d_in}")

@@ -41,7 +41,7 @@ from app.store.read import get_comparison, resolve_slug
 from app.store.session import make_engine, writing
 
 TIDY_S = 60
-"""Seconds between looks for what killed writers left behind."""
+"""Seconds between searches for partial files that killed writers left behind."""
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -87,7 +87,7 @@ class TorchJobSteps:
     """
 
     def __init__(self, engine: Engine, settings: Settings, models: ModelShelf | None = None) -> None:
-        # By its whole path, so that errors can name it by what it is for.
+        # Absolute, so that errors recognise the folder and name its setting instead.
         here = settings.model_copy(update={"engine": "local", "data_dir": settings.data_dir.resolve()})
         self._engine, self._data_dir, self._input_dir = engine, here.data_dir, here.resolved_input_dir
         self._resources = resources_of(here)

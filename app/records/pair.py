@@ -51,7 +51,7 @@ class Partner:
 
 @dataclass(frozen=True)
 class FiringTable:
-    """Scored tokens by which of two latents fire on them."""
+    """Numbers of scored tokens on which both of two latents fire, only one, or neither."""
 
     both: int
     narrow_only: int
@@ -61,7 +61,7 @@ class FiringTable:
 
 @dataclass(frozen=True)
 class Overlap:
-    """How much two latents fire together; the fields of a partner, from counts alone.
+    """How much two latents fire together: the fields of `Partner` that follow from counts of tokens.
 
     `*_low` and `*_high` are 95 % Wilson intervals. None where a latent never fired.
     """
@@ -80,7 +80,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class PairContext:
-    """A stretch of tokens on which both latents of a pair fire; `activations` of both."""
+    """A stretch of text around a token on which both latents of a pair fire, with the activations of both."""
 
     row: int
     position: int

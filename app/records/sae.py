@@ -19,7 +19,7 @@ class SaeRecord:
         source: the folder or hub name it is loaded from.
         architecture: SAELens' name of the architecture it runs as, e.g. `jumprelu`.
         training_architecture: what it was trained as, where the metadata say so.
-        matryoshka_widths: ascending prefix widths; None where it is no Matryoshka SAE.
+        matryoshka_widths: ascending prefix widths; None for other SAEs.
         widths_source: where the widths come from; None where there are none.
         explained_variance: share in [.., 1] on the preflight sample; None where no sample was run.
         l0: active latents a token on the preflight sample; None where no sample was run.

@@ -1,4 +1,4 @@
-"""The two SAEs of a comparison, and things that come in pairs, one for each."""
+"""The two SAEs of a comparison, and pairs of values, one for each SAE."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class BySide(Generic[T_co]):
-    """One thing for the narrow SAE and one for the reference SAE."""
+    """A value for the narrow SAE and one for the reference SAE."""
 
     narrow: T_co
     reference: T_co
 
     @staticmethod
     def of(make: Callable[[Side], Result]) -> BySide[Result]:
-        """What a function makes for each side."""
+        """The results of a function called with `"narrow"` and with `"reference"`."""
         return BySide(make("narrow"), make("reference"))
 
     def __getitem__(self, side: Side) -> T_co:
-        """The one of a side."""
+        """The value of a side."""
         return self.narrow if side == "narrow" else self.reference
 
     def __iter__(self) -> Iterator[T_co]:
@@ -43,14 +43,14 @@ class BySide(Generic[T_co]):
         yield self.reference
 
     def items(self) -> Iterator[tuple[Side, T_co]]:
-        """Each side with its thing."""
+        """(side, value), narrow first."""
         yield "narrow", self.narrow
         yield "reference", self.reference
 
     def map(self, function: Callable[[T_co], Result]) -> BySide[Result]:
-        """What a function makes of each."""
+        """The results of a function called with each value."""
         return BySide(function(self.narrow), function(self.reference))
 
     def swapped(self) -> BySide[T_co]:
-        """Each side with the other one's thing."""
+        """The two values exchanged."""
         return BySide(self.reference, self.narrow)

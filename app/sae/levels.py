@@ -31,7 +31,7 @@ def find_widths(
         (widths ascending, the last one `d_sae`; source), or (None, None) for a plain SAE.
 
     Raises:
-        SaeError: the widths make no sense, or the file says otherwise than the user.
+        SaeError: the widths are invalid, or the file says otherwise than the user.
     """
     found, source = _in_metadata(metadata)
     if declared:

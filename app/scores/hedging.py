@@ -9,12 +9,12 @@ feature that the latent stands for:
     hedging score  =  max(t_i, r_i)        where other latents take over part of what it holds
                       max(t_i, r_i / 2)    where it keeps all of it (kept >= MIN_KEPT)
 
-Each sees what the other misses. A feature that comes and goes with the latent, but has no latent
-anywhere, shows in the typical token only; one that never comes without it, or that excludes it,
-shows in the regression only. The regression alone also turns away from a decoder row that is right,
-where the reference has split or merged features; such a latent keeps its whole length, hence the
-half. The weight and the maximum were chosen on tuning worlds (decision 0013); `hedgescope validate`
-measures them on others.
+Each finds what the other misses. Only the typical token shows a mixed-in feature that no latent of
+either SAE stands for. Only the regression shows one that always fires together with the latent's own
+feature, or never does. But the regression also faults a correct decoder row where the reference has
+split or merged features. Such a latent keeps its whole length, so its regression counts half. The
+weight and the maximum were chosen on tuning worlds (decision 0013); `hedgescope validate` measures
+them on other worlds.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ from app.scores.typical import MIN_TOKENS, Residuals, typical_impurity
 from app.stats.input_sample import N_GROUPS, Sample
 
 MIN_KEPT = 0.95
-"""From this share of its length on, a latent keeps what its decoder row says."""
+"""From this length of the refitted direction along the unit decoder row, nothing was lost to other latents."""
 
 KEPT_WEIGHT = 0.5
+"""Weight of the regression for such a latent."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,9 @@ def estimate(sample: Sample, decoder: Float32s, counted: Flags, advance: Advance
 def combined(typical: Float64s, refit: Float64s, kept: Float64s) -> Float64s:
     """The score from its parts, elementwise; NaN where either is undefined.
 
-    A refit that is noise is more than a missing part: the latent's activations then say nothing of
-    the input that holds in both halves of the text, and a mode of such inputs is a mode of anything.
+    Where the two halves of the text disagree on the refitted direction, there is no score, even if a
+    typical token was found: the latent's activations then say nothing about the input that holds in
+    both halves, so neither does the typical input.
     """
     weight = np.where(kept < MIN_KEPT, 1.0, KEPT_WEIGHT)
     return np.maximum(typical, weight * refit)

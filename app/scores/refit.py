@@ -12,8 +12,9 @@ turns away from d_i by just what was mixed in (Chanin, Dulka & Garriga-Alonso, a
 hedging mixes correlated features into a latent). The least-squares decoder for given activations is
 the dictionary update of the method of optimal directions (Engan, Aase & Husøy, ICASSP 1999).
 
-Which z_k: latents of the reference, except the main partner, which stands for the same thing; and
-other latents of the narrow SAE that point elsewhere (they carry what the reference has absorbed).
+Which z_k: latents of the reference, except the counterpart, the one whose activation correlates most
+with a_i, since it stands for the same feature; and other latents of the narrow SAE that point
+elsewhere, since they carry what the reference has absorbed.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ IN_PART = np.array([[float(g in part) for g in range(N_GROUPS)] for part in PART
 """`[parts, N_GROUPS]` 1 where a group belongs to a part."""
 
 MAX_REFERENCE, MAX_NARROW = 32, 16
-"""Latents together with which one is refitted, at most: those whose firing correlates most, by absolute phi."""
+"""Maximum numbers of reference and of narrow latents in a regression: those whose firing correlates most with i's."""
 
 MAX_NARROW_COSINE = 0.2
-"""Narrow latents nearer than this in direction may hold parts of the same feature: they are left out."""
+"""Narrow latents with a larger decoder cosine may hold parts of the same feature, so they are left out."""
 
 RIDGE = 1e-3
-"""Of each regressor's variance: keeps the regression solvable when two are the same."""
+"""Share of each regressor's variance that is added to it, so that two equal regressors can be solved for."""
 
 MIN_AGREEMENT = 0.5
 """Cosine of the directions from two halves of the rows; below it the direction is noise."""
@@ -78,9 +79,9 @@ def correlated_neighbours(
 
 
 class _NeighbourSearch:
-    """Searches for a block of narrow latents.
+    """Finds the neighbours of a block of narrow latents.
 
-    A block is so narrow that a sparse product with it as a dense matrix beats that of two sparse ones.
+    The block is written out densely: it is so narrow that this beats a product of two sparse matrices.
     """
 
     def __init__(self, sample: Sample, decoder: Float32s, counted: Flags) -> None:
@@ -100,8 +101,8 @@ class _NeighbourSearch:
         fires = (acts > 0).astype(np.float32)
         z = self._z(fires, block, "reference")
         z[:, ~self._counted] = 0
-        main_partner = np.argmax(self._correlation(acts, block), axis=1)
-        z[np.arange(len(z)), main_partner] = 0  # it stands for the same feature
+        counterpart = np.argmax(self._correlation(acts, block), axis=1)
+        z[np.arange(len(z)), counterpart] = 0  # it stands for the same feature
         own = self._z(fires, block, "narrow")
         own[np.abs(self._decoder[block] @ self._decoder.T) > MAX_NARROW_COSINE] = 0
         return CorrelatedNeighbours(
@@ -192,7 +193,7 @@ class Refitter:
         )
 
     def _dense(self, latents: Int64s) -> Float32s:
-        """`[k, m]` activations of some latents: so few that multiplying them out beats a sparse product."""
+        """`[k, m]` activations of some latents, dense: for so few, that beats a sparse product."""
         dense = np.zeros((len(latents), len(self._sample)), dtype=np.float32)
         for out, latent in zip(dense, latents.tolist(), strict=True):
             acts, column = (

@@ -13,7 +13,7 @@ MapFunction = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 HALVES = ((0, 1), (2, 3))
 
 PARTS: tuple[tuple[int, ...], ...] = (*HALVES, *((g,) for g in range(N_GROUPS)))
-"""What is estimated by itself: each half, then each group, which stands for its half where the other is left out."""
+"""Groups of separate estimates: each half, then each single group, used where the other one of its half is left out."""
 
 HALF_PAIRS = ((0, 1), (3, 1), (2, 1), (0, 5), (0, 4))
 """Places in `PARTS` of two halves: of all groups, then without group 0, 1, 2, 3."""

@@ -1,19 +1,19 @@
 """The direction the input has on a typical token on which a latent fires.
 
-Take the tokens on which narrow latent i fires, and leave out of the input what the SAE's other
+Take the tokens on which narrow latent i fires, and subtract from the input what the SAE's other
 latents account for:
 
     y  =  x - sum over k other than i of  a_k d_k  -  mean residual   =   a_i d_i + residual
 
-Where d_i is one feature, y is that feature on most of these tokens: the residual is nothing, or
-something that comes and goes. Where d_i mixes a feature f with parts of others, as a hedging latent
-does, the others are absent on most tokens, and y is f alone: away from d_i, by the same amount each
-time. So the *mode* of y / a_i shows the mixture, where its mean would not: training has made the mean right, by
-mixing just so much in. It needs no reference, so it sees what the reference lacks.
+Where d_i is one feature, y is that feature on most of these tokens, and the residual is small or
+differs from token to token. A hedging latent's d_i mixes a feature f with parts of others. The others
+are absent on most tokens, and there y is f alone: it differs from d_i by the same amount each time.
+So the *mode* of y / a_i shows the mixture. Its mean would not, since training chooses the parts mixed
+in so that the mean is right. No reference is needed, so features that the reference lacks show too.
 
-The mode is looked for in the few directions, at right angles to d_i, in which the residual varies
-more when i fires than otherwise: there the features are that come with it. It is found by the mean
-shift of Fukunaga & Hostetler (IEEE Trans. Inf. Theory 21, 1975) from the densest token.
+The mode is searched in the few directions, orthogonal to d_i, in which the residual varies more when
+i fires than otherwise: those of features that fire with it. It is found by the mean shift of
+Fukunaga & Hostetler (IEEE Trans. Inf. Theory 21, 1975) from the densest token.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from app.scores.sample_groups import HALF_PAIRS, PARTS, MapFunction
 from app.stats.input_sample import N_GROUPS, Sample
 
 N_DIRECTIONS = 2
-"""Directions looked at: 1 and 3 rank worse on the worlds that this was tuned on (decision 0013)."""
+"""Directions in which the mode is searched. The score ranks worse with 1 or 3 on the tuning worlds (decision 0013)."""
 
 MAX_TOKENS = 1200
-"""Firing tokens looked at, spread evenly over all: more do not move a mode."""
+"""Maximum number of firing tokens used, spread evenly over the text. More of them do not move the mode."""
 
 MAX_STARTS = 300
-"""Tokens among which the densest is looked for."""
+"""The search starts at the densest of this many tokens."""
 
 BANDWIDTH = 0.15
-"""Of the median distance from the median: narrow enough to separate a mode from its neighbours."""
+"""Width of the kernel, as a share of the median distance from the median: it separates a mode from its neighbours."""
 
 ROUNDING = 1e-5
-"""Of the norm of a matrix: what float32 may make of an eigenvalue that is 0."""
+"""An eigenvalue below this share of the matrix's norm may be 0 up to the rounding of float32."""
 
 N_STEPS = 30
 MIN_TOKENS = 30
@@ -156,8 +156,8 @@ def typical_impurity(spread: Spread) -> Float64s:
     """`[1 + N_GROUPS]`: `1 - cos²` of the decoder row and the typical direction, in [0, 1], from all
     groups of tokens, then with each group left out. NaN where a half has too few tokens.
 
-    The squared distance of the mode is the product of the modes of two halves, so that noise, which
-    differs between them, does not lift it.
+    The squared distance of the mode is estimated by the product of the modes of two halves. Their
+    noise is independent, so it does not add to the product on average.
     """
     modes = [_mode_of(spread, part) for part in PARTS]
     squared = np.array([_product(modes[a], modes[b]) for a, b in HALF_PAIRS])

@@ -1,4 +1,4 @@
-"""What Pydantic found wrong with a body, for whoever sent it."""
+"""What Pydantic found wrong with a body, for the client that sent it."""
 
 from __future__ import annotations
 

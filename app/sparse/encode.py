@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from app.sae.load import LoadedSae
 
 BLOCK_VALUES = 1 << 21
-"""Pre-activations made at once: 8 MB stay near the processor while the few active ones are picked out."""
+"""Pre-activations computed at a time: 8 MB stay in the processor's cache until the active ones are selected."""
 
 MIN_BLOCK = 256
-"""Tokens a block at least: with fewer, reading the encoder costs more than multiplying with it."""
+"""Minimum tokens per block: with fewer, reading the encoder's weights takes longer than multiplying with them."""
 
 
 @dataclass(frozen=True)

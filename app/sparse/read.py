@@ -36,7 +36,7 @@ class ComparisonShape:
         n_latents, n_levels: latents and Matryoshka levels of the SAEs.
         d_in: width of their input; n_tokens: scored tokens.
         is_prefix: whether the narrow latents are the reference's first ones.
-        folder: where large tables go on the disk; the system's folder for temporary files, if None.
+        folder: where large tables are written; the system's folder for temporary files, if None.
     """
 
     n_latents: BySide[int]

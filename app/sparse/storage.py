@@ -13,17 +13,17 @@ from app.errors import ShardError
 from app.sparse.files import PARTIAL, write_whole
 
 WHOLE_OBJECTS = {"s3", "gs", "gcs", "memory"}
-"""Protocols under which an object is there when all of it is, so that no other name is needed to write it."""
+"""Protocols whose objects appear only once they are complete, so that they are written under their final name."""
 
 OF_ARROW = {"s3", "gs", "gcs"}
-"""Read and written by pyarrow, which comes with the data sets: nothing more has to be installed."""
+"""Read and written by pyarrow, which `datasets` needs anyway."""
 
 
 class Storage(Protocol):
-    """Named pieces of bytes; a name that is there has all of its content."""
+    """Files or objects by name; one that exists is complete."""
 
     def where(self, name: str) -> str:
-        """The whole name, for messages."""
+        """The full path or URL, for messages."""
         ...
 
     def exists(self, name: str) -> bool:

@@ -35,7 +35,7 @@ class PartnerProducts:
     def update(self, reference: SparseActs) -> None:
         """Add a shard."""
         expect_width(reference, self._n_reference)
-        # A copy of the head, as in `ShardBuffer`: what others sorted and keep with a shard goes with the shard.
+        # A new object over the same arrays, as in `ShardBuffer`: the caller's shard caches a sorted copy.
         self._held.append(replace(reference))
         if sum(len(acts.latent) for acts in self._held) >= BUFFER_ENTRIES:
             self._multiply()

@@ -1,4 +1,4 @@
-"""Shards of two SAEs on the same tokens, gathered so that what is done with them is worth its cost."""
+"""Shards of two SAEs on the same tokens, collected until there are enough to process at once."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from app.sparse.csr import SparseActs, concatenate
 from app.stats.checks import expect_same_tokens, expect_width
 
 BUFFER_ENTRIES = 1 << 22
-"""Active latents of both SAEs held before they are put aside: about 35 MB. Each part is read once for every
-few narrow latents, so that many small parts would cost more than what is counted in them."""
+"""Active latents of both SAEs held before they are written to disk: about 35 MB. Each part on disk is read again for
+every few narrow latents, so many small parts would take longer to read than to count."""
 
 
 class ShardBuffer:
@@ -27,7 +27,7 @@ class ShardBuffer:
         expect_width(narrow, self.n_narrow)
         expect_width(reference, self.n_reference)
         expect_same_tokens(narrow, reference)
-        # Copies of the heads: what others sorted and keep with a shard goes with the shard.
+        # New objects over the same arrays: the caller's shard caches a sorted copy, which shall not be held here.
         self._narrow.append(replace(narrow))
         self._reference.append(replace(reference))
         self._entries += len(narrow.latent) + len(reference.latent)

@@ -26,7 +26,7 @@ ROWS_AT_ONCE = 128
 """Narrow latents that are counted at once."""
 
 MAX_HELD = 1 << 18
-"""Latents that wait to be counted, for each of them: 134 MB in all."""
+"""Reference latents held for each narrow latent before they are counted: 134 MB for all."""
 
 KEPT_BY_COUNT = 1024
 KEPT_BY_PHI = 64
@@ -44,13 +44,13 @@ class _Block:
 class WideCoFiring:
     """Accumulates [N > 0]^T [R > 0] over all tokens, by way of the disk.
 
-    Shards are put aside as they come, narrow latents sorted by latent. At the end a block of narrow
-    latents at a time is counted over all tokens, in whole numbers, and of each the pairs that
-    matter are kept; the best partner by Jaccard index is found among all pairs. Memory depends on
-    the widths of the SAEs only, not on the tokens.
+    Each shard is written to a temporary file, the narrow SAE's firings sorted by latent. At the end, a
+    block of narrow latents at a time is counted exactly over all tokens. Of each narrow latent, only
+    the most frequent and the most correlated pairs are kept, but its best partner by Jaccard index is
+    found among all pairs. Memory depends on the widths of the SAEs, not on the number of tokens.
 
     Args:
-        folder: where to put shards aside.
+        folder: of the temporary file; the system's, if None.
         is_prefix: whether the narrow latents are the reference's first ones, which are not partners then.
     """
 
@@ -79,7 +79,7 @@ class WideCoFiring:
             self._put_aside()
 
     def finalize(self) -> CoFiringTable:
-        """The pairs that matter, and the best partners; what was put aside is given back."""
+        """The kept pairs, and the best partners among all pairs. Deletes the temporary file."""
         self._put_aside()
         best = RunningBest(BySide(self._n_i, self._n_j), is_prefix=self.is_prefix)
         kept = []
@@ -156,8 +156,10 @@ class WideCoFiring:
 
 
 class _Tally:
-    """Adds up how often each reference latent comes, in a row of counts; passing over the whole row is put off until it
-    is worth its cost."""
+    """Counts how often each reference latent comes, in a row of the table.
+
+    Each update passes over the whole row, so latents are collected until there are many.
+    """
 
     def __init__(self, row: Int32s) -> None:
         self._row = row
@@ -166,7 +168,7 @@ class _Tally:
         self._full = min(len(row), MAX_HELD)
 
     def add(self, latents: Int32s) -> None:
-        """Some more latents, each as often as it came."""
+        """Count these latents, repeated ones each time."""
         self._held.append(latents.copy())  # not a view, which would keep those of other rows
         self._n_held += len(latents)
         if self._n_held >= self._full:

@@ -76,7 +76,7 @@ def latents_page(engine: Engine, slug: str, query: LatentQuery) -> LatentList:
 
     Raises:
         NotFoundError: no such comparison.
-        QueryError: sort, cursor, limit, `q` or side make no sense.
+        QueryError: sort, cursor, limit, `q` or side is invalid.
     """
     require_side(query.side)
     if query.limit < 1:

@@ -110,7 +110,7 @@ READ_CACHE_KIB = 2048
 """SQLite's own default, a connection."""
 
 WRITE_CACHE_KIB = 1 << 17
-"""Rows of a latent go to random places of some twenty indexes: with less, a page is written out for each of them."""
+"""A latent's rows go to random pages of some twenty indexes; a smaller cache would write pages out at each insert."""
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -66,10 +66,10 @@ def analyze(engine: Engine) -> None:
 
 
 def make_room(engine: Engine) -> None:
-    """On a full disk, win what it takes to write a few rows: SQLite's log is brought into its file and cut off.
+    """Free enough of a full disk to write a few rows: move SQLite's log into the database file and truncate it.
 
-    The log holds a page as often as it was changed, the file holds it once. Nothing is done on PostgreSQL, or where
-    the database can't be reached.
+    The log holds a page once for each change, the file holds it once. Does nothing on PostgreSQL, or where the database
+    can't be reached.
     """
     if is_sqlite(engine):
         with suppress(StoreError):

@@ -49,7 +49,7 @@ def write_comparison(engine: Engine, bundle: ComparisonBundle, *, within: Within
                 if not _another_was_quicker(engine, bundle.summary):
                     raise
             else:
-                # Only for speed: it is stored, whatever happens to the server now.
+                # The comparison is stored already; statistics only make queries faster, so a failure does no harm.
                 with suppress(StoreError):
                     analyze(engine)
                 return

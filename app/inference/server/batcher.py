@@ -17,10 +17,10 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 FIRST_GUESS = 500.0
-"""Tokens a second, until there is a measurement."""
+"""Assumed tokens per second until the first measurement."""
 
 LONGEST_WAIT_S = 60
-"""Longest time after which a client is to try again."""
+"""Maximum of the Retry-After that clients get."""
 
 
 OnBatch = Callable[[int, float, list[float]], None]
@@ -169,7 +169,7 @@ class Batcher(Generic[Job, Result]):
             for one in batch:
                 one.result.cancel()
             raise
-        except Exception as error:  # noqa: BLE001 - whoever waits gets it
+        except Exception as error:  # noqa: BLE001 - raised again in those who wait
             results = [error] * len(batch)
         taken = max(time.monotonic() - started, 1e-6)
         # The mean of this batch and of all before it, the newest counting most.

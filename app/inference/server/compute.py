@@ -86,7 +86,7 @@ def read_batch(models: LoadedModels, prompts: list[Prompt]) -> Sequence[Read | E
 def _read_group(models: LoadedModels, prompts: list[Prompt]) -> Sequence[Read | Exception]:
     try:
         return _read_together(models, prompts)
-    except Exception as error:  # noqa: BLE001 - whoever sent the prompt gets it
+    except Exception as error:  # noqa: BLE001 - returned for its prompt
         if len(prompts) == 1 or isinstance(error, HedgescopeError):
             return [error] * len(prompts)
         # One of them may be the reason.

@@ -50,7 +50,7 @@ def serve(app: FastAPI, listener: socket.socket, settings: Settings, parent: Tex
     """Serve until stopped.
 
     Args:
-        parent: a pipe that ends when the parent process does; None where nobody's end ends the worker.
+        parent: a pipe that ends when the parent process does, and with it the worker; None for a worker on its own.
     """
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent, settings.shutdown_timeout_s), daemon=True).start()

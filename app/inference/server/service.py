@@ -175,7 +175,7 @@ class Service:
 
 
 def check_text(text: str) -> None:
-    """Refuse a text that is not worth cutting into tokens. Raises PromptError."""
+    """Refuse a text that is empty or certainly too long, before it is cut into tokens. Raises PromptError."""
     if not text:
         raise PromptError("the text is empty; expected at least one character")
     if reason := too_long(text):

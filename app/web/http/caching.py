@@ -63,7 +63,7 @@ def _tagged(request: Request, answer: Answer, tag: str, control: str) -> Respons
         return Response(status_code=304, headers=headers)
     response = answer if isinstance(answer, Response) else answer()
     if "*" in known:
-        # Any answer is good for the client; only now is it known that there is one.
+        # `*` matches any version of a page that exists, and only building the answer shows that it does.
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
     return response

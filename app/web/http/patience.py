@@ -17,9 +17,9 @@ LEFT: Final[Message] = {"type": "http.disconnect"}
 
 
 class ReadsEnd:
-    """ASGI middleware that gives each read a patience, which ends with its client.
+    """ASGI middleware that stops the queries of a read when its time is over or its client has left.
 
-    Requests with a body are left as they are: a change is finished, whoever waits for it.
+    Requests with a body are left alone: a change is finished even if its client has left.
 
     Args:
         app: the application to pass requests on to.
