@@ -20,11 +20,12 @@ from app.store.filters import Filter, condition, search_condition
 from app.store.lookup import require_comparison, require_side
 from app.store.narrowing import Scope, few_latents, in_order, rows_of
 from app.store.order import segments, sort_key
-from app.store.rows import latent_from
+from app.store.rows import LATENT_NAMES, latent_from
 from app.store.session import reading
 from app.store.tables import latents
 
-ITER_PAGE = 1000
+BLOCK = 4000
+"""Latents of a block of an export: about a megabyte."""
 
 Count = Literal["cheap", "exact", "none"]
 """Whether the total is given: where it is known or found quickly, on the first page; always; never."""
@@ -69,6 +70,15 @@ class LatentList:
     total: int | None
 
 
+@dataclass(frozen=True)
+class RowPage:
+    """The same as rows of `rows.LATENT_NAMES`, whose last value is JSON text: for exports, which need no records."""
+
+    rows: Sequence[Sequence[Any]]
+    next: str | None
+    total: int | None
+
+
 def latents_page(engine: Engine, slug: str, query: LatentQuery) -> LatentList:
     """One page of a comparison's latents.
 
@@ -78,6 +88,12 @@ def latents_page(engine: Engine, slug: str, query: LatentQuery) -> LatentList:
         NotFoundError: no such comparison.
         QueryError: sort, cursor, limit, `q` or side is invalid.
     """
+    page = row_page(engine, slug, query)
+    return LatentList([latent_from(row) for row in page.rows], page.next, page.total)
+
+
+def row_page(engine: Engine, slug: str, query: LatentQuery) -> RowPage:
+    """One page as rows. Raises as `latents_page`."""
     require_side(query.side)
     if query.limit < 1:
         raise QueryError(f"limit is {query.limit}; expected at least 1", parameter="limit")
@@ -94,9 +110,9 @@ def latents_page(engine: Engine, slug: str, query: LatentQuery) -> LatentList:
             conditions += [latents.c.comparison_id == side[0], latents.c.side == query.side]
             rows = _rows(connection, conditions, order, place, query.limit + 1)
             total = _total(connection, side, conditions, query, place, rows)
-    items = [latent_from(row) for row in rows[: query.limit]]
     has_more = len(rows) > query.limit
-    return LatentList(items, encode_cursor(order, scope, _place(order, items[-1])) if has_more else None, total)
+    following = encode_cursor(order, scope, _place(order, rows[query.limit - 1])) if has_more else None
+    return RowPage(rows[: query.limit], following, total)
 
 
 def conditions_of(query: LatentQuery) -> list[ColumnElement[bool]]:
@@ -107,20 +123,26 @@ def conditions_of(query: LatentQuery) -> list[ColumnElement[bool]]:
 
 
 def iter_latents(engine: Engine, slug: str, query: LatentQuery) -> Iterator[LatentScores]:
-    """All latents of a query, whatever its limit, page by page; the first page is read at once.
+    """All latents of a query, whatever its limit, block by block; the first block is read at once.
 
     Raises:
         NotFoundError, QueryError: as `latents_page`, before the first latent.
     """
-    query = replace(query, limit=ITER_PAGE)
-    return _iterate(engine, slug, query, latents_page(engine, slug, query))
+    blocks = row_blocks(engine, slug, query)
+    return (latent_from(row) for rows in blocks for row in rows)
 
 
-def _iterate(engine: Engine, slug: str, query: LatentQuery, page: LatentList) -> Iterator[LatentScores]:
-    yield from page.items
+def row_blocks(engine: Engine, slug: str, query: LatentQuery) -> Iterator[Sequence[Sequence[Any]]]:
+    """The same as rows. Each block is read in a transaction of its own, so that a slow client holds none open."""
+    query = replace(query, limit=BLOCK, cursor=None, count="none")
+    return _blocks(engine, slug, query, row_page(engine, slug, query))
+
+
+def _blocks(engine: Engine, slug: str, query: LatentQuery, page: RowPage) -> Iterator[Sequence[Sequence[Any]]]:
+    yield page.rows
     while page.next:
-        page = latents_page(engine, slug, replace(query, cursor=page.next))
-        yield from page.items
+        page = row_page(engine, slug, replace(query, cursor=page.next))
+        yield page.rows
 
 
 def _scope(slug: str, query: LatentQuery) -> str:
@@ -128,8 +150,8 @@ def _scope(slug: str, query: LatentQuery) -> str:
     return hashlib.sha256(orjson.dumps([slug, query.side, filters, query.q])).hexdigest()[:16]
 
 
-def _place(order: Sequence[Sort], latent: LatentScores) -> Place:
-    return Place(tuple(getattr(latent, sort.field) for sort in order), latent.index)
+def _place(order: Sequence[Sort], row: Sequence[Any]) -> Place:
+    return Place(tuple(row[LATENT_NAMES.index(sort.field)] for sort in order), row[LATENT_NAMES.index("index")])
 
 
 def _rows(

@@ -28,7 +28,7 @@ from app.store.lookup import (
     require_comparison,
     require_side,
 )
-from app.store.page import LatentList, LatentQuery, iter_latents, latents_page
+from app.store.page import LatentList, LatentQuery, iter_latents, latents_page, row_blocks
 from app.store.payloads import DETAIL, SAE, SUMMARY, TEXT_ROW, expand
 from app.store.read_pairs import (
     get_pair_detail,
@@ -61,6 +61,7 @@ __all__ = [
     "partners_of_narrow",
     "partners_of_reference",
     "resolve_slug",
+    "row_blocks",
     "text_rows",
 ]
 

@@ -24,6 +24,7 @@ from app.web.api.describe import model_of
 from app.web.api.status_models import ParameterProblem, ProblemDocument
 from app.web.http import errors
 from app.web.http.auth import Origins
+from app.web.http.encoding import Compression
 from app.web.http.headers import SecurityHeaders
 from app.web.http.patience import ReadsEnd
 from app.web.http.static import VersionedFiles
@@ -108,6 +109,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Innermost first: an answer to what fails inside still gets the outer ones' headers."""
     metrics: RequestMetrics = app.state.metrics
     app.add_middleware(ReadsEnd, limit_s=settings.query_timeout_s)
+    app.add_middleware(Compression)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

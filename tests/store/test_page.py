@@ -80,7 +80,7 @@ def test_no_match_is_an_empty_page(readable: Engine, bundle: ComparisonBundle) -
 def test_iterating_ignores_the_page_size(
     readable: Engine, bundle: ComparisonBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.store.page.ITER_PAGE", 11)
+    monkeypatch.setattr("app.store.page.BLOCK", 11)
     found = list(iter_latents(readable, bundle.summary.slug, LatentQuery("reference", "-max_jaccard", limit=2)))
     assert found == in_order(bundle, "reference", "-max_jaccard")
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from app.catalogue import LATENT_SPECS, ScoreSpec
-from app.records import LatentScores, Side
+from app.records import Side
 from app.records.sides import SIDES
 from app.store import read
 from app.store.cursors import Sort, parse_sort
@@ -26,10 +23,11 @@ from app.web.pages.contexts.latents import Column, LatentsPage
 from app.web.pages.filterform import chips, filter_fields, other_filters
 from app.web.pages.params import Pairs, Params, read_params
 from app.web.pages.respond import Visit, comparison_answer, comparison_frame, comparison_page, page, serve
+from app.web.shared.latent_files import CSV, NDJSON, Rows, latents_as_csv, latents_as_ndjson, without_body
 
 router = APIRouter()
 
-Lines = Callable[[Iterable[LatentScores]], Iterator[str] | Iterator[bytes]]
+Blocks = Callable[[Iterable[Rows]], Iterator[bytes]]
 
 OWN = ("sae", "sort", "q", "limit", "cursor", "columns")
 LIMIT = 100
@@ -83,15 +81,13 @@ def latents(request: Request, engine: EngineDep, settings: SettingsDep, slug: st
 @serve(router, "/c/{slug}/latents.csv")
 def latents_csv(request: Request, engine: EngineDep, slug: str) -> Response:
     """All latents of the filtered view as CSV: a head, then one row each; an undefined value is empty."""
-    return comparison_answer(request, engine, slug, lambda visit: _file(visit, "csv", "text/csv", _csv_lines))
+    return comparison_answer(request, engine, slug, lambda visit: _file(visit, "csv", CSV, latents_as_csv))
 
 
 @serve(router, "/c/{slug}/latents.ndjson")
 def latents_ndjson(request: Request, engine: EngineDep, slug: str) -> Response:
     """All latents of the filtered view, one JSON object a line, reasons included."""
-    return comparison_answer(
-        request, engine, slug, lambda visit: _file(visit, "ndjson", "application/x-ndjson", _json_lines)
-    )
+    return comparison_answer(request, engine, slug, lambda visit: _file(visit, "ndjson", NDJSON, latents_as_ndjson))
 
 
 def build(visit: Visit, most: int) -> LatentsPage:
@@ -157,28 +153,11 @@ def _column(spec: ScoreSpec, state: TableState) -> Column:
     return Column(spec, state.with_sort(Sort(spec.name, descending)), direction if is_sorted else None)
 
 
-def _file(visit: Visit, ending: str, media_type: str, lines: Lines) -> Response:
+def _file(visit: Visit, ending: str, media_type: str, blocks: Blocks) -> Response:
     state = table_state(visit)
-    items = read.iter_latents(visit.engine, visit.slug, latent_query(state))
     name = f"{visit.slug}-{state.side}.{ending}"
-    return StreamingResponse(
-        lines(items), media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )
-
-
-def _csv_lines(items: Iterable[LatentScores]) -> Iterator[str]:
-    names = [spec.name for spec in LATENT_SPECS]
-    yield _csv_line(names)
-    for latent in items:
-        yield _csv_line([getattr(latent, name) for name in names])
-
-
-def _csv_line(values: Iterable[object]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer).writerow(["" if value is None else value for value in values])
-    return buffer.getvalue()
-
-
-def _json_lines(items: Iterable[LatentScores]) -> Iterator[bytes]:
-    for latent in items:
-        yield orjson.dumps(latent, option=orjson.OPT_APPEND_NEWLINE)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    if visit.request.method == "HEAD":
+        return without_body(media_type, headers)
+    rows = read.row_blocks(visit.engine, visit.slug, latent_query(state))
+    return StreamingResponse(blocks(rows), media_type=media_type, headers=headers)
