@@ -18,6 +18,7 @@ from app.records import (
     TextRow,
 )
 from app.store import tables
+from app.store.counts import kept_total
 from app.store.lookup import (
     IN_CHUNK,
     MAX_INDEX,
@@ -57,6 +58,7 @@ __all__ = [
     "latents_page",
     "list_comparisons",
     "list_saes",
+    "n_latents",
     "partners_among",
     "partners_of_narrow",
     "partners_of_reference",
@@ -174,6 +176,12 @@ def text_rows(engine: Engine, slug: str, rows: Iterable[int]) -> dict[int, TextR
             for row, payload in connection.execute(some):
                 found[row] = TEXT_ROW.validate_json(payload)
     return found
+
+
+def n_latents(engine: Engine, slug: str, side: Side) -> int:
+    """Latents of one side. Raises NotFoundError."""
+    with reading(engine) as connection:
+        return kept_total(connection, require_comparison(connection, slug), side)
 
 
 def columns(engine: Engine, slug: str, side: Side, names: Sequence[str]) -> dict[str, list[Any]]:

@@ -33,6 +33,7 @@ from app.web.live.events import JobEvents
 from app.web.ops import routes as system
 from app.web.ops.job_metrics import JobMetrics
 from app.web.ops.readiness import Checker
+from app.web.shared.columns import Columns
 from app.web.shared.job_queue import JobQueue
 from app.web.shared.templating import error_page
 
@@ -92,6 +93,7 @@ def create_app(settings: Settings, engine: Engine | None = None, worker: Where |
     app.state.settings = settings
     app.state.engine = engine
     app.state.inference = inference
+    app.state.columns = Columns(engine)
     app.state.metrics = RequestMetrics("web")
     app.state.metrics.registry.register(JobMetrics(engine))
     app.state.checker = Checker(engine, inference)

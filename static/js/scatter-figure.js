@@ -21,22 +21,24 @@ function hoverFields(view) {
   return [...new Set([...score, view.color, view.x, view.y])].filter((name) => name !== "index");
 }
 
-/** Columns that a view needs. */
+/** Columns that the tooltips need and the drawing does not: they may come later. */
+export const NAMING = ["label", "main_partner"];
+
+/** Columns that a view is drawn from. */
 export function neededFields(view) {
-  return ["index", "label", "main_partner", view.x, view.y, view.color, ...hoverFields(view)];
+  return [view.x, view.y, view.color, ...hoverFields(view)];
 }
 
 function hoverText(row, columns, view, axes) {
+  const numbers = hoverFields(view).map((name) => `${axes[name].title}: ${ofSpec(columns[name][row], axes[name])}`);
+  const head = `<b>${view.sae} ${columns.index[row]}</b>`;
+  if (!NAMING.every((name) => name in columns)) return [head, ...numbers].join("<br>");
   const label = columns.label[row];
   const cut = label.length > HOVER_LABEL ? `${label.slice(0, HOVER_LABEL)}…` : label;
   const partner = columns.main_partner[row];
   const other = view.sae === "narrow" ? "reference" : "narrow";
-  return [
-    `<b>${view.sae} ${columns.index[row]}</b>`,
-    escaped(cut) || "no label",
-    ...hoverFields(view).map((name) => `${axes[name].title}: ${ofSpec(columns[name][row], axes[name])}`),
-    `Main partner: ${partner === null ? UNDEFINED : `${other} ${partner}`}`,
-  ].join("<br>");
+  const named = `Main partner: ${partner === null ? UNDEFINED : `${other} ${partner}`}`;
+  return [head, escaped(cut) || "no label", ...numbers, named].join("<br>");
 }
 
 function drawable(value, axis) {

@@ -2,7 +2,7 @@
 
 import { fieldOf, passing } from "./filters.js";
 import { CONFIG, styleOf } from "./palette.js";
-import { neededFields, placed, scatterLayout, scatterTraces } from "./scatter-figure.js";
+import { NAMING, neededFields, placed, scatterLayout, scatterTraces } from "./scatter-figure.js";
 import { countText, formFilters, inDataUnits, keptParams, viewParams, withWindow } from "./scatter-state.js";
 
 const data = JSON.parse(document.getElementById("scatter-data").textContent);
@@ -14,21 +14,26 @@ const form = document.getElementById("scatter-form");
 const windowButton = document.getElementById("scatter-window");
 const resetButton = document.getElementById("scatter-reset");
 const narrowScreen = matchMedia("(max-width: 600px)");
+// For drawing, rounded; for filters, with all digits: a latent must not pass here and fail in the table.
 const columns = {};
+const exactly = {};
 let drawing = Promise.resolve();
 
-async function fetchColumns(names) {
-  const missing = [...new Set(names)].filter((name) => !(name in columns));
-  if (!missing.length) return;
+async function fetchColumns(names, into = columns) {
+  const missing = [...new Set(names)].filter((name) => !(name in into));
+  if (!missing.length && "index" in into) return;
   const query = new URLSearchParams({ sae: view.sae, fields: missing.toSorted().join(",") });
+  if (into === exactly) query.set("exact", "1");
   const response = await fetch(`${data.points_url}?${query}`);
   if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-  Object.assign(columns, (await response.json()).columns);
+  const answer = await response.json();
+  Object.assign(into, { index: Array.from({ length: answer.n }, (_, row) => row) }, answer.columns);
 }
 
 async function drawNow() {
-  await fetchColumns([...neededFields(view), ...view.filters.map(([parameter]) => fieldOf(parameter))]);
-  const rows = passing(view.filters, columns, columns.index.length);
+  await fetchColumns(neededFields(view).filter((name) => name !== "index"));
+  if (view.filters.length) await fetchColumns(view.filters.map(([parameter]) => fieldOf(parameter)), exactly);
+  const rows = passing(view.filters, exactly, columns.index.length);
   const drawn = placed(rows, columns, view, axes);
   const traces = scatterTraces(drawn, columns, view, axes, narrowScreen.matches);
   const layout = scatterLayout(view, axes, data.null.q95, styleOf(element), narrowScreen.matches);
@@ -36,6 +41,15 @@ async function drawNow() {
   countLine.textContent = countText(drawn.length, rows.length, columns.index.length);
   element.dataset.points = String(drawn.length);
   element.dataset.drawn = "true";
+  if (!NAMING.every((name) => name in columns)) await nameNow(drawn);
+}
+
+/** Labels take as long as all else: the points are there before them. */
+async function nameNow(drawn) {
+  await fetchColumns(NAMING);
+  const texts = scatterTraces(drawn, columns, view, axes, narrowScreen.matches).map((trace) => trace.text);
+  await Plotly.restyle(element, { text: texts });
+  element.dataset.named = "true";
 }
 
 function draw() {

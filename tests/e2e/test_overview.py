@@ -94,6 +94,7 @@ def test_a_click_opens_the_latent(open_tab: OpenTab, overview: str) -> None:
     page = open_tab(overview)
     drawn_state(page)
     page.locator("#scatter").scroll_into_view_if_needed()
+    page.wait_for_selector("#scatter[data-named]")
     point = page.locator("#scatter").evaluate(LONELIEST_POINT)
     page.mouse.move(point["x"] - 3, point["y"] - 3)
     page.mouse.move(point["x"], point["y"], steps=3)
@@ -181,7 +182,7 @@ def test_filters_are_those_of_the_table(open_tab: OpenTab, overview: str, server
     count = """async ([slug, filters]) => {
       const { passing, fieldOf } = await import("/static/js/filters.js");
       const fields = filters.map(([name]) => fieldOf(name)).join(",");
-      const answer = await (await fetch(`/c/${slug}/points.json?fields=${fields}`)).json();
+      const answer = await (await fetch(`/c/${slug}/points.json?fields=${fields}&exact=1`)).json();
       return passing(filters, answer.columns, answer.n).length;
     }"""
     queries = [

@@ -27,7 +27,7 @@ before(() => openPage());
 
 test("a view needs its axes, its colour, and what points say", () => {
   const needed = new Set(neededFields(VIEW));
-  assert.deepEqual(needed, new Set(["index", "label", "main_partner", "max_decoder_cosine", "n_firings", "hedging_score"]));
+  assert.deepEqual(needed, new Set(["max_decoder_cosine", "n_firings", "hedging_score"]));
   assert.ok(!neededFields({ ...VIEW, sae: "reference", color: "density" }).includes("hedging_score"));
 });
 
@@ -51,6 +51,12 @@ test("a point says its numbers as the tables do, and no markup of its label", ()
   assert.match(trace.text[1], /Main partner: –/);
   const [long] = scatterTraces([3], COLUMNS, { ...VIEW, color: "density" }, AXES, false);
   assert.match(long.text[0], /x{48}…<br>/);
+});
+
+test("a point says its numbers before the labels are there", () => {
+  const { label, main_partner, ...drawing } = COLUMNS;
+  const [trace] = scatterTraces([0], drawing, VIEW, AXES, false);
+  assert.equal(trace.text[0], "<b>narrow 0</b><br>Hedging score: 0.250<br>Decoder cosine: 0.900<br>Firings: 12,345");
 });
 
 test("a logarithmic colour bar has round values", () => {
@@ -101,8 +107,8 @@ test("the count names latents without a place", () => {
 });
 
 /** A page with scatter.js on it. */
-async function openScatter(answer = { ok: true, json: async () => ({ columns: COLUMNS }) }) {
-  const data = { axes: Object.values(AXES), view: VIEW, null: { q95: 0.3 }, points_url: "/points", overview_url: "/c/one" };
+async function openScatter(answer = { ok: true, json: async () => ({ n: 4, columns: COLUMNS }) }, view = VIEW) {
+  const data = { axes: Object.values(AXES), view, null: { q95: 0.3 }, points_url: "/points", overview_url: "/c/one" };
   const names = ["scatter", "scatter-count", "scatter-form", "scatter-window", "scatter-reset", "scatter-table"];
   const byId = Object.fromEntries(names.map((name) => [name, new Element()]));
   byId["scatter-data"] = { textContent: JSON.stringify(data) };
@@ -111,14 +117,15 @@ async function openScatter(answer = { ok: true, json: async () => ({ columns: CO
   const requests = [];
   const fetch = async (url) => {
     requests.push(url);
-    return answer;
+    return typeof answer === "function" ? answer(url) : answer;
   };
   const drawn = [];
-  const Plotly = { react: async (...given) => drawn.push(given) };
+  const named = [];
+  const Plotly = { react: async (...given) => drawn.push(given), restyle: async (_, change) => named.push(change) };
   const page = openPage({ byId, fetch, Plotly, href: "http://pages.test/c/one?embed=1" });
   page.location.assign = (url) => { page.location.assigned = url; };
   await load("scatter.js");
-  return { ...page, byId, requests, drawn };
+  return { ...page, byId, requests, drawn, named };
 }
 
 test("scatter.js gets its columns and draws them", async () => {
@@ -128,6 +135,28 @@ test("scatter.js gets its columns and draws them", async () => {
   assert.equal(drawn.length, 1);
   assert.equal(byId["scatter-count"].textContent, "2 of 4 latents shown; 2 not shown (no value on these axes)");
   assert.equal(byId.scatter.dataset.points, "2");
+});
+
+/** Answers with the columns that were requested, and no others. */
+function answering(url) {
+  const fields = new URLSearchParams(url.split("?")[1]).get("fields").split(",").filter(Boolean);
+  const columns = Object.fromEntries(fields.map((name) => [name, COLUMNS[name]]));
+  return { ok: true, json: async () => ({ n: 4, columns }) };
+}
+
+test("scatter.js draws first and names the points afterwards", async () => {
+  const { requests, drawn, named } = await openScatter(answering);
+  assert.deepEqual(requests.map((url) => url.replace(/^.*fields=/, "")), [
+    "hedging_score%2Cmax_decoder_cosine%2Cn_firings", "label%2Cmain_partner",
+  ]);
+  assert.doesNotMatch(drawn[0][1][0].text[0], /Main partner/);
+  assert.match(named[0].text.flat()[0], /Main partner/);
+});
+
+test("scatter.js filters by all digits", async () => {
+  const { requests, drawn } = await openScatter(answering, { ...VIEW, filters: [["hedging_score__gte", "0.5"]] });
+  assert.ok(requests.some((url) => url.endsWith("fields=hedging_score&exact=1")));
+  assert.equal(drawn[0][1].flatMap((trace) => trace.customdata).length, 0);
 });
 
 test("scatter.js keeps a zoom in the address and can make a filter of it", async () => {

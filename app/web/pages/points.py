@@ -13,22 +13,26 @@ from app.store import read
 from app.web.http.deps import EngineDep
 from app.web.pages.params import read_params
 from app.web.pages.respond import Visit, comparison_answer, serve
-from app.web.shared import formatting as show
+from app.web.shared.columns import Columns
 
 router = APIRouter()
 
 
 @serve(router, "/c/{slug}/points.json")
 def points(request: Request, engine: EngineDep, slug: str) -> Response:
-    """Columns `fields` (names with commas) of one SAE's latents, ordered by index; labels as they are shown."""
+    """Columns `fields` (names with commas) of one SAE's latents, ordered by index; labels as they are shown.
+
+    Numbers have four significant digits, unless `exact=1`. The column `index` is there where it was requested.
+    """
     return comparison_answer(request, engine, slug, build)
 
 
 def build(visit: Visit) -> Response:
     """The columns as JSON: `sae`, `n`, and `columns` by name."""
-    params = read_params(visit.request, ("sae", "fields"))
+    params = read_params(visit.request, ("sae", "fields", "exact"))
     side = params.side()
-    names = list(dict.fromkeys(("index", *filter(None, params.own.get("fields", "").split(",")))))
+    exact = params.choice("exact", "0", ("0", "1")) == "1"
+    names = list(dict.fromkeys(filter(None, params.own.get("fields", "").split(","))))
     for name in names:
         if name not in LATENT_FIELDS:
             raise QueryError(
@@ -36,8 +40,11 @@ def build(visit: Visit) -> Response:
                 parameter="fields",
                 valid=tuple(LATENT_FIELDS),
             )
-    columns = read.columns(visit.engine, visit.slug, side, names)
-    if "label" in columns:
-        columns["label"] = [show.plain(label) for label in columns["label"]]
-    content = {"sae": side, "n": len(columns["index"]), "columns": columns}
+    columns: Columns = visit.request.app.state.columns
+    found = columns.of(visit.summary, side, names, exact=exact)
+    content = {
+        "sae": side,
+        "n": read.n_latents(visit.engine, visit.slug, side),
+        "columns": {name: orjson.Fragment(text) for name, text in found.items()},
+    }
     return Response(orjson.dumps(content), media_type="application/json")

@@ -47,12 +47,33 @@ def test_points_are_whole_columns_in_order(client: TestClient, slug: str, bundle
         "sae": "reference",
         "n": 60,
         "columns": {
-            "index": list(range(60)),
             "label": [show.plain(latent.label) for latent in reference],
-            "max_jaccard": [latent.max_jaccard for latent in reference],
+            "max_jaccard": [rounded(latent.max_jaccard) for latent in reference],
             "main_partner": [latent.main_partner for latent in reference],
         },
     }
+
+
+def rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")
+
+
+def test_filters_see_all_digits(client: TestClient, slug: str, bundle: ComparisonBundle) -> None:
+    names = ("index", "hedging_score", "diagnosis", "n_firings", "mutual_best")
+    answer = client.get(f"/c/{slug}/points.json?fields={','.join(names)}&exact=1").json()
+    narrow = [latent for latent in bundle.latents if latent.sae == "narrow"]
+    assert answer["columns"] == {name: [getattr(latent, name) for latent in narrow] for name in names}
+    assert client.get(f"/c/{slug}/points.json?fields=index&exact=2").status_code == 400
+
+
+def test_columns_are_read_once(
+    client: TestClient, slug: str, bundle: ComparisonBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = client.get(f"/c/{slug}/points.json?fields=density,c_dec")
+    monkeypatch.setattr("app.store.read.columns", None)
+    again = client.get(f"/c/{slug}/points.json?fields=c_dec,density")
+    assert first.json()["columns"] == again.json()["columns"]
+    assert len(first.json()["columns"]["density"]) == bundle.summary.narrow.sae.d_sae
 
 
 def test_data_in_the_page_can_not_end_its_element(client: TestClient, slug: str) -> None:
