@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from app.store.write import write_comparison
 from tests.builders import make_bundle
 
 pytest_plugins = ["tests.postgres"]
+
+# No test may install packages. TransformerLens runs `pip install torchvision` by itself when it loads a model that
+# reads pictures, and that replaces torch, too.
+os.environ.update(PIP_NO_INDEX="1", UV_OFFLINE="1")
 
 FOLDER = Path(__file__).parent
 SLOW_FOLDERS = {"e2e", "live", "training"}

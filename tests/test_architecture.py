@@ -177,3 +177,11 @@ def test_help_needs_no_torch() -> None:
     """Six seconds and half a gigabyte, for each `--help`, tab completion and wrong usage."""
     code = "import sys, app.cli; print([name for name in ('torch', 'sae_lens', 'scipy') if name in sys.modules])"
     assert run_python(code) == "[]"
+
+
+def test_tests_install_nothing() -> None:
+    """Libraries that install packages by themselves would change the environment that is being tested."""
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--ignore-installed", "torchvision"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Would install" not in done.stdout
