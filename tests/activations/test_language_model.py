@@ -81,6 +81,7 @@ def test_a_model_that_can_not_be_read_is_explained_in_one_line(
     assert load_tokenizer(str(path), cache_dir=tmp_path / "cache") is None
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_while_a_model_is_converted(tmp_path: Path) -> None:
     with SmallDisk(tmp_path / "models", 256) as disk:
         with pytest.raises(

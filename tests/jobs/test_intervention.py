@@ -14,6 +14,7 @@ from app.activations.language_model import ModelShelf
 from app.jobs.queue import cancel, get_job, resume, submit
 from app.jobs.records import Job
 from app.lab.trained import save_perfect
+from app.pipeline.intervention_files import ArmFiles, Finished
 from app.pipeline.job_steps import run_jobs
 from app.pipeline.run import run
 from app.progress import silent
@@ -27,7 +28,6 @@ from tests.waiting import wait_until
 REQUEST = InterventionRequest(
     "tiny", runs=2, tokens=20 * BATCH_SIZE, batch_size=BATCH_SIZE, lr=3e-3, activations="acts.safetensors"
 )
-TIMEOUT_S = 180
 
 
 @pytest.fixture
@@ -80,24 +80,30 @@ def test_a_job_that_fails_keeps_its_progress(site: tuple[Settings, Engine, str])
     assert 0 < failed.done < REQUEST.tokens
 
 
-def test_cancelled_and_resumed_it_trains_the_rest(site: tuple[Settings, Engine, str]) -> None:
+def test_cancelled_and_resumed_it_trains_the_rest(
+    site: tuple[Settings, Engine, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings, engine, slug = site
-    job = submit(engine, replace(REQUEST, tokens=100 * BATCH_SIZE))
-    thread = threading.Thread(target=work, args=(settings,))
-    thread.start()
-    wait_until(lambda: len(arms(settings)) >= 1, timeout_s=TIMEOUT_S)
-    cancel(engine, job.id)
-    thread.join(TIMEOUT_S)
-    assert not thread.is_alive()
+    job = submit(engine, REQUEST)
+    write, trained = ArmFiles.write, list[str]()
+
+    def written(files: ArmFiles, name: str, finished: Finished) -> None:
+        write(files, name, finished)
+        trained.append(name)
+        if len(trained) == 2:
+            cancel(engine, job.id)
+            wait_until(lambda: f"lease of job {job.id}" not in [thread.name for thread in threading.enumerate()])
+
+    monkeypatch.setattr(ArmFiles, "write", written)
+    work(settings)
     assert get_job(engine, job.id).state == "cancelled"
     assert interventions_of(engine, slug) == []
-    before = {path.name: path.stat().st_mtime_ns for path in settings.data_dir.glob("interventions/*/*.safetensors")}
-    assert 1 <= len(before) < 5
+    assert trained == ["control-000", "run-000"]
     resume(engine, job.id)
-    kept = {path.name: path.stat().st_mtime_ns for path in settings.data_dir.glob("interventions/*/*.safetensors")}
-    assert kept == before
+    assert arms(settings) == {"control-000.safetensors", "run-000.safetensors"}
     work(settings)
     assert get_job(engine, job.id).state == "done"
+    assert trained == ["control-000", "run-000", "run-001", "all-000", "other-budget"]
     assert len(interventions_of(engine, slug)) == 1
     assert arms(settings) == set()
 

@@ -70,6 +70,7 @@ def test_the_dtype_of_a_job_is_that_of_the_command(tmp_path: Path) -> None:
     assert request.command[-2:] == ["--dtype", "bfloat16"]
 
 
+@pytest.mark.slow
 def test_what_the_work_reads_is_handed_on_to_the_child(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The child process says what device it was told: none that there is."""
     with job_runner(settings_with_a_job(tmp_path / "here", rows_per_forward=2)):

@@ -72,6 +72,7 @@ def test_worlds_are_what_their_family_says(spec: object, tmp_path: Path) -> None
     assert impurity_of(tmp_path / "perfect", world.features).max() < 1e-6
 
 
+@pytest.mark.slow
 def test_constructed_latents_are_told_apart(tmp_path: Path) -> None:
     truth, found = found_in(5, tmp_path / "world")
     table = confusion(truth, found)

@@ -34,6 +34,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     return found
 
 
+@pytest.mark.slow
 def test_each_is_the_same_to_the_bit_as_alone(
     world: World, workplace: Workplace, tmp_path: Path, reads: list[tuple[int, int]]
 ) -> None:

@@ -53,6 +53,7 @@ def test_twelve_abandoned_reads_do_not_delay_the_next(slow_site: str, slug: str)
     assert time.monotonic() - started < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/api/v1/comparisons/{}/", "/c/{}/"])
 def test_a_read_that_takes_too_long_is_refused_in_words(slow_site: str, slug: str, path: str) -> None:
     answer = httpx.get(f"{slow_site}{path.format(slug)}{SLOW}", timeout=60)
