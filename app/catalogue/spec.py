@@ -54,3 +54,7 @@ class ScoreSpec:
     page: tuple[Side, ...] = ()
     table: tuple[Side, ...] = ()
     sortable: bool = True
+
+    def is_of(self, side: Side) -> bool:
+        """Whether latents of that side have it: it stands on their page or in their table."""
+        return side in self.page or side in self.table

@@ -6,7 +6,7 @@ const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89
 
 /** Viridis, distinct with any colour vision: higher values stand out more from the background. */
 export function sequential(dark = isDark()) {
-  const colours = dark ? VIRIDIS.slice(1) : VIRIDIS.toReversed();
+  const colours = dark ? VIRIDIS.slice(1) : [...VIRIDIS].reverse();
   return colours.map((colour, place) => [place / (colours.length - 1), colour]);
 }
 
@@ -36,8 +36,15 @@ export function themed(layout, { text, grid, surface, family }) {
   };
 }
 
-export const CONFIG = {
-  responsive: true,
-  displaylogo: false,
-  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
-};
+/** Options of a plot. Nothing leaves the page: Plotly's "Share chart…" would upload it to another company's cloud. */
+export function config(filename, { touch }) {
+  return {
+    responsive: true,
+    displaylogo: false,
+    displayModeBar: touch ? false : "hover",
+    showSendToCloud: false,
+    plotlyServerURL: "",
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "sendChartToCloud"],
+    toImageButtonOptions: { filename, scale: 2 },
+  };
+}

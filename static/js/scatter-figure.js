@@ -9,6 +9,10 @@ const SIZES = [
   [Infinity, 4],
 ];
 const HOVER_LABEL = 48;
+/** Points drawn without WebGL: more take seconds. */
+const MOST_WITHOUT_WEBGL = 2000;
+/** Whole-number fields with at most so many values get a colour for each. */
+const MOST_CLASSES = 12;
 
 /** Plotly reads markup in text: the characters that would start it. */
 function escaped(text) {
@@ -52,10 +56,17 @@ export function placed(rows, columns, view, axes) {
   );
 }
 
-function trace(rows, columns, view, axes, marker) {
+/** An even sample of the rows where the browser has no WebGL, else all. */
+export function drawnRows(rows, screen) {
+  if (screen.webgl || rows.length <= MOST_WITHOUT_WEBGL) return rows;
+  const step = rows.length / MOST_WITHOUT_WEBGL;
+  return Array.from({ length: MOST_WITHOUT_WEBGL }, (_, place) => rows[Math.floor(place * step)]);
+}
+
+function trace(rows, columns, view, axes, screen, marker) {
   const pick = (name) => rows.map((row) => columns[name][row]);
   return {
-    type: "scattergl",
+    type: screen.webgl ? "scattergl" : "scatter",
     mode: "markers",
     x: pick(view.x),
     y: pick(view.y),
@@ -64,11 +75,6 @@ function trace(rows, columns, view, axes, marker) {
     hovertemplate: "%{text}<extra></extra>",
     marker: { size: SIZES.find(([most]) => rows.length <= most)[1], opacity: 0.88, ...marker },
   };
-}
-
-function colourValues(rows, columns, axis) {
-  const values = rows.map((row) => columns[axis.name][row]);
-  return axis.log ? values.map(Math.log10) : values;
 }
 
 /** 1, 2 and 5 times the powers of ten between two logarithms. */
@@ -84,46 +90,85 @@ function roundTicks(low, high) {
 }
 
 /** A log colour bar says the values, not their logarithms. */
-function colourBar(axis, values, narrowScreen) {
+function colourBar(axis, { range, ticks }, narrowScreen) {
   const bar = { title: { text: axis.title, side: narrowScreen ? "top" : "right" }, thickness: 12, outlinewidth: 0 };
+  if (ticks) Object.assign(bar, { tickvals: ticks.map((_, place) => place), ticktext: ticks.map(String) });
   if (axis.log) {
-    const [low, high] = values.reduce(([least, most], v) => [Math.min(least, v), Math.max(most, v)], [Infinity, -Infinity]);
-    const ticks = roundTicks(low, high);
-    Object.assign(bar, { tickvals: ticks.map(Math.log10), ticktext: ticks.map(String) });
+    const round = roundTicks(...range);
+    Object.assign(bar, { tickvals: round.map(Math.log10), ticktext: round.map(String) });
   }
   if (narrowScreen) Object.assign(bar, { orientation: "h", y: 1, yanchor: "bottom", len: 1, thickness: 9 });
   return bar;
 }
 
+/** The values of a whole-number field that has few of them; null for any other field. */
+function classesOf(axis, columns) {
+  if (axis.kind !== "integer" || axis.log) return null;
+  const values = [...new Set(columns[axis.name])].filter((value) => value !== null).sort((a, b) => a - b);
+  return values.length && values.length <= MOST_CLASSES ? values : null;
+}
+
+/** One colour for each class, in steps. */
+function stepped(n) {
+  const colours = sequential().map(([, colour]) => colour);
+  return Array.from({ length: n }, (_, place) => {
+    const colour = colours[Math.round((place / Math.max(1, n - 1)) * (colours.length - 1))];
+    return [[place / n, colour], [(place + 1) / n, colour]];
+  }).flat();
+}
+
+/** How a field is coloured: by all its latents, so that a filter does not change what a colour means. */
+function colouring(axis, columns) {
+  const ticks = classesOf(axis, columns);
+  if (ticks) {
+    const valueOf = (value) => ticks.indexOf(value);
+    return { ticks, valueOf, range: [-0.5, ticks.length - 0.5], scale: stepped(ticks.length) };
+  }
+  const valueOf = axis.log ? Math.log10 : (value) => value;
+  if (axis.name === "hedging_score") return { valueOf, range: [0, 1], scale: sequential() };
+  let range = [Infinity, -Infinity];
+  for (const value of columns[axis.name]) {
+    if (drawable(value, axis)) range = [Math.min(range[0], valueOf(value)), Math.max(range[1], valueOf(value))];
+  }
+  return { valueOf, range: range[0] <= range[1] ? range : [0, 1], scale: sequential() };
+}
+
 /** Coloured points, and grey ones for latents whose colour is undefined. */
-export function scatterTraces(rows, columns, view, axes, narrowScreen) {
+export function scatterTraces(rows, columns, view, axes, screen) {
   const axis = axes[view.color];
   const coloured = rows.filter((row) => drawable(columns[view.color][row], axis));
   const grey = rows.filter((row) => !drawable(columns[view.color][row], axis));
-  const unit = axis.name.endsWith("hedging_score") || axis.name.endsWith("_hedging") ? { cmin: 0, cmax: 1 } : {};
-  const values = colourValues(coloured, columns, axis);
+  const colours = colouring(axis, columns);
   const marker = {
-    color: values,
-    colorscale: sequential(),
+    color: coloured.map((row) => colours.valueOf(columns[axis.name][row])),
+    colorscale: colours.scale,
     showscale: true,
-    colorbar: colourBar(axis, values, narrowScreen),
-    ...unit,
+    colorbar: colourBar(axis, colours, screen.narrow),
+    cmin: colours.range[0],
+    cmax: colours.range[1],
   };
-  const traces = [trace(coloured, columns, view, axes, marker)];
-  if (grey.length) traces.unshift(trace(grey, columns, view, axes, { color: "#8a8f98", symbol: "circle-open" }));
+  const traces = [trace(coloured, columns, view, axes, screen, marker)];
+  const ring = { color: "#8a8f98", symbol: "circle-open" };
+  if (grey.length) traces.unshift(trace(grey, columns, view, axes, screen, ring));
   return traces;
 }
 
 function axisLayout(axis, range) {
   const layout = { title: { text: axis.unit ? `${axis.title} (${axis.unit})` : axis.title }, automargin: true };
-  if (axis.log) Object.assign(layout, { type: "log", exponentformat: "power" });
+  // With a format every tick says its whole value; Plotly's own minor ticks say only "2" and "5".
+  if (axis.log) Object.assign(layout, { type: "log", tickformat: ",~g" });
   if (range) layout.range = axis.log ? range.map(Math.log10) : range;
   return layout;
 }
 
+/** Whether a view has an axis on which the chance level of the narrow latents' decoder cosine is drawn. */
+export function showsChance(view) {
+  return view.sae === "narrow" && (view.x === "max_decoder_cosine" || view.y === "max_decoder_cosine");
+}
+
 /** The dashed line at the chance level, where one axis is the narrow latents' decoder cosine. */
 function nullLines(view, q95, colour) {
-  if (view.sae !== "narrow") return { shapes: [], annotations: [] };
+  if (!showsChance(view)) return { shapes: [], annotations: [] };
   const line = { color: colour, width: 1.5, dash: "dash" };
   const shapes = [];
   const annotations = [];
@@ -146,6 +191,8 @@ export function scatterLayout(view, axes, q95, style, narrowScreen) {
     xaxis: axisLayout(axes[view.x], view.zoom && [x0, x1]),
     yaxis: axisLayout(axes[view.y], view.zoom && [y0, y1]),
     hovermode: "closest",
+    // Else Plotly also looks for the point of a spike line, which takes seconds where 100,000 points share a value.
+    spikedistance: 0,
     dragmode: narrowScreen ? "pan" : "zoom",
     margin: { l: 54, r: 10, t: narrowScreen ? 56 : 14, b: 46 },
     ...nullLines(view, q95, style.text),

@@ -87,7 +87,8 @@ def test_coloured_points_are_drawn_by_webgl(open_tab: OpenTab, overview: str, ch
     assert coloured > 1500
     assert colours > 8
     count = page.locator("#scatter-count").inner_text()
-    assert count == "144 of 160 latents shown; 16 not shown (no value on these axes)"
+    left_out = "16 not shown (no value on these axes); 104 grey (no value for the colour)"
+    assert count == f"144 of 160 latents shown; {left_out}"
 
 
 def test_a_click_opens_the_latent(open_tab: OpenTab, overview: str) -> None:
@@ -171,7 +172,7 @@ def test_the_other_sae_has_its_own_latents(open_tab: OpenTab, overview: str) -> 
     page = open_tab(overview)
     drawn_state(page)
     page.select_option("select[name=sae]", "reference")
-    page.wait_for_url("**sae=reference")
+    page.wait_for_url("**sae=reference&**")
     state = drawn_state(page)
     assert (state["points"], state["colour"]) == (369, "Density")
 
@@ -222,3 +223,49 @@ def test_the_theme_of_a_link_wins(open_tab: OpenTab) -> None:
     page = open_tab("/about?theme=dark")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert page.locator("#theme").inner_text() == "Light theme"
+
+
+def go_back(page: Page) -> None:
+    """Back, until the page has been loaded anew."""
+    page.evaluate("window.isOld = true")
+    page.go_back()
+    page.wait_for_function("() => !window.isOld && document.readyState === 'complete'")
+
+
+def test_nothing_can_be_uploaded(open_tab: OpenTab, overview: str) -> None:
+    page = open_tab(overview)
+    drawn_state(page)
+    titles = page.locator("#scatter .modebar-btn").evaluate_all("(all) => all.map((one) => one.ariaLabel)")
+    assert "Download plot as a PNG" in titles
+    assert [title for title in titles if "Share" in title or "loud" in title] == []
+
+
+def test_back_undoes_and_resets_keep_the_rest(open_tab: OpenTab, overview: str) -> None:
+    page = open_tab(f"{overview}?density__gte=0.0001")
+    drawn_state(page)
+    assert page.locator("#scatter-chips").inner_text().startswith("Density ≥ 0.0001")
+    page.select_option("select[name=color]", "c_dec")
+    drawn_state(page)
+    page.click("#scatter-filters")
+    drawn_state(page)
+    assert "color=c_dec" in page.url
+    assert "density__gte" not in page.url
+    assert page.locator("#scatter-chips").is_hidden()
+    go_back(page)
+    assert "density__gte=0.0001" in page.url
+    assert drawn_state(page)["colour"] == "c_dec"
+    go_back(page)
+    assert page.url.endswith(f"{overview}?density__gte=0.0001")
+
+
+def test_a_browser_of_2022_without_webgl_draws_a_sample(
+    open_tab: OpenTab, overview: str, chromium: Browser, server: str
+) -> None:
+    page = open_tab("/about", viewport={"width": 1280, "height": 900})
+    page.add_init_script(
+        "for (const name of ['toSorted', 'toReversed', 'toSpliced', 'with']) delete Array.prototype[name];"
+        "HTMLCanvasElement.prototype.getContext = () => null;"
+    )
+    page.goto(overview)
+    assert drawn_state(page)["types"] == ["scatter"]
+    assert page.locator("#scatter .point").count() == 144

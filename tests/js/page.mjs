@@ -52,10 +52,15 @@ export function openPage({ byId = {}, found = {}, href = "http://pages.test/", d
   document.getElementById = (id) => byId[id] ?? null;
   document.createElement = (tag) => new Element({ tag });
   const location = Object.assign(new URL(href), { reload() { this.reloaded = true; } });
-  const history = { replaceState(_state, _title, url) { this.url = String(url); } };
+  const history = {
+    replaceState(_state, _title, url) { this.url = String(url); },
+    pushState(_state, _title, url) { this.url = String(url); this.steps = (this.steps ?? 0) + 1; },
+  };
   const scheme = Object.assign(new EventTarget(), { matches: dark });
   const matchMedia = () => scheme;
-  const own = { document, location, history, matchMedia, getComputedStyle: (element) => element.style ?? {} };
+  const addEventListener = () => {};
+  const requestAnimationFrame = (painted) => setTimeout(painted);
+  const own = { addEventListener, requestAnimationFrame, document, location, history, matchMedia, getComputedStyle: (element) => element.style ?? {} };
   Object.assign(globalThis, own, globals);
   return { ...own, scheme };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { sequential, styleOf, themed } from "../../static/js/palette.js";
+import { config, sequential, styleOf, themed } from "../../static/js/palette.js";
 import { Element, load, openPage, runClassic } from "./page.mjs";
 
 const STYLE = { text: "black", grid: "grey", surface: "white", family: "serif" };
@@ -29,23 +29,13 @@ test("the style is the style sheet's", () => {
   assert.deepEqual(styleOf(element), STYLE);
 });
 
-test("plots.js draws each figure, and again when the theme changes", async () => {
-  const figure = { data: [{ meta: { sequential: true } }, { name: "plain" }], layout: {} };
-  const element = new Element({ dataset: { figure: "scores" } });
-  const drawn = [];
-  const Plotly = { react: async (...given) => drawn.push(given) };
-  const byId = { scores: { textContent: JSON.stringify(figure) } };
-  const { document } = openPage({ byId, found: { "[data-figure]": [element] }, Plotly });
-  await load("plots.js");
-  document.documentElement.send("themechange");
-  await new Promise(setImmediate);
-  assert.equal(drawn.length, 2);
-  const [where, traces, , config] = drawn[0];
-  assert.equal(where, element);
-  assert.deepEqual(traces[0].colorscale, sequential(false));
-  assert.deepEqual(traces[1], { name: "plain" });
-  assert.equal(config.displayModeBar, false);
-  assert.equal(element.dataset.drawn, "true");
+test("nothing of a plot leaves the page", () => {
+  const options = config("demo-narrow-x-y", { touch: false });
+  assert.equal(options.showSendToCloud, false);
+  assert.equal(options.plotlyServerURL, "");
+  assert.ok(options.modeBarButtonsToRemove.includes("sendChartToCloud"));
+  assert.equal(options.toImageButtonOptions.filename, "demo-narrow-x-y");
+  assert.equal(config("one", { touch: true }).displayModeBar, false);
 });
 
 test("highlight.js keeps the choice in the address", async () => {

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import get_args
 
-import orjson
 import pytest
 
 from app.records import ComparisonBundle, LatentScores, LogHistogram, PartnerDiagnosis
 from app.web.shared.figures.activations import activation_histogram
-from app.web.shared.figures.decomposition import ROLE_COLOURS, ROLE_TITLES, decomposition
+from app.web.shared.figures.decomposition import ROLE_TITLES, decomposition
 from app.web.shared.figures.joint import joint_histogram
 from app.web.shared.figures.levels import explained_variance, level_scores
 from app.web.shared.figures.plot import Plot
 from app.web.shared.figures.scores import score_distribution
-from app.web.shared.figures.style import round_ticks
+from app.web.shared.figures.ticks import linear_ticks, log_ticks, tick_text
 from app.web.shared.latents import PartnerRow
 
 
@@ -43,21 +43,26 @@ def plots(bundle: ComparisonBundle) -> list[Plot]:
     ]
 
 
-def test_every_figure_is_json_with_axes_and_a_table(plots: list[Plot]) -> None:
+def test_every_mark_and_tick_lies_within_the_axes(plots: list[Plot]) -> None:
     for plot in plots:
-        figure = orjson.loads(orjson.dumps(plot.figure))
-        assert figure["data"], plot.name
-        assert {"xaxis", "yaxis"} <= set(figure["layout"])
+        chart = plot.chart
+        marks = [mark for series in chart.series for mark in series.marks]
+        assert marks, plot.name
+        for axis, ends in (
+            (chart.x, [v for mark in marks for v in (mark.x0, mark.x1)]),
+            (chart.y, [v for mark in marks for v in (mark.y0, mark.y1)]),
+        ):
+            assert axis.ticks, plot.name
+            values = [*ends, *(tick.value for tick in axis.ticks)]
+            assert all(math.isfinite(v) and axis.low - 1e-9 <= v <= axis.high + 1e-9 for v in values), plot.name
         assert plot.table.rows
         assert all(len(row) == len(plot.table.head) for row in plot.table.rows)
-        assert b"null" not in orjson.dumps([trace.get("x") for trace in figure["data"]])
 
 
 def test_score_distribution_has_each_latent_once(bundle: ComparisonBundle) -> None:
-    (trace,) = score_distribution(bundle.summary).figure["data"]
-    assert sum(trace["y"]) == bundle.summary.n_scored
-    assert trace["x"][0] == pytest.approx(0.025)
-    assert trace["x"][-1] == pytest.approx(0.975)
+    (series,) = score_distribution(bundle.summary).chart.series
+    assert sum(bar.y1 for bar in series.marks) == bundle.summary.n_scored
+    assert (series.marks[0].x0, series.marks[-1].x1) == (0, 1)
 
 
 def test_an_empty_distribution_is_drawn(bundle: ComparisonBundle) -> None:
@@ -65,53 +70,85 @@ def test_an_empty_distribution_is_drawn(bundle: ComparisonBundle) -> None:
     assert plot.table.rows == ()
 
 
-def test_decomposition_colours_by_role_and_keeps_the_order(bundle: ComparisonBundle) -> None:
+def test_decomposition_colours_by_role_and_has_the_largest_weight_on_top(bundle: ComparisonBundle) -> None:
     rows = rows_of(bundle, 0)
-    figure = decomposition(narrow(bundle, 0), rows).figure
-    assert figure["data"][0]["name"] == "main partner"
-    bars = [bar for trace in figure["data"] for bar in zip(trace["customdata"], trace["x"], strict=True)]
-    drawn = {point[0]: weight for point, weight in bars}
-    assert drawn == {row.index: row.partner.weight for row in rows}
-    order = [name.split()[0] for name in figure["layout"]["yaxis"]["categoryarray"]]
-    assert order == [str(row.index) for row in rows][::-1]
+    chart = decomposition(narrow(bundle, 0), rows).chart
+    assert chart.series[0].name == "main partner"
+    drawn = {int(bar.text.partition(",")[0]): bar for series in chart.series for bar in series.marks}
+    assert {index: bar.x1 for index, bar in drawn.items()} == {row.index: row.partner.weight for row in rows}
+    from_top = sorted(drawn.values(), key=lambda bar: -bar.y0)
+    sizes = [abs(bar.x1) for bar in from_top]
+    assert sizes == sorted(sizes, reverse=True)
+    names = [tick.text.split()[0] for tick in chart.y.ticks]
+    assert names == [bar.text.partition(",")[0] for bar in from_top[::-1]]
 
 
-def test_text_of_plots_has_no_markup_and_nothing_invisible(bundle: ComparisonBundle) -> None:
+def test_names_of_rows_have_nothing_invisible_in_them(bundle: ComparisonBundle) -> None:
     row = rows_of(bundle, 0)[0]
-    figure = decomposition(narrow(bundle, 0), [replace(row, label="<b>\u202e&")]).figure
-    assert figure["data"][0]["y"] == [f"{row.index}  &lt;b&gt;[U+202E]&amp;"]
+    chart = decomposition(narrow(bundle, 0), [replace(row, label="<b>\u202e&")]).chart
+    assert chart.y.ticks[0].text == f"{row.index}  <b>[U+202E]&"
 
 
 def test_latents_with_one_label_have_a_bar_each(bundle: ComparisonBundle) -> None:
     rows = [replace(row, label="same") for row in rows_of(bundle, 0)]
-    figure = decomposition(narrow(bundle, 0), rows).figure
-    assert len({name for trace in figure["data"] for name in trace["y"]}) == len(rows)
+    chart = decomposition(narrow(bundle, 0), rows).chart
+    assert len({bar.y0 for series in chart.series for bar in series.marks}) == len(rows)
 
 
 def test_histogram_bars_cover_their_bins() -> None:
-    (trace,) = activation_histogram(LogHistogram((0.5, 1.0, 4.0), (7, 3))).figure["data"]
-    bars = [(x - w / 2, x + w / 2) for x, w in zip(trace["x"], trace["width"], strict=True)]
-    assert bars == [(0.5, 1.0), (1.0, 4.0)]
-    assert trace["y"] == [7, 3]
+    chart = activation_histogram(LogHistogram((0.5, 1.0, 4.0), (7, 3))).chart
+    (series,) = chart.series
+    assert [(bar.x0, bar.x1, bar.y1) for bar in series.marks] == [(0.5, 1.0, 7), (1.0, 4.0, 3)]
+    assert all(tick.value == int(tick.value) for tick in chart.y.ticks)
 
 
-def test_joint_histogram_is_turned_for_the_plot(bundle: ComparisonBundle) -> None:
+def test_joint_histogram_has_a_cell_where_there_are_tokens(bundle: ComparisonBundle) -> None:
     pair = next(p for p in bundle.pairs if any(map(any, p.joint_counts)))
-    (trace,) = joint_histogram(pair).figure["data"]
-    i, j = next((i, j) for i, row in enumerate(pair.joint_counts) for j, n in enumerate(row) if n)
-    assert trace["z"][j][i] == pair.joint_counts[i][j]
-    assert 10 ** trace["x"][i] == pytest.approx(pair.narrow_edges[i])
-    assert 10 ** trace["y"][j] == pytest.approx(pair.reference_edges[j])
+    (series,) = joint_histogram(pair).chart.series
+    cells = {(cell.x0, cell.y0): cell for cell in series.marks}
+    counts = {
+        (pair.narrow_edges[i], pair.reference_edges[j]): n
+        for i, row in enumerate(pair.joint_counts)
+        for j, n in enumerate(row)
+        if n
+    }
+    assert {place: cell.text for place, cell in cells.items()} == {place: f"{n} tokens" for place, n in counts.items()}
+    strongest = max(counts, key=lambda place: counts[place])
+    assert cells[strongest].strength == 1
+
+
+def test_shares_of_levels_are_drawn_from_0_to_1(bundle: ComparisonBundle) -> None:
+    axis = level_scores(bundle.summary.narrow).chart.y
+    assert (axis.low, axis.high) == (0, 1)
 
 
 @pytest.mark.parametrize(
     ("low", "high", "ticks"),
     [(0.4, 6.0, [0.5, 1, 2, 5]), (0.02, 300, [0.1, 1, 10, 100]), (1, 10, [1, 2, 5, 10]), (3.0, 4.0, [3.0, 4.0])],
 )
-def test_round_ticks(low: float, high: float, ticks: list[float]) -> None:
-    assert round_ticks(low, high) == ticks
+def test_ticks_of_a_log_axis_are_round(low: float, high: float, ticks: list[float]) -> None:
+    assert [tick.value for tick in log_ticks(low, high)] == ticks
 
 
-def test_roles_have_a_colour_each() -> None:
-    assert len(set(ROLE_COLOURS.values())) == len(ROLE_COLOURS)
-    assert set(ROLE_COLOURS) == set(ROLE_TITLES) == set(get_args(PartnerDiagnosis))
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (-1.05, 1.05, [-1, -0.5, 0, 0.5, 1]),
+        (0, 3, [0, 1, 2, 3]),
+        (0, 73_000, [0, 20_000, 40_000, 60_000]),
+        (0.851, 0.902, [0.86, 0.87, 0.88, 0.89, 0.9]),
+        (2, 2, [2]),
+    ],
+)
+def test_ticks_of_a_linear_axis_are_round(low: float, high: float, ticks: list[float]) -> None:
+    assert [tick.value for tick in linear_ticks(low, high)] == ticks
+
+
+def test_ticks_are_written_with_thousands_separated() -> None:
+    assert [tick_text(v) for v in (65_536, -0.5, 0, 1000, 0.25)] == ["65,536", "−0.5", "0", "1,000", "0.25"]
+
+
+def test_roles_have_a_title_each() -> None:
+    assert set(ROLE_TITLES) == set(get_args(PartnerDiagnosis))
+    assert len(set(ROLE_TITLES.values())) == len(ROLE_TITLES)

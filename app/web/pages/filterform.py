@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from app.catalogue import LATENT_FIELDS
 from app.records import ComparisonSummary, Side
-from app.store.filters import CHOICES, OPS
+from app.records.sides import SIDES
+from app.store.filters import CHOICES, FILTER_FIELDS, OPS
 from app.web.pages.contexts.common import FilterChip, FilterField
 from app.web.pages.params import Pairs
 
@@ -23,6 +24,10 @@ INPUTS: Mapping[Side, tuple[str, ...]] = {
     "reference": ("max_jaccard__gte", "density__gte", "density__lte", "n_firings__gte", "level"),
 }
 """Filters that have an input in the forms; all others work in the URL."""
+
+
+COMMON = tuple(name for name in FILTER_FIELDS if all(LATENT_FIELDS[name].is_of(side) for side in SIDES))
+"""Fields that latents of both SAEs have: their filters are kept where one changes from one SAE to the other."""
 
 
 def filter_fields(summary: ComparisonSummary, side: Side, filters: Pairs) -> tuple[FilterField, ...]:
@@ -44,6 +49,12 @@ def chips(filters: Pairs, url_of: Callable[[Pairs], str]) -> tuple[FilterChip, .
         FilterChip(in_words(name, value), url_of((*filters[:place], *filters[place + 1 :])))
         for place, (name, value) in enumerate(filters)
     )
+
+
+def all_chips(q: str, filters: Pairs, url_of: Callable[[str, Pairs], str]) -> tuple[FilterChip, ...]:
+    """The search and the filters in force, each with the page's URL without it."""
+    search = (FilterChip(f"Search: {q}", url_of("", filters)),) if q else ()
+    return (*search, *chips(filters, lambda kept: url_of(q, kept)))
 
 
 def in_words(name: str, value: str) -> str:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from fastapi import APIRouter
 from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.catalogue import LATENT_SPECS
+from app.catalogue import LATENT_FIELDS, LATENT_SPECS
 from app.errors import QueryError
 from app.records import ComparisonSummary, Context, LatentScores, Partner, Side
 from app.store import read
+from app.store.filters import FILTER_FIELDS, OPS
 from app.store.page import LatentQuery
 from app.web.http import links
 from app.web.http.deps import EngineDep
 from app.web.pages.contexts.common import FilterForm, ShownContext
 from app.web.pages.contexts.overview import AxisChoice, OverviewPage, ScatterData, ScatterView, TopLatent
 from app.web.pages.degree import degree_state
-from app.web.pages.filterform import filter_fields, other_filters
+from app.web.pages.filterform import COMMON, all_chips, filter_fields, other_filters
 from app.web.pages.intervention import intervention_state
-from app.web.pages.params import Params, read_params
+from app.web.pages.params import Pairs, Params, read_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
 from app.web.pages.tokens import shown_context
 from app.web.shared import formatting as show
@@ -33,7 +35,7 @@ from app.web.shared.latents import PartnerRow, latents_by_index
 
 router = APIRouter()
 
-OWN = ("sae", "x", "y", "color", "zoom")
+OWN = ("sae", "x", "y", "color", "q", "zoom")
 TOP = 10
 HEDGED_IN_TOP = 3
 """Hedged partners named with each of the most hedged latents; its own page has all."""
@@ -46,6 +48,7 @@ AXES = tuple(
     for s in LATENT_SPECS
     if s.sortable and s.kind in ("integer", "number")
 )
+USUAL_AXES = {"x": "max_decoder_cosine", "y": "max_jaccard"}
 DEFAULT_COLOUR: Mapping[Side, str] = {"narrow": "hedging_score", "reference": "density"}
 
 
@@ -72,7 +75,12 @@ def build(visit: Visit) -> OverviewPage:
         form=FilterForm(
             links.comparison(visit.slug),
             filter_fields(summary, view.sae, view.filters),
-            other_filters(view.sae, view.filters),
+            (*other_filters(view.sae, view.filters), *_search(view)),
+        ),
+        chips=all_chips(
+            view.q,
+            view.filters,
+            lambda q, filters: links.comparison(visit.slug, _query(replace(view, q=q, filters=filters))),
         ),
         score_plot=score_distribution(summary),
         level_plots=level_plots(summary),
@@ -89,11 +97,28 @@ def scatter_data(summary: ComparisonSummary, params: Params) -> ScatterData:
         view=view,
         axes=AXES,
         null=summary.null,
+        name=summary.name,
         points_url=links.points(summary.slug),
         overview_url=links.comparison(summary.slug),
-        table_url=links.latents(summary.slug, (("sae", view.sae), *view.filters)),
+        table_url=links.latents(summary.slug, (("sae", view.sae), *view.filters, *_search(view))),
+        plotly_url=links.static("vendor/plotly-strict.min.js"),
         counts={"narrow": summary.narrow.sae.d_sae, "reference": summary.reference.sae.d_sae},
+        usual={**USUAL_AXES, "color": DEFAULT_COLOUR[view.sae]},
+        common=COMMON,
+        titles={name: LATENT_FIELDS[name].title for name in FILTER_FIELDS},
+        signs={name: op.sign for name, op in OPS.items()},
     )
+
+
+def _query(view: ScatterView) -> Pairs:
+    """A view as parameters, in the order in which the browser writes them."""
+    zoom = () if view.zoom is None else (("zoom", ",".join(f"{edge:.5g}" for edge in view.zoom)),)
+    axes = (("sae", view.sae), ("x", view.x), ("y", view.y), ("color", view.color))
+    return (*axes, *view.filters, *_search(view), *zoom)
+
+
+def _search(view: ScatterView) -> Pairs:
+    return (("q", view.q),) if view.q else ()
 
 
 def scatter_view(params: Params) -> ScatterView:
@@ -106,10 +131,11 @@ def scatter_view(params: Params) -> ScatterView:
     names = tuple(axis.name for axis in AXES)
     return ScatterView(
         sae=side,
-        x=params.choice("x", "max_decoder_cosine", names),
-        y=params.choice("y", "max_jaccard", names),
+        x=params.choice("x", USUAL_AXES["x"], names),
+        y=params.choice("y", USUAL_AXES["y"], names),
         color=params.choice("color", DEFAULT_COLOUR[side], names),
         filters=params.filters,
+        q=params.own.get("q", ""),
         zoom=_zoom(params.own.get("zoom")),
     )
 

@@ -18,6 +18,7 @@ from app.records.sides import other_side
 from app.web.http import links
 from app.web.http.errors import Problem
 from app.web.shared import formatting as show
+from app.web.shared.figures.svg import chart_svg
 
 SCRIPT_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 """Characters that could end a script element, or a line in it, as JSON escapes."""
@@ -45,6 +46,7 @@ def environment() -> Environment:
     )
     made.filters.update(
         as_json=as_json,
+        chart_svg=chart_svg,
         day=day,
         duration=show.duration,
         hundredths=hundredths,

@@ -13,6 +13,7 @@ from app.records import ComparisonSummary, DegreeRecord
 from app.settings import Settings
 from app.store.degrees import write_degree
 from app.web.main import create_app
+from app.web.shared.figures.degree import MOST_ROWS
 from tests.builders import make_degree
 from tests.web.pages.markup import Document
 
@@ -76,7 +77,7 @@ def test_twin_and_api_have_the_numbers(
     ]
     both = [s for s, latent in zip(scores, degree.latents, strict=True) if s is not None and latent.degree is not None]
     assert api["rank_correlation"]["n"] == len(both)
-    assert len(twin["scatter"]["figure"]["data"][0]["x"]) == len(both)
+    assert len(twin["scatter"]["chart"]["series"][0]["marks"]) == len(both)
 
 
 def test_it_can_be_drawn_against_other_fields(
@@ -90,7 +91,8 @@ def test_it_can_be_drawn_against_other_fields(
     ]
     for field in ("hedging_score", "mean_activation", "density"):
         twin = site.get(f"{address}.json", params={"x": field}).json()
-        trace = twin["scatter"]["figure"]["data"][0]
+        chart = twin["scatter"]["chart"]
+        marks = chart["series"][0]["marks"]
         lowest = -1 if field == "hedging_score" else 0  # a logarithmic axis has no place for zero
         values = [each[field] for each in latents]
         drawn = [
@@ -98,11 +100,11 @@ def test_it_can_be_drawn_against_other_fields(
             for i, each in enumerate(degree.latents)
             if each.degree is not None and values[i] is not None and values[i] > lowest
         ]
-        assert trace["customdata"] == drawn
-        assert trace["x"] == [latents[i][field] for i in drawn]
-        assert trace["y"] == [degree.latents[i].degree for i in drawn]
-        assert twin["scatter"]["figure"]["layout"]["xaxis"].get("type") == (None if field == "hedging_score" else "log")
-        assert len(twin["scatter"]["table"]["rows"]) == degree.n_latents
+        assert [int(mark["text"].partition(":")[0]) for mark in marks] == drawn
+        assert [mark["x0"] for mark in marks] == [latents[i][field] for i in drawn]
+        assert [mark["y0"] for mark in marks] == [degree.latents[i].degree for i in drawn]
+        assert chart["x"]["log"] == (field != "hedging_score")
+        assert len(twin["scatter"]["table"]["rows"]) == min(degree.n_latents, MOST_ROWS)
         switch = Document(site.get(address, params={"x": field}).text).all("a")
         current = [link.attributes["href"] for link in switch if "aria-current" in link.attributes]
         assert f"{address}?x={field}" in current

@@ -76,9 +76,9 @@ def test_the_page_has_the_trial_s_numbers(
     named = [pair for pair in record.pairs if pair.named]
     assert len(twin["top"]) == len(named)
     assert twin["falls"][0]["falls"]["share_falling"] == record.summary.named_added.share_falling
-    control, release = twin["scatter"]["figure"]["data"]
-    assert sorted(release["y"]) == sorted(pair.release for pair in named)
-    assert sorted(control["y"]) == sorted(pair.fall_not_added for pair in named)
+    control, release = twin["scatter"]["chart"]["series"]
+    assert sorted(mark["y0"] for mark in release["marks"]) == sorted(pair.release for pair in named)
+    assert sorted(mark["y0"] for mark in control["marks"]) == sorted(pair.fall_not_added for pair in named)
 
 
 def test_one_of_several_is_chosen_by_its_number(
@@ -115,6 +115,7 @@ def test_the_plot_draws_the_pairs_with_most_mass(record: InterventionRecord) -> 
     pair = record.pairs[0]
     many = [replace(pair, narrow_index=i, mass=i / 10_000) for i in range(MOST_POINTS + 5)]
     plot = release_plot(many)
-    assert len(plot.figure["data"][1]["x"]) == MOST_POINTS
-    assert min(plot.figure["data"][1]["x"]) == 5 / 10_000
-    assert f"{MOST_POINTS} of {MOST_POINTS + 5} named pairs" in plot.description
+    marks = plot.chart.series[1].marks
+    assert len(marks) == MOST_POINTS
+    assert min(mark.x0 for mark in marks) == 5 / 10_000
+    assert f"{MOST_POINTS:,} of {MOST_POINTS + 5:,} named pairs" in plot.description

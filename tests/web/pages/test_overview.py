@@ -25,6 +25,7 @@ def test_the_plot_starts_as_the_url_says(client: TestClient, slug: str) -> None:
         "y": "c_dec",
         "color": "max_jaccard",
         "filters": [["hedging_score__gte", "0.5"], ["level__in", "0,1"]],
+        "q": "",
         "zoom": [0.1, 0.2, 0.0, 1.0],
     }
     chosen = [e.attributes["value"] for e in page.all("option") if "selected" in e.attributes]
@@ -37,7 +38,7 @@ def test_the_reference_has_its_own_colour_and_no_chance_level(client: TestClient
     view = scatter(page)["view"]
     assert isinstance(view, dict)
     assert view["color"] == "density"
-    assert "chance level" not in page.by_id("scatter-note").text
+    assert "hidden" in page.by_id("scatter-chance").attributes
 
 
 def test_points_are_whole_columns_in_order(client: TestClient, slug: str, bundle: ComparisonBundle) -> None:
@@ -77,10 +78,29 @@ def test_columns_are_read_once(
 
 
 def test_data_in_the_page_can_not_end_its_element(client: TestClient, slug: str) -> None:
-    text = client.get(f"/c/{slug}/narrow/0").text
-    figure = text.partition('id="decomposition-figure">')[2].partition("</script>")[0]
-    assert "script" in orjson.loads(figure)["layout"]["yaxis"]["categoryarray"][-1]
-    assert "<" not in figure
+    text = client.get(f"/c/{slug}", params={"q": "</script><b>"}).text
+    data = text.partition('id="scatter-data">')[2].partition("</script>")[0]
+    assert orjson.loads(data)["view"]["q"] == "</script><b>"
+    assert "<" not in data
+
+
+def test_every_filter_in_force_has_a_chip_that_takes_it_off(client: TestClient, slug: str) -> None:
+    """Also those for which the form has no input."""
+    page = Document(client.get(f"/c/{slug}?density__lt=0.01&q=a&color=c_dec").text)
+    chips = page.by_id("scatter-chips")
+    assert "hidden" not in chips.attributes
+    assert "Search: a" in chips.text
+    assert "Density < 0.01" in chips.text
+    without = [href for href in page.hrefs() if "color=c_dec" in href and ".json" not in href]
+    assert [("density__lt" in href, "q=a" in href) for href in without] == [(True, False), (False, True)]
+    assert "hidden" in Document(client.get(f"/c/{slug}").text).by_id("scatter-chips").attributes
+
+
+def test_points_can_be_searched_as_the_table_is(client: TestClient, slug: str) -> None:
+    found = client.get(f"/c/{slug}/points.json?sae=reference&q=1").json()["columns"]
+    table = client.get(f"/c/{slug}/latents.json?sae=reference&q=1&sort=index").json()["items"]
+    assert found == {"index": [latent["index"] for latent in table]}
+    assert table
 
 
 def test_the_most_hedged_latents_have_partners_and_a_context(
@@ -116,4 +136,4 @@ def test_without_scripts_there_are_tables_and_a_note(client: TestClient, slug: s
     assert any("needs JavaScript" in note.text for note in page.all("noscript"))
     assert any("Apply" in note.text for note in page.all("noscript"))
     details = [e for e in page.all("details") if "Show as table" in e.text]
-    assert len(details) == len([e for e in page.elements if "data-figure" in e.attributes]) == 2
+    assert len(details) == len(page.all("svg", "chart")) == 2

@@ -76,7 +76,7 @@ def test_no_page_is_forgotten(paths: list[str]) -> None:
 def test_every_page_has_one_heading_and_a_title(pages: dict[str, Document]) -> None:
     for path, page in pages.items():
         assert len(page.all("h1")) == 1, path
-        assert page.one("title").text.strip().endswith("· Hedgescope"), path
+        assert page.all("title")[0].text.strip().endswith("· Hedgescope"), path
         descriptions = [e for e in page.all("meta") if e.attributes.get("property") == "og:description"]
         assert descriptions[0].attributes["content"], path
 
@@ -86,7 +86,7 @@ def test_ids_are_unique_and_labels_refer_to_them(pages: dict[str, Document]) -> 
         ids = [e.attributes["id"] for e in page.elements if "id" in e.attributes]
         assert len(ids) == len(set(ids)), path
         referred = {e.attributes["aria-labelledby"] for e in page.elements if "aria-labelledby" in e.attributes}
-        referred |= {e.attributes["data-figure"] for e in page.elements if "data-figure" in e.attributes}
+        referred |= {e.attributes["aria-describedby"] for e in page.elements if "aria-describedby" in e.attributes}
         assert referred <= set(ids), path
 
 

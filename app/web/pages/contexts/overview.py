@@ -13,7 +13,7 @@ from app.records import (
     NullSummary,
     Side,
 )
-from app.web.pages.contexts.common import FilterForm, Frame, ShownContext
+from app.web.pages.contexts.common import FilterChip, FilterForm, Frame, ShownContext
 from app.web.shared.figures.plot import Plot
 from app.web.shared.interventions import StoredIntervention
 from app.web.shared.latents import PartnerRow
@@ -37,6 +37,7 @@ class ScatterView:
 
     Attributes:
         filters: query parameters `(field__op, value)`, in order.
+        q: the search in force; empty without one.
         zoom: `x0, x1, y0, y1` in data units; None for the whole plot.
     """
 
@@ -45,12 +46,22 @@ class ScatterView:
     y: str
     color: str
     filters: tuple[tuple[str, str], ...]
+    q: str
     zoom: tuple[float, float, float, float] | None
 
 
 @dataclass(frozen=True)
 class ScatterData:
-    """What the browser needs to draw the scatter: read by `static/js/scatter.js`."""
+    """What the browser needs to draw the scatter: read by `static/js/scatter.js`.
+
+    Attributes:
+        name: of the comparison, for the names of saved pictures.
+        usual: the axes and the colour of a plot for which the URL names none.
+        common: fields that latents of both SAEs have, so that their filters make sense for either.
+        titles: field -> its title; `signs`: operation of a filter -> its sign. Both for the words of filters.
+    """
+
+    name: str
 
     view: ScatterView
     axes: tuple[AxisChoice, ...]
@@ -58,7 +69,12 @@ class ScatterData:
     points_url: str
     overview_url: str
     table_url: str
+    plotly_url: str
     counts: Mapping[str, int]
+    usual: Mapping[str, str]
+    common: tuple[str, ...]
+    titles: Mapping[str, str]
+    signs: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -84,6 +100,7 @@ class OverviewPage:
     summary: ComparisonSummary
     scatter: ScatterData
     form: FilterForm
+    chips: tuple[FilterChip, ...]
     score_plot: Plot
     level_plots: tuple[Plot, ...]
     top: tuple[TopLatent, ...]

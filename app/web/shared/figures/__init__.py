@@ -1,1 +1,1 @@
-"""Records as Plotly figures: plain dictionaries."""
+"""Records as charts: plain data, drawn as SVG by `svg`."""

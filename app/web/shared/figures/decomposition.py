@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import get_args
 
-from app.records import (
-    LatentScores,
-    PartnerDiagnosis,
-)
+from app.records import LatentScores, PartnerDiagnosis
 from app.web.shared import formatting as show
+from app.web.shared.figures.chart import Chart, Mark, Series, names_axis, zero_axis
 from app.web.shared.figures.plot import DataTable, Plot
-from app.web.shared.figures.style import (
-    axis,
-    shortened,
-)
+from app.web.shared.figures.style import shortened
 from app.web.shared.latents import PartnerRow
 
-ROLE_COLOURS: Mapping[PartnerDiagnosis, str] = {
-    "main": "#0072B2",
-    "hedged": "#D55E00",
-    "absorbed": "#CC79A7",
-    "split": "#009E73",
-    "unexplained": "#8A8F98",
-}
-"""Okabe and Ito's palette, distinguishable with any colour vision; readable on white and on near-black."""
+ROLES: tuple[PartnerDiagnosis, ...] = get_args(PartnerDiagnosis)
 
 ROLE_TITLES: Mapping[PartnerDiagnosis, str] = {
     "main": "main partner",
     "hedged": "hedged",
     "absorbed": "absorbed",
     "split": "split",
-    "unexplained": "unexplained",
+    "unexplained": "direction only",
 }
+
+ROW_PX = 32
+BAR = (-0.02, -0.36)
+"""Lower and upper edge of a bar within its row, below the latent's name."""
 
 
 def decomposition(latent: LatentScores, rows: Sequence[PartnerRow]) -> Plot:
@@ -40,61 +32,60 @@ def decomposition(latent: LatentScores, rows: Sequence[PartnerRow]) -> Plot:
 
     Args:
         latent: the latent whose page it is on.
-        rows: its partners, in the order in which they are drawn from the top.
+        rows: its partners; the largest weight, of either sign, is drawn at the top.
     """
-    # The index leads: two latents may have the same label, and each bar needs a place of its own.
-    names = [f"{row.index}  {shortened(row.label)}" for row in rows]
-    roles = [role for role in ROLE_COLOURS if any(row.partner.diagnosis == role for row in rows)]
+    ordered = sorted(rows, key=lambda row: -abs(row.partner.weight))
+    names = [f"{row.index}  {shortened(row.label)}" for row in ordered]
+    present = [role for role in ROLES if any(row.partner.diagnosis == role for row in ordered)]
     return Plot(
         name="decomposition",
         title="Decomposition on the reference decoder" if latent.sae == "narrow" else "Weights in narrow latents",
-        description=_decomposition_text(latent),
-        figure={
-            "data": [_role_trace(role, rows, names) for role in roles],
-            "layout": {
-                "xaxis": axis("Weight", zeroline=True),
-                "yaxis": axis("", type="category", categoryarray=names[::-1], categoryorder="array"),
-                "barmode": "overlay",
-                "showlegend": True,
-                # Few bars are as thin as many.
-                "bargap": max(0.3, 1 - len(rows) / 8),
-            },
-        },
-        table=DataTable(
-            ("Latent", "Fires on", "Role", "Weight", "Share"),
-            tuple(
-                (
-                    str(row.index),
-                    show.plain(row.label),
-                    row.partner.diagnosis,
-                    show.number(row.partner.weight),
-                    show.number(row.partner.share),
-                )
-                for row in rows
-            ),
+        description=_description(latent),
+        chart=Chart(
+            zero_axis("Weight", [row.partner.weight for row in ordered]),
+            names_axis("", names[::-1], inside=True),
+            tuple(Series(ROLE_TITLES[role], role, "bar", _bars(role, ordered)) for role in present),
+            height=ROW_PX * len(ordered),
         ),
+        table=_table(ordered),
     )
 
 
-def _decomposition_text(latent: LatentScores) -> str:
+def _description(latent: LatentScores) -> str:
     if latent.sae == "reference":
         return "Weight of this latent's direction in the decoder directions of narrow latents."
     text = "Weight of each reference latent in this latent's decoder direction."
     if latent.decomposition_residual is None:
         return text
-    return f"{text} {show.percent(latent.decomposition_residual)} of the squared norm stays unexplained."
+    return f"{text} Residual: {show.percent(latent.decomposition_residual)} of the squared norm."
 
 
-def _role_trace(role: PartnerDiagnosis, rows: Sequence[PartnerRow], names: Sequence[str]) -> dict[str, Any]:
-    chosen = [(row, name) for row, name in zip(rows, names, strict=True) if row.partner.diagnosis == role]
-    return {
-        "type": "bar",
-        "orientation": "h",
-        "name": ROLE_TITLES[role],
-        "x": [row.partner.weight for row, _ in chosen],
-        "y": [name for _, name in chosen],
-        "customdata": [[row.index, row.partner.share] for row, _ in chosen],
-        "marker": {"color": ROLE_COLOURS[role]},
-        "hovertemplate": "%{customdata[0]}: weight %{x:.3f}, share %{customdata[1]:.3f}"
-        f"<extra>{ROLE_TITLES[role]}</extra>",
-    }
+def _bars(role: PartnerDiagnosis, rows: Sequence[PartnerRow]) -> tuple[Mark, ...]:
+    return tuple(
+        Mark(
+            0,
+            len(rows) - 1 - place + BAR[0],
+            row.partner.weight,
+            len(rows) - 1 - place + BAR[1],
+            f"{row.index}, {ROLE_TITLES[role]}: weight {show.number(row.partner.weight)}, "
+            f"share {show.number(row.partner.share)}",
+        )
+        for place, row in enumerate(rows)
+        if row.partner.diagnosis == role
+    )
+
+
+def _table(rows: Sequence[PartnerRow]) -> DataTable:
+    return DataTable(
+        ("Latent", "Fires on", "Role", "Weight", "Share"),
+        tuple(
+            (
+                str(row.index),
+                show.plain(row.label),
+                ROLE_TITLES[row.partner.diagnosis],
+                show.number(row.partner.weight),
+                show.number(row.partner.share),
+            )
+            for row in rows
+        ),
+    )

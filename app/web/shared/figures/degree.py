@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from app.catalogue import LATENT_FIELDS
 from app.records import DegreeRecord
 from app.web.shared import formatting as show
+from app.web.shared.figures.chart import Axis, Chart, Series, fitted_axis, linear_axis, log_axis, point
 from app.web.shared.figures.plot import DataTable, Plot
-from app.web.shared.figures.style import NARROW_COLOUR, round_ticks
 
 AXES = ("hedging_score", "mean_activation", "density")
 """Fields of the narrow latents that the degree can be drawn against; the first is the default."""
 
 LOG_AXES = frozenset({"mean_activation", "density"})
+
+MOST_ROWS = 100
+"""Latents in the table under the plot, those with the largest degree; the API has all."""
 
 Columns = Mapping[str, Sequence[float | None]]
 
@@ -33,40 +35,34 @@ def degree_plot(record: DegreeRecord, columns: Columns, x: str = AXES[0]) -> Plo
         for latent, value in zip(record.latents, columns[x], strict=True)
         if value is not None and latent.degree is not None and (value > 0 or x not in LOG_AXES)
     ]
-    scale = _log_scale([value for _, value, _ in both]) if x in LOG_AXES else {"range": [-0.02, 1.02]}
+    points = tuple(
+        point(value, degree, f"{index}: {title.lower()} {show.number(value)}, degree {show.number(degree)}")
+        for index, value, degree in both
+    )
+    drawn, total = show.number(len(both)), show.number(record.n_latents)
     return Plot(
         name="degree-by-score",
         title=f"Hedging degree and {title.lower()}",
-        description=f"One point a latent, {len(both)} of {record.n_latents} latents have both numbers.",
-        figure={
-            "data": [
-                {
-                    "type": "scatter",
-                    "mode": "markers",
-                    "x": [value for _, value, _ in both],
-                    "y": [degree for _, _, degree in both],
-                    "customdata": [index for index, _, _ in both],
-                    "marker": {"color": NARROW_COLOUR, "size": 6, "opacity": 0.7},
-                    "hovertemplate": f"latent %{{customdata}}: {title.lower()} %{{x:.3g}}, "
-                    "degree %{y:.3f}<extra></extra>",
-                }
-            ],
-            "layout": {
-                "xaxis": {"title": {"text": title}, "automargin": True, **scale},
-                "yaxis": {"title": {"text": "Hedging degree"}, "automargin": True, "zeroline": True},
-            },
-        },
+        description=f"One point for each latent. {drawn} of {total} latents have both numbers.",
+        chart=Chart(
+            _x_axis(x, [value for _, value, _ in both]),
+            fitted_axis("Hedging degree", [0.0, *(degree for _, _, degree in both)]),
+            (Series("", "narrow", "circle", points),),
+            height=320,
+        ),
         table=_table(record, columns),
     )
 
 
-def _log_scale(values: Sequence[float]) -> dict[str, Any]:
-    ticks = round_ticks(min(values), max(values)) if values else []
-    return {"type": "log", "tickvals": ticks, "ticktext": [show.number(tick) for tick in ticks]}
+def _x_axis(x: str, values: Sequence[float]) -> Axis:
+    title = LATENT_FIELDS[x].title
+    if x not in LOG_AXES:
+        return linear_axis(title, 0, 1)
+    return log_axis(title, 0.9 * min(values), 1.1 * max(values)) if values else log_axis(title, 0.1, 1)
 
 
 def _table(record: DegreeRecord, columns: Columns) -> DataTable:
-    """Every latent, the largest degree first."""
+    """The largest degrees first."""
     latents = sorted(record.latents, key=lambda latent: (latent.degree is None, -(latent.degree or 0.0), latent.index))
     return DataTable(
         ("Latent", "Hedging degree", "Raw", "Baseline", *(LATENT_FIELDS[name].title for name in AXES)),
@@ -78,6 +74,6 @@ def _table(record: DegreeRecord, columns: Columns) -> DataTable:
                 show.number(latent.baseline),
                 *(show.number(columns[name][latent.index]) for name in AXES),
             )
-            for latent in latents
+            for latent in latents[:MOST_ROWS]
         ),
     )

@@ -2,60 +2,51 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 from itertools import pairwise
 
-from app.records import (
-    PairDetail,
-)
+from app.records import PairDetail
 from app.web.shared import formatting as show
+from app.web.shared.figures.chart import Chart, Mark, Series, log_axis
 from app.web.shared.figures.plot import DataTable, Plot
-from app.web.shared.figures.style import (
-    power_axis,
-    span,
-)
+from app.web.shared.figures.style import span
+
+FAINTEST = 0.12
+"""Strength of a cell with hardly any tokens: it must not look empty."""
+
+Edges = tuple[float, float]
 
 
 def joint_histogram(detail: PairDetail) -> Plot:
     """Tokens on which both latents fire, by both activations."""
-    rows = [list(row) for row in detail.joint_counts]
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    largest = max((n for row in rows for n in row), default=0)
+    cells = list(_cells(detail))
+    largest = max((n for _, _, n in cells), default=0)
     return Plot(
         name="joint-histogram",
         title="Activations where both fire",
-        description="Tokens on which both latents fire, by the activation of each.",
-        figure={
-            "data": [
-                {
-                    "type": "heatmap",
-                    # A log axis misplaces uneven bricks: draw the logarithm itself, with ticks that name the value.
-                    "x": [math.log10(edge) for edge in detail.narrow_edges],
-                    "y": [math.log10(edge) for edge in detail.reference_edges],
-                    "z": [[n if n else None for n in column] for column in columns],
-                    "hovertemplate": "%{z} tokens<extra></extra>",
-                    # With few tokens, Plotly would put a tick at half a token.
-                    "colorbar": {"title": {"text": "tokens"}, "thickness": 12, "dtick": 1 if largest < 10 else None},
-                    "meta": {"sequential": True},
-                }
-            ],
-            "layout": {
-                "xaxis": power_axis(f"Narrow {detail.narrow_index}", detail.narrow_edges),
-                "yaxis": power_axis(f"Reference {detail.reference_index}", detail.reference_edges),
-            },
-        },
-        table=_joint_table(detail),
-    )
-
-
-def _joint_table(detail: PairDetail) -> DataTable:
-    narrow, reference = list(pairwise(detail.narrow_edges)), list(pairwise(detail.reference_edges))
-    return DataTable(
-        ("Narrow activation", "Reference activation", "Tokens"),
-        tuple(
-            (span(narrow[i]), span(reference[j]), show.number(n))
-            for i, row in enumerate(detail.joint_counts)
-            for j, n in enumerate(row)
-            if n
+        description="Tokens on which both latents fire, by the activation of each; the more tokens, the stronger the "
+        f"colour, up to {show.number(largest)}.",
+        chart=Chart(
+            log_axis(f"Narrow {detail.narrow_index}", detail.narrow_edges[0], detail.narrow_edges[-1]),
+            log_axis(f"Reference {detail.reference_index}", detail.reference_edges[0], detail.reference_edges[-1]),
+            (Series("", "reference", "cell", tuple(_mark(*cell, largest) for cell in cells)),),
+            height=320,
+        ),
+        table=DataTable(
+            ("Narrow activation", "Reference activation", "Tokens"),
+            tuple((span(narrow), span(reference), show.number(n)) for narrow, reference, n in cells),
         ),
     )
+
+
+def _cells(detail: PairDetail) -> Iterator[tuple[Edges, Edges, int]]:
+    """The bins that hold tokens: their edges on both axes, and how many."""
+    for narrow, row in zip(pairwise(detail.narrow_edges), detail.joint_counts, strict=True):
+        for reference, n in zip(pairwise(detail.reference_edges), row, strict=True):
+            if n:
+                yield narrow, reference, n
+
+
+def _mark(narrow: Edges, reference: Edges, n: int, largest: int) -> Mark:
+    strength = FAINTEST + (1 - FAINTEST) * n / largest
+    return Mark(narrow[0], reference[0], narrow[1], reference[1], f"{show.number(n)} tokens", strength)

@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from app.records import ToyResult
 from app.web.shared import formatting as show
+from app.web.shared.figures.chart import Chart, Mark, Series, Tone, linear_axis, names_axis, point
 from app.web.shared.figures.plot import DataTable, Plot
 
-LATENT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-"""Okabe and Ito's palette, one colour a latent."""
-
-THEORY_COLOUR = "#8A8F98"
+LATENT_TONES: tuple[Tone, ...] = ("reference", "narrow", "third", "fourth")
 
 
 def toy_plot(toy: ToyResult) -> Plot:
     """Bars of the decoder's cosines to the features, one colour a latent; theory as diamonds on them."""
     several = len(toy.decoder) > 1
-    traces = [_bars(toy, latent) for latent in range(len(toy.decoder))]
+    series = [_bars(toy, latent, named=several or bool(toy.expected)) for latent in range(len(toy.decoder))]
     if toy.expected:
-        traces.append(_theory(toy))
+        series.append(_theory(toy))
     return Plot(
         name=toy.name,
         title=toy.title,
         description=toy.text,
-        figure={
-            "data": traces,
-            "layout": {
-                "barmode": "group",
-                "showlegend": several or bool(toy.expected),
-                "xaxis": {"tickvals": list(range(toy_width(toy))), "ticktext": list(toy.features), "automargin": True},
-                "yaxis": {
-                    "title": {"text": "Decoder cosine"},
-                    "automargin": True,
-                    "range": [-1.05, 1.05],
-                    "zeroline": True,
-                },
-            },
-        },
+        chart=Chart(names_axis("", toy.features), linear_axis("Decoder cosine", -1.05, 1.05), tuple(series)),
         table=toy_table(toy),
     )
-
-
-def toy_width(toy: ToyResult) -> int:
-    """Number of features."""
-    return len(toy.features)
 
 
 def toy_table(toy: ToyResult) -> DataTable:
@@ -61,34 +39,22 @@ def toy_table(toy: ToyResult) -> DataTable:
     return DataTable(("Along", *toy.features), tuple(rows))
 
 
-def _bars(toy: ToyResult, latent: int) -> dict[str, Any]:
-    return {
-        "type": "bar",
-        "name": f"latent {latent}",
-        "x": list(range(toy_width(toy))),
-        "y": list(toy.decoder[latent]),
-        "width": _bar_width(toy),
-        "offset": _offset(toy, latent),
-        "marker": {"color": LATENT_COLOURS[latent % len(LATENT_COLOURS)]},
-        "hovertemplate": f"latent {latent}: %{{y:.3f}}<extra></extra>",
-    }
+def _bars(toy: ToyResult, latent: int, *, named: bool) -> Series:
+    width = _bar_width(toy)
+    bars = tuple(
+        Mark(left, 0, left + width, cosine, f"latent {latent}: {_number(cosine)}")
+        for left, cosine in ((k + _offset(toy, latent), cosine) for k, cosine in enumerate(toy.decoder[latent]))
+    )
+    return Series(f"latent {latent}" if named else "", LATENT_TONES[latent % len(LATENT_TONES)], "bar", bars)
 
 
-def _theory(toy: ToyResult) -> dict[str, Any]:
-    points = [
-        (feature + _offset(toy, latent) + _bar_width(toy) / 2, cosine)
+def _theory(toy: ToyResult) -> Series:
+    marks = tuple(
+        point(feature + _offset(toy, latent) + _bar_width(toy) / 2, cosine, f"theory: {_number(cosine)}")
         for latent, row in enumerate(toy.expected)
         for feature, cosine in enumerate(row)
-    ]
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": "theory",
-        "x": [x for x, _ in points],
-        "y": [y for _, y in points],
-        "marker": {"color": THEORY_COLOUR, "symbol": "diamond", "size": 10, "line": {"color": "#ffffff", "width": 1}},
-        "hovertemplate": "theory: %{y:.3f}<extra></extra>",
-    }
+    )
+    return Series("theory", "muted", "diamond", marks)
 
 
 def _bar_width(toy: ToyResult) -> float:

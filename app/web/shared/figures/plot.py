@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-Figure = Mapping[str, Any]
-"""A Plotly figure: `data` and `layout`; colours that follow the theme are set in the browser."""
+from app.web.shared.figures.chart import Chart
 
 
 @dataclass(frozen=True)
@@ -31,5 +28,5 @@ class Plot:
     name: str
     title: str
     description: str
-    figure: Figure
+    chart: Chart
     table: DataTable

@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-from app.records import (
-    ComparisonSummary,
-)
+from app.records import ComparisonSummary
 from app.web.shared import formatting as show
+from app.web.shared.figures.chart import Chart, Mark, Series, counts_axis, linear_axis
 from app.web.shared.figures.plot import DataTable, Plot
-from app.web.shared.figures.style import (
-    PLAIN_COLOUR,
-    axis,
-)
 
 
 def score_distribution(summary: ComparisonSummary) -> Plot:
     """Counts of narrow latents by hedging score, in the summary's equal bins of [0, 1]."""
     counts = summary.score_histogram
-    width = 1 / len(counts) if counts else 1.0
-    lows = [round(width * k, 4) for k in range(len(counts))]
+    edges = [k / len(counts) for k in range(len(counts) + 1)] if counts else []
+    bins = [(f"{low:.2f}–{high:.2f}", low, high, n) for low, high, n in zip(edges, edges[1:], counts, strict=False)]
+    bars = tuple(Mark(low, 0, high, n, f"{text}: {show.number(n)} latents") for text, low, high, n in bins)
+    scored, all_latents = show.number(summary.n_scored), show.number(summary.narrow.sae.d_sae)
     return Plot(
         name="score-distribution",
-        title="Hedging scores",
-        description=f"Narrow latents by hedging score; {summary.n_scored} have one.",
-        figure={
-            "data": [
-                {
-                    "type": "bar",
-                    "x": [low + width / 2 for low in lows],
-                    "y": list(counts),
-                    "width": width * 0.92,
-                    "marker": {"color": PLAIN_COLOUR},
-                    "customdata": [[low, low + width] for low in lows],
-                    "hovertemplate": "%{customdata[0]:.2f} to %{customdata[1]:.2f}: %{y} latents<extra></extra>",
-                }
-            ],
-            "layout": {"xaxis": axis("Hedging score", range=[0, 1]), "yaxis": axis("Narrow latents")},
-        },
-        table=DataTable(
-            ("Hedging score", "Latents"),
-            tuple(
-                (f"{low:.2f} to {low + width:.2f}", show.number(n)) for low, n in zip(lows, counts, strict=True) if n
-            ),
+        title="Distribution of hedging scores",
+        description=f"{scored} of {all_latents} narrow latents are scored.",
+        chart=Chart(
+            linear_axis("Hedging score", 0, 1),
+            counts_axis("Narrow latents", max(counts, default=0)),
+            (Series("", "plain", "bar", bars),),
         ),
+        table=DataTable(("Hedging score", "Latents"), tuple((text, show.number(n)) for text, _, _, n in bins if n)),
     )
