@@ -6,23 +6,20 @@ A setting comes from the environment variable `HEDGESCOPE_<NAME>` or, where that
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingsError
 from app.records import Dtype
+from app.setting_types import AnonymousScopes, HostNames, Networks, OriginList
 
 PREFIX = "HEDGESCOPE_"
 DATABASE_FILE = "hedgescope.db"
-ORIGIN = re.compile(r"\*|https?://[^/\s?#]+")
-
-HOST_NAME = re.compile(r"\*|[A-Za-z0-9._-]+")
 
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
@@ -140,8 +137,8 @@ class Settings(BaseSettings):
     )
     jobs_token: SecretStr | None = Field(
         default=None,
-        description="Token that people and programs must give to start, cancel or resume jobs; without one, jobs are "
-        "allowed on a loopback address only.",
+        description="A key with the scopes `prompt` and `write` that is not in the database; `hedgescope key create` "
+        "makes keys that can be listed and revoked.",
     )
     job_lease_s: float = Field(
         default=15.0,
@@ -163,16 +160,42 @@ class Settings(BaseSettings):
         description="Seconds that one look of a page or of the API into the database may take; then it is stopped, "
         "with status 503.",
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_origins: OriginList = Field(
         default=(),
         description="Sites whose scripts may read the API, such as `https://lab.example.org`, separated by commas; "
         "`*` for all.",
     )
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_hosts: HostNames = Field(
         default=(),
         description="Host names this server answers to, such as `hedgescope.lab.example.org`, separated by commas; "
         "`*` for any. Default: any, except on a loopback address, where only IP addresses and names "
         "without a dot are allowed.",
+    )
+    anonymous_scopes: AnonymousScopes = Field(
+        default=("read",),
+        description="What clients of other computers may do without a key: some of `read`, `prompt` and `write`, "
+        "separated by commas, or `none`.",
+    )
+    rate_limit: int = Field(
+        default=1200,
+        ge=0,
+        description="Requests per minute of each key, or of each address without one; a live prompt counts as 20, a "
+        "change or a file as 10. 0 turns the limit off. Requests from this computer are not counted.",
+    )
+    trusted_proxies: Networks = Field(
+        default=(),
+        description="Addresses or networks of reverse proxies, such as `127.0.0.1` or `10.0.0.0/8`, separated by "
+        "commas: their `X-Forwarded-For` and `X-Forwarded-Prefix` are believed.",
+    )
+    frame_ancestors: OriginList = Field(
+        default=(),
+        description="Sites that may show pages with `?embed=1` in a frame, such as `http://localhost:8888`, separated "
+        "by commas; `*` for all. Default: none.",
+    )
+    path_prefix: str = Field(
+        default="",
+        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+        description="Path below which a reverse proxy shows the pages, such as `/hedgescope`.",
     )
     max_body_bytes: int = Field(
         default=1024 * 1024,
@@ -199,27 +222,6 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_home(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()
-
-    @field_validator("cors_origins", "allowed_hosts", mode="before")
-    @classmethod
-    def _split_at_commas(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _only_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if wrong := [origin for origin in value if not ORIGIN.fullmatch(origin)]:
-            raise ValueError(
-                f"{wrong[0]!r} should be a scheme and host without a path, such as https://lab.example.org"
-            )
-        return value
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _only_host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if wrong := [name for name in value if not HOST_NAME.fullmatch(name)]:
-            raise ValueError(f"{wrong[0]!r} should be a name without scheme, port or path, such as lab.example.org")
-        return value
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod

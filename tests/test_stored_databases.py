@@ -12,13 +12,13 @@ import psycopg
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
-from starlette.testclient import TestClient
 
 from app.paths import resource
 from app.settings import Settings
 from app.store.session import check_schema, make_engine, upgrade
 from app.web.main import create_app
 from tests.data.contents import read_contents
+from tests.local_client import local_client
 
 FOLDER = Path(__file__).parent / "data"
 STORED = sorted(path.name.partition(".")[0] for path in FOLDER.glob("*.sqlite.gz"))
@@ -89,7 +89,7 @@ def test_every_page_is_served(upgraded: tuple[str, Engine], expected: dict[str, 
         *(f"/pairs/{i}/{j}" for i, j, *_ in held["partners"]),
     ]
     paths = ["/", "/saes", "/jobs", *(f"/jobs/{number}" for number, *_ in expected["jobs"])]
-    with TestClient(create_app(Settings(database_url=url), engine), base_url="http://127.0.0.1:8000") as client:
+    with local_client(create_app(Settings(database_url=url), engine), base_url="http://127.0.0.1:8000") as client:
         answers = {path: client.get(path) for path in [*paths, *(f"/c/{slug}{path}" for path in below)]}
         assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(answers, 200)
         assert f"{held['n_tokens']:,}" in answers[f"/c/{slug}"].text

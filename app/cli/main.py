@@ -17,6 +17,7 @@ from app.cli import (
     extend,
     intervene,
     jobs,
+    key,
     lab,
     sae,
     serve,
@@ -45,6 +46,7 @@ app.command("validate")(validate.validate)
 app.command("lab")(lab.lab)
 app.command("serve")(serve.serve)
 app.command("jobs")(jobs.jobs)
+app.add_typer(key.app, name="key")
 app.command("worker")(worker.worker)
 app.add_typer(database.app, name="db")
 

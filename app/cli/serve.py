@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.errors import SettingsError
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; default: this computer only.")]
 Port = Annotated[int | None, typer.Option(help="TCP port; 0 picks a free one.")]
@@ -34,7 +37,8 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
         path: page to point people to.
 
     Raises:
-        SettingsError: the port is taken, or the address is not this machine's.
+        SettingsError: the port is taken, the address is not this machine's, or other computers can reach it and there
+            is no key.
     """
     from app import logs
     from app.cli.console import errors, output
@@ -46,6 +50,7 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
 
     logs.configure(level=settings.log_level, form=settings.log_format, service="web", secrets=settings.secrets)
     engine = open_store(settings)
+    require_key(settings, engine)
     listener = bind(settings.host, settings.port)
     url = url_of(settings.host, listener.getsockname()[1])
     with worker_for(settings) as (where, missing), job_runner(settings) as stop_jobs:
@@ -61,6 +66,23 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
 
         serve_until_stopped(app, listener, shutdown_timeout_s=settings.shutdown_timeout_s, on_stop=on_stop)
     engine.dispose()
+
+
+def require_key(settings: Settings, engine: Engine) -> None:
+    """Refuse to let other computers in who would all be the same anonymous client.
+
+    Raises:
+        SettingsError: the address is not of this computer alone, and there is no key.
+    """
+    from app.store.keys import has_keys
+    from app.web.http.caller import is_loopback
+
+    if is_loopback(settings.host) or settings.jobs_token is not None or has_keys(engine):
+        return
+    raise SettingsError(
+        f"{settings.host} lets other computers in, and no key exists yet; make one with `hedgescope key create "
+        "--scope read,prompt,write`, or serve on 127.0.0.1"
+    )
 
 
 def bind(host: str, port: int) -> socket.socket:

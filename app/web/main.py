@@ -9,7 +9,6 @@ from typing import Any
 import anyio.to_thread
 from fastapi import FastAPI
 from sqlalchemy import Engine
-from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
 from app.inference.client import Inference, Where, fixed, nowhere
@@ -21,12 +20,16 @@ from app.settings import Settings
 from app.store.session import check_schema, make_engine
 from app.web import api, pages
 from app.web.api.describe import model_of
+from app.web.api.security import SECURITY_SCHEMES, security_of
 from app.web.api.status_models import ParameterProblem, ProblemDocument
 from app.web.http import errors
-from app.web.http.auth import Origins
+from app.web.http.access import Access
+from app.web.http.cors import Cors
 from app.web.http.encoding import Compression
 from app.web.http.headers import SecurityHeaders
+from app.web.http.origins import Origins
 from app.web.http.patience import ReadsEnd
+from app.web.http.prefix import PathPrefix
 from app.web.http.static import VersionedFiles
 from app.web.live import worker_errors
 from app.web.live.events import JobEvents
@@ -41,8 +44,9 @@ THREADS = 4
 """Threads that run routes. Measured with SQLite: fewer than the usual 40 cut the slowest answers' time to a third."""
 
 DESCRIPTION = """\
-Where a sparse autoencoder hedges, latent by latent. JSON; reading needs no key, starting jobs needs a token where the
-server requires one (`Authorization: Bearer …`).
+Where a sparse autoencoder hedges, latent by latent. JSON. From the server's own computer no key is needed. From
+elsewhere reading needs none unless the server is set so, live prompts need one with the scope `prompt`, changes one
+with `write`, sent as `X-API-Key` or `Authorization: Bearer`.
 
 What is below a comparison's slug never changes: its ETag is strong, and an answer may be kept. The name part of a slug
 is enough where only one comparison has that name; the answer is then a redirect (307) to the slug.
@@ -61,6 +65,10 @@ class Dashboard(FastAPI):
         schemas |= {
             record.__name__: model_of(record).model_json_schema() for record in (ProblemDocument, ParameterProblem)
         }
+        document["components"]["securitySchemes"] = SECURITY_SCHEMES
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                operation["security"] = security_of(path, method)
         return document
 
 
@@ -84,6 +92,7 @@ def create_app(settings: Settings, engine: Engine | None = None, worker: Where |
         title="Hedgescope",
         description=DESCRIPTION,
         version=__version__,
+        servers=[{"url": settings.path_prefix}] if settings.path_prefix else None,
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan(inference, engine if made else None),
@@ -112,17 +121,14 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     metrics: RequestMetrics = app.state.metrics
     app.add_middleware(ReadsEnd, limit_s=settings.query_timeout_s)
     app.add_middleware(Compression)
+    app.add_middleware(Access, settings=settings, engine=app.state.engine)
     if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "HEAD"],
-            expose_headers=["ETag", "Link", "X-Request-ID"],
-        )
+        app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, refuse=errors.refused, metrics=metrics)
     app.add_middleware(Origins, host=settings.host, allowed=settings.allowed_hosts, metrics=metrics)
+    app.add_middleware(PathPrefix, prefix=settings.path_prefix, trusted=settings.trusted_proxies)
     app.add_middleware(Requests, metrics=metrics, on_failure=errors.failed)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, frame_ancestors=settings.frame_ancestors)
 
 
 def _configured(settings: Settings) -> Where:

@@ -1,6 +1,6 @@
 // The API's documentation, drawn by Swagger UI from /openapi.json.
 SwaggerUIBundle({
-  url: "/openapi.json",
+  url: "openapi.json",
   dom_id: "#docs",
   deepLinking: true,
   defaultModelsExpandDepth: 0,

@@ -66,7 +66,7 @@ if (shown) press(shown);
 
 // The page may come from a cache: whether there is a worker shows only now.
 if (form && status && !templates.size) {
-  const answer = await fetch("/api/v1/worker").then((response) => response.json()).catch(() => null);
+  const answer = await fetch(status.dataset.workerStatus).then((response) => response.json()).catch(() => null);
   if (answer && !answer.available && !document.querySelector(".notice[role=alert]")) {
     status.textContent = `Inference worker unavailable: ${answer.reason}`;
     status.hidden = false;

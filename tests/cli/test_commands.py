@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
-from starlette.testclient import TestClient
 
 from app import __version__
 from app.cli import demo
@@ -26,6 +25,7 @@ from app.store.write import write_comparison
 from app.web.main import create_app
 from tests.builders import make_bundle
 from tests.cli.conftest import Terminal
+from tests.local_client import local_client
 from tests.pipeline.world import World
 from tests.saved_saes import save_matryoshka
 
@@ -48,7 +48,7 @@ def test_compare_prints_one_json_object(world: World, terminal: Terminal) -> Non
     assert "statistics" in result.err
     settings = Settings(data_dir=terminal.data_dir)
     engine = terminal.engine()
-    with TestClient(create_app(settings, engine), base_url="http://127.0.0.1:8000") as client:
+    with local_client(create_app(settings, engine), base_url="http://127.0.0.1:8000") as client:
         assert client.get(f"/api/v1/comparisons/{answer['slug']}").json() == answer["summary"]
         assert client.get(f"/c/{answer['slug']}").status_code == 200
     engine.dispose()

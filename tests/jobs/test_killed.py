@@ -9,7 +9,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
 
 from app.jobs.queue import get_job
 from app.sae.load import load_sae
@@ -21,6 +20,7 @@ from app.web.main import create_app
 from tests.jobs.conftest import LEASE_S, N_ROWS, REQUEST, Place
 from tests.jobs.kills import kill_at, moments, on_disk
 from tests.jobs.steps import steps_of
+from tests.local_client import local_client
 from tests.pipeline.dump import Dump, dump
 from tests.postgres import PostgresServer
 from tests.saved_saes import save_sae
@@ -108,7 +108,7 @@ def test_the_database_is_restarted_in_the_middle(
     place.wait(job.id, lambda found: found.done > 5 * 128)
     engine = make_engine(place.url)
     # Once for all requests: the pool of connections has to get over it.
-    pages = TestClient(create_app(Settings(database_url=place.url, data_dir=place.folder), engine))
+    pages = local_client(create_app(Settings(database_url=place.url, data_dir=place.folder), engine))
     assert "asked" in pages.get(f"/jobs/{job.id}").text
     leased_until = max(step.expires or 0 for step in steps_of(place.engine, job.id))
     postgres_server.stop(immediate=True)

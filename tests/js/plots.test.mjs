@@ -52,6 +52,6 @@ test("docs.js needs no other server", () => {
   let options;
   openPage({ SwaggerUIBundle: (given) => { options = given; } });
   runClassic("docs.js");
-  assert.equal(options.url, "/openapi.json");
+  assert.equal(options.url, "openapi.json");
   assert.equal(options.validatorUrl, null);
 });

@@ -78,7 +78,7 @@ test("prompt.js leaves a latent that the page does not know to the server", asyn
 });
 
 test("prompt.js says on an empty page that there is no worker", async () => {
-  const status = new Element({ hidden: true });
+  const status = new Element({ hidden: true, dataset: { workerStatus: "/below/api/v1/worker" } });
   const form = new Element({ found: { "[data-worker-status]": [status] } });
   const fetch = async () => ({ json: async () => ({ available: false, reason: "it is starting" }) });
   openPage({ byId: { "prompt-form": form }, fetch });

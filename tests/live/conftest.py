@@ -18,6 +18,7 @@ from app.inference.client import fixed
 from app.serving.connections import Connection
 from app.web.main import create_app
 from tests.inference.place import SECRET, Place, make_place
+from tests.local_client import local_client
 from tests.one_thread import one_thread as one_thread
 from tests.waiting import wait_until
 
@@ -62,7 +63,7 @@ def site(place: Place, worker_url: str) -> FastAPI:
 
 @pytest.fixture(scope="session")
 def client(site: FastAPI) -> Iterator[TestClient]:
-    with TestClient(site, follow_redirects=False) as client:
+    with local_client(site, follow_redirects=False) as client:
         yield client
 
 

@@ -12,6 +12,7 @@ from app.inference.client import fixed
 from app.store.read import get_latent, partners_of_narrow
 from app.web.main import create_app
 from tests.inference.place import SECRET, Place
+from tests.local_client import local_client
 from tests.web.api.schema import violations
 
 
@@ -104,7 +105,7 @@ def test_too_long_is_said_with_both_numbers(client: TestClient, place: Place) ->
 def test_a_text_that_the_pages_take_and_the_worker_does_not(place: Place, worker_url: str) -> None:
     """With a higher limit of the pages: still 400, from the pages themselves."""
     pages = create_app(place.settings(max_body_bytes=20_000_000), place.engine, fixed(worker_url, SecretStr(SECRET)))
-    with TestClient(pages) as client:
+    with local_client(pages) as client:
         found = client.post(path(place), json={"text": "w1 " * 3_500_000})
         assert found.status_code == 400
         assert "has 10,500,000 bytes in UTF-8; at most 1,048,576 are read" in found.json()["detail"]

@@ -13,6 +13,7 @@ from app.inference.client import nowhere
 from app.web.main import create_app
 from tests.inference.place import Place
 from tests.js.node import call
+from tests.local_client import local_client
 from tests.web.pages.markup import Document
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
@@ -163,7 +164,7 @@ def test_a_latents_page_has_the_box_for_it(client: TestClient, place: Place) -> 
 
 def test_without_a_worker_everything_else_is_up(place: Place) -> None:
     app = create_app(place.settings(), place.engine, nowhere("the worker is away for a test"))
-    with TestClient(app) as client:
+    with local_client(app) as client:
         for path in ("/", f"/c/{place.slug}", f"/c/{place.slug}/narrow/0", f"/api/v1/comparisons/{place.slug}/latents"):
             assert client.get(path).status_code == 200
         page = client.get(f"/c/{place.slug}/prompt")

@@ -17,6 +17,7 @@ from app.store.session import make_engine, upgrade
 from app.store.write import register_sae, write_comparison
 from app.web.main import create_app
 from tests.builders import make_bundle, make_intervention, make_sae_record
+from tests.local_client import local_client
 
 
 @pytest.fixture(scope="session")
@@ -68,5 +69,5 @@ def web_app(site: tuple[Settings, Engine]) -> FastAPI:
 @pytest.fixture(scope="session")
 def client(web_app: FastAPI) -> Iterator[TestClient]:
     """A client that does not follow redirects."""
-    with TestClient(web_app, follow_redirects=False) as client:
+    with local_client(web_app, follow_redirects=False) as client:
         yield client

@@ -20,6 +20,7 @@ from app.store.session import make_engine, upgrade, writing
 from app.store.write import register_sae, write_comparison
 from app.web.main import create_app
 from tests.builders import make_bundle, make_intervention, make_sae_record
+from tests.local_client import local_client
 from tests.web.pages.markup import Document
 
 ASKED = {"narrow": "one", "reference": "two", "tokens": 1000, "name": "mine"}
@@ -39,7 +40,7 @@ def site(tmp_path: Path) -> Iterator[tuple[Settings, Engine]]:
 def client_of(site: tuple[Settings, Engine], **changes: Any) -> TestClient:
     settings, engine = site
     app = create_app(settings.model_copy(update=changes), engine)
-    return TestClient(app, follow_redirects=False, base_url="http://127.0.0.1")
+    return local_client(app, follow_redirects=False, base_url="http://127.0.0.1")
 
 
 @pytest.fixture
@@ -122,15 +123,15 @@ def test_other_sites_start_nothing(client: TestClient) -> None:
     assert client.get("/api/v1/jobs").json()["items"] == []
 
 
-@pytest.mark.parametrize("changes", [{"host": "0.0.0.0"}, {"allowed_hosts": ("lab.example.org",)}])
-def test_beyond_this_computer_nothing_starts_without_a_token(
+@pytest.mark.parametrize("changes", [{"host": "0.0.0.0"}, {"allowed_hosts": ("127.0.0.1",)}])
+def test_beyond_this_computer_nothing_starts_without_a_key(
     site: tuple[Settings, Engine], changes: dict[str, Any]
 ) -> None:
     client = client_of(site, **changes)
     refused = client.post("/api/v1/jobs", json=ASKED)
-    assert refused.status_code == 403
-    assert "HEDGESCOPE_JOBS_TOKEN" in refused.json()["detail"]
-    assert "Starting jobs is disabled" in client.get("/compare/new").text
+    assert refused.status_code == 401
+    assert "hedgescope key create" in refused.json()["detail"]
+    assert 'type="password"' in client.get("/compare/new").text
 
 
 def test_with_a_token(site: tuple[Settings, Engine]) -> None:

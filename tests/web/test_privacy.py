@@ -33,6 +33,7 @@ from app.store.write import register_sae, write_comparison
 from app.web.main import create_app
 from app.web.shared.redact import public_command
 from tests.builders import make_bundle, make_degree, make_intervention, make_sae_record
+from tests.local_client import local_client
 
 SECRET = "secretive-7f3a"
 FOLDER = f"/srv/{SECRET}/runs"
@@ -131,7 +132,7 @@ def app(engine: Engine, bundle: ComparisonBundle) -> FastAPI:
 
 @pytest.fixture(scope="module")
 def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app, follow_redirects=False, base_url="http://127.0.0.1") as client:
+    with local_client(app, follow_redirects=False, base_url="http://127.0.0.1") as client:
         yield client
 
 

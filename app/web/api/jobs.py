@@ -13,17 +13,15 @@ from app.serving.headers import NEVER_KEPT
 from app.web.api.models import JobList
 from app.web.api.routes import get, json_response, post
 from app.web.http import links
-from app.web.http.auth import check_token
 from app.web.http.caching import checked
 from app.web.http.deps import JobId
-from app.web.http.params import check_parameters, no_parameters
+from app.web.http.params import check_parameters
 from app.web.http.writer_thread import writing_apart
 from app.web.shared.job_forms import KINDS, read_job, schema_of
 from app.web.shared.job_queue import JobQueueDep
 
 router = APIRouter(tags=["Jobs"])
 
-CHECKS = (Depends(no_parameters), Depends(check_token))
 PAGE = 100
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most jobs on a page.")]
@@ -39,7 +37,7 @@ def _request_body() -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": {"anyOf": schemas}}}}}
 
 
-@post(router, "/jobs", Job, problems=(400, 401, 403, 409, 415), status=201, extra=_request_body(), checks=CHECKS)
+@post(router, "/jobs", Job, problems=(400, 401, 403, 409, 415), status=201, extra=_request_body())
 async def start_job(request: Request, jobs: JobQueueDep) -> Response:
     """Submit a comparison, or the registration of an SAE; a job runner takes it when one is free."""
     job = await writing_apart(request, jobs.submit, await read_job(request))
@@ -60,13 +58,13 @@ def get_job(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     return checked(request, json_response(jobs.get(job_id)))
 
 
-@post(router, "/jobs/{job_id}/cancel", Job, problems=(400, 401, 403, 404, 409, 422), checks=CHECKS)
+@post(router, "/jobs/{job_id}/cancel", Job, problems=(400, 401, 403, 404, 409, 422))
 async def cancel_job(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """Stop a job. What is already computed is kept, and used if the job is resumed."""
     return json_response(await writing_apart(request, jobs.cancel, job_id), NEVER_KEPT)
 
 
-@post(router, "/jobs/{job_id}/resume", Job, problems=(400, 401, 403, 404, 409, 422), checks=CHECKS)
+@post(router, "/jobs/{job_id}/resume", Job, problems=(400, 401, 403, 404, 409, 422))
 async def resume_job(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """Resume a failed or cancelled job where it stopped."""
     return json_response(await writing_apart(request, jobs.resume, job_id), NEVER_KEPT)

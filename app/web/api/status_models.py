@@ -15,12 +15,14 @@ class ProblemDocument:
         title: of the kind.
         status: of HTTP.
         detail: what was found, what was expected, what to do.
+        request_id: of the request, as the header `X-Request-ID` and the server's log have it.
     """
 
     type: str
     title: str
     status: int
     detail: str
+    request_id: str
 
 
 @dataclass(frozen=True, kw_only=True)

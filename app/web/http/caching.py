@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 import app
 from app.paths import resource
+from app.web.http.prefix import below_prefix
 
 IMMUTABLE = "public, max-age=600, immutable"
 """Kept for ten minutes; then a 304. Longer would keep pages of an older program after an upgrade."""
@@ -29,13 +30,13 @@ def immutable(request: Request, answer: Answer, content_hash: str) -> Response:
         answer: the response, or what makes it; not called where the client's copy is current.
         content_hash: of the comparison.
     """
-    tag = _tag(content_hash, build_tag(), request.url.path, request.url.query)
+    tag = _tag(content_hash, build_tag(), below_prefix(request.url.path), request.url.query)
     return _tagged(request, answer, tag, IMMUTABLE)
 
 
 def tagged(request: Request, answer: Answer, *state: str) -> Response:
     """An answer that changes with what `state` names: strong ETag of that, checked each time."""
-    tag = _tag(*state, build_tag(), request.url.path, request.url.query)
+    tag = _tag(*state, build_tag(), below_prefix(request.url.path), request.url.query)
     return _tagged(request, answer, tag, CHECK_FIRST)
 
 

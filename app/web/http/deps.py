@@ -14,6 +14,7 @@ from starlette.requests import Request
 from app.inference.client import Inference
 from app.settings import Settings
 from app.store.lookup import MAX_INDEX
+from app.web.http.caller import Caller
 
 
 async def _engine(request: Request) -> Engine:
@@ -31,6 +32,12 @@ async def _inference(request: Request) -> Inference:
     return inference
 
 
+async def _caller(request: Request) -> Caller:
+    caller: Caller = request.scope["state"]["caller"]
+    return caller
+
+
+CallerDep = Annotated[Caller, Depends(_caller)]
 InferenceDep = Annotated[Inference, Depends(_inference)]
 EngineDep = Annotated[Engine, Depends(_engine)]
 SettingsDep = Annotated[Settings, Depends(_settings)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -44,7 +44,7 @@ class Problem:
         detail: of this one: what was found, what was expected, what to do.
         parameter: the wrong parameter's name, where it is about one.
         valid: values (or names of parameters) that would be accepted, where they can be listed.
-        request_id: where the log has more.
+        request_id: of the request, as the log has it.
     """
 
     status: int
@@ -100,7 +100,8 @@ def install(app: FastAPI, error_page: ErrorPage) -> None:
 def problem_response(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """The problem as JSON, or as a page for a browser that requests one."""
     sent = {**NEVER_KEPT, "Vary": "Accept", **(headers or {})}
-    if _wants_page(request):
+    problem = replace(problem, request_id=request.scope.get("state", {}).get("request_id"))
+    if wants_page(request):
         error_page: ErrorPage = request.app.state.error_page
         return HTMLResponse(error_page(problem), problem.status, sent)
     return Response(orjson.dumps(problem.document()), problem.status, sent, PROBLEM_JSON)
@@ -109,7 +110,7 @@ def problem_response(request: Request, problem: Problem, headers: Mapping[str, s
 def unexpected(request_id: str) -> Problem:
     """The problem of a request that failed through the server's fault."""
     detail = f"the server failed to answer; its log has the reason under the request id {request_id}"
-    return Problem(500, "internal", "Internal error", detail, request_id=request_id)
+    return Problem(500, "internal", "Internal error", detail)
 
 
 def failed(request: Request, request_id: str) -> Response:
@@ -205,7 +206,8 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     return problem_response(request, of_validation_error(error))
 
 
-def _wants_page(request: Request) -> bool:
+def wants_page(request: Request) -> bool:
+    """Whether a browser requests a page."""
     path = request.url.path
     if path.startswith("/api/") or path.endswith(DATA_ENDINGS):
         return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -22,26 +24,31 @@ HEADERS: Final = {
 }
 
 
-NEVER_FRAMED: Final = ("/jobs", "/compare", "/saes/new", "/api/", "/docs")
-"""Beginnings of paths that nobody may frame: forms that start, cancel or resume jobs, and what is not a page."""
+NEVER_FRAMED: Final = re.compile(r"/(jobs|compare|saes/new|api/|docs|c/.*/prompt).*")
+"""Paths that nobody may frame: forms that start work, and what is not a page."""
 
 
 class SecurityHeaders:
     """ASGI middleware that adds the headers to every response.
 
-    With `?embed=1` a page may be framed by other sites, unless a click on it starts work: another site must not lay its
-    own buttons over ours.
+    With `?embed=1` a page may be framed by the sites that the settings name, unless a click on it starts work: another
+    site must not lay its own buttons over ours.
+
+    Args:
+        app: the application to pass requests on to.
+        frame_ancestors: sites that may frame pages.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, frame_ancestors: Sequence[str] = ()) -> None:
         self.app = app
+        self._framing = " ".join(frame_ancestors) or "'none'"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and add the headers when its response starts."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        policy = CONTENT_SECURITY_POLICY + ("*" if _is_embedded(scope) else "'none'")
+        policy = CONTENT_SECURITY_POLICY + (self._framing if _is_embedded(scope) else "'none'")
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -52,6 +59,6 @@ class SecurityHeaders:
 
 
 def _is_embedded(scope: Scope) -> bool:
-    if scope["path"].startswith(NEVER_FRAMED):
+    if NEVER_FRAMED.fullmatch(scope["path"]):
         return False
     return ("embed", "1") in parse_qsl(scope["query_string"].decode("latin-1"))

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 from app.records import Side
 from app.web.http.caching import build_tag
+from app.web.http.prefix import below_prefix
 
 API = "/api/v1"
 
@@ -16,47 +17,49 @@ Pairs = Iterable[tuple[str, str]]
 
 def home() -> str:
     """All comparisons."""
-    return "/"
+    return below_prefix("/")
 
 
 def saes(name: str | None = None) -> str:
     """The registered SAEs, or one of them on that page."""
-    return "/saes" if name is None else f"/saes#{quote(name, safe='')}"
+    path = below_prefix("/saes")
+    return path if name is None else f"{path}#{quote(name, safe='')}"
 
 
 def sae_new() -> str:
     """The form to register an SAE."""
-    return "/saes/new"
+    return below_prefix("/saes/new")
 
 
 def compare_new(query: Pairs = ()) -> str:
     """The form for a comparison."""
-    return with_query("/compare/new", query)
+    return with_query(below_prefix("/compare/new"), query)
 
 
 def jobs(before: int | None = None) -> str:
     """The jobs, newest first; those before one of them."""
-    return with_query("/jobs", () if before is None else (("before", str(before)),))
+    return with_query(below_prefix("/jobs"), () if before is None else (("before", str(before)),))
 
 
 def job(job_id: int) -> str:
     """One job."""
-    return f"/jobs/{job_id}"
+    return below_prefix(f"/jobs/{job_id}")
 
 
 def about(field: str | None = None) -> str:
     """What the scores mean, or the definition of one of them."""
-    return "/about" if field is None else f"/about#{quote(field, safe='')}"
+    path = below_prefix("/about")
+    return path if field is None else f"{path}#{quote(field, safe='')}"
 
 
 def lab() -> str:
     """Tiny SAEs on worlds with known features."""
-    return "/lab"
+    return below_prefix("/lab")
 
 
 def comparison(slug: str, query: Pairs = ()) -> str:
     """A comparison's overview."""
-    return with_query(f"/c/{quote(slug, safe='')}", query)
+    return with_query(below_prefix(f"/c/{quote(slug, safe='')}"), query)
 
 
 def latents(slug: str, query: Pairs = ()) -> str:
@@ -107,22 +110,37 @@ def points(slug: str) -> str:
 
 def api_comparison(slug: str) -> str:
     """A comparison in the API."""
-    return f"{API}/comparisons/{quote(slug, safe='')}"
+    return below_prefix(f"{API}/comparisons/{quote(slug, safe='')}")
 
 
 def api_job(job_id: int) -> str:
     """A job in the API."""
-    return f"{API}/jobs/{job_id}"
+    return below_prefix(f"{API}/jobs/{job_id}")
+
+
+def api_jobs() -> str:
+    """The jobs in the API."""
+    return below_prefix(f"{API}/jobs")
+
+
+def api_worker() -> str:
+    """Whether live prompts are possible, in the API."""
+    return below_prefix(f"{API}/worker")
+
+
+def docs() -> str:
+    """The API's documentation."""
+    return below_prefix("/docs")
 
 
 def static(path: str) -> str:
     """A file below `static/`; the query changes with the program, so that browsers fetch it anew."""
-    return f"/static/{quote(path)}?v={build_tag()}"
+    return below_prefix(f"/static/{quote(path)}?v={build_tag()}")
 
 
 def twin(path: str, query: Pairs = ()) -> str:
     """The `.json` twin of a page."""
-    return with_query("/index.json" if path == "/" else f"{path}.json", query)
+    return with_query(below_prefix("/index.json" if path == "/" else f"{path}.json"), query)
 
 
 def with_query(path: str, query: Pairs = ()) -> str:

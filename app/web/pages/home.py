@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from app.web.http import links
 from app.web.http.deps import EngineDep
+from app.web.http.prefix import below_prefix
 from app.web.pages.contexts.home import ComparisonRow, HomePage
 from app.web.pages.params import read_params
 from app.web.pages.respond import changing_page, make_frame, page
@@ -25,6 +26,6 @@ def home(request: Request, engine: EngineDep) -> Response:
         request,
         "Comparisons",
         "Where sparse autoencoders hedge, latent by latent: narrow SAEs against wider and Matryoshka SAEs.",
-        api_url=f"{links.API}/comparisons",
+        api_url=below_prefix(f"{links.API}/comparisons"),
     )
     return changing_page(request, "home.html", HomePage(frame, rows))

@@ -14,10 +14,10 @@ from app.errors import ConflictError, QueryError
 from app.jobs.records import JobKind
 from app.records.request import ComparisonRequest, JobRequest, SaeRequest, about
 from app.serving.headers import NEVER_KEPT
-from app.settings import Settings
 from app.web.http import links
-from app.web.http.auth import FIELD, can_submit, check_access, needs_token
-from app.web.http.deps import EngineDep, SettingsDep
+from app.web.http.access import FIELD, check_form
+from app.web.http.caller import Caller
+from app.web.http.deps import CallerDep, EngineDep
 from app.web.http.writer_thread import writing_apart
 from app.web.pages.contexts.common import Crumb
 from app.web.pages.contexts.job_forms import AskForm, CompareNewPage, SaeNewPage
@@ -33,35 +33,35 @@ Values = Mapping[str, str]
 
 
 @page(router, "/compare/new")
-def compare_new(request: Request, engine: EngineDep, settings: SettingsDep) -> Response:
+def compare_new(request: Request, engine: EngineDep, caller: CallerDep) -> Response:
     """The form for a comparison."""
     values = read_params(request, tuple(about(ComparisonRequest))).own
-    return changing_page(request, "compare_new.html", comparison_form(request, engine, settings, values, None))
+    return changing_page(request, "compare_new.html", comparison_form(request, engine, caller, values, None))
 
 
 @router.post("/compare/new", include_in_schema=False)
-async def compare(request: Request, engine: EngineDep, settings: SettingsDep, jobs: JobQueueDep) -> Response:
+async def compare(request: Request, engine: EngineDep, caller: CallerDep, jobs: JobQueueDep) -> Response:
     """Submit it and redirect to the job; or show the form again, with what is wrong."""
 
     def again(values: Values, error: QueryError) -> Response:
-        return answer(request, "compare_new.html", comparison_form(request, engine, settings, values, error))
+        return answer(request, "compare_new.html", comparison_form(request, engine, caller, values, error))
 
     return await _submit(request, jobs, "comparison", again)
 
 
 @page(router, "/saes/new")
-def sae_new(request: Request, settings: SettingsDep) -> Response:
+def sae_new(request: Request, caller: CallerDep) -> Response:
     """The form for the registration of an SAE."""
     values = read_params(request, tuple(about(SaeRequest))).own
-    return changing_page(request, "sae_new.html", sae_form(request, settings, values, None))
+    return changing_page(request, "sae_new.html", sae_form(request, caller, values, None))
 
 
 @router.post("/saes/new", include_in_schema=False)
-async def register(request: Request, settings: SettingsDep, jobs: JobQueueDep) -> Response:
+async def register(request: Request, caller: CallerDep, jobs: JobQueueDep) -> Response:
     """Submit it and redirect to the job; or show the form again, with what is wrong."""
 
     def again(values: Values, error: QueryError) -> Response:
-        return answer(request, "sae_new.html", sae_form(request, settings, values, error))
+        return answer(request, "sae_new.html", sae_form(request, caller, values, error))
 
     return await _submit(request, jobs, "sae", again)
 
@@ -73,7 +73,7 @@ async def _submit(
     again: Callable[[Values, QueryError], Response],
 ) -> Response:
     values = await read_job_form(request)
-    await check_access(request, values.pop(FIELD, None))
+    await check_form(request, values.pop(FIELD, None))
     try:
         job = await writing_apart(request, jobs.submit, from_form(kind, values))
     except ConflictError as error:
@@ -87,7 +87,7 @@ async def _submit(
 
 
 def comparison_form(
-    request: Request, engine: Engine, settings: Settings, values: Values, error: QueryError | None
+    request: Request, engine: Engine, caller: Caller, values: Values, error: QueryError | None
 ) -> CompareNewPage:
     """What the page shows."""
     frame = make_frame(
@@ -96,26 +96,25 @@ def comparison_form(
         "Compare two registered SAEs.",
         (Crumb("Comparisons", links.home()),),
     )
-    form = _form(settings, ComparisonRequest, values, error)
+    form = _form(caller, ComparisonRequest, values, error)
     return CompareNewPage(frame, form, choices(engine))
 
 
-def sae_form(request: Request, settings: Settings, values: Values, error: QueryError | None) -> SaeNewPage:
+def sae_form(request: Request, caller: Caller, values: Values, error: QueryError | None) -> SaeNewPage:
     """What the page shows."""
     crumbs = (Crumb("Comparisons", links.home()), Crumb("SAEs", links.saes()))
     frame = make_frame(request, "Register an SAE", "Check an SAE and register it.", crumbs)
-    return SaeNewPage(frame, _form(settings, SaeRequest, values, error))
+    return SaeNewPage(frame, _form(caller, SaeRequest, values, error))
 
 
-def _form(settings: Settings, record: type[JobRequest], values: Values, error: QueryError | None) -> AskForm:
+def _form(caller: Caller, record: type[JobRequest], values: Values, error: QueryError | None) -> AskForm:
     fields = about(record)
     return AskForm(
         fields=fields,
         given={name: values.get(name, "") for name in fields},
         error=None if error is None else error.public,
         wrong=None if error is None else error.parameter,
-        asks_token=needs_token(settings),
-        is_open=can_submit(settings),
+        asks_token=not caller.may("write"),
     )
 
 

@@ -9,8 +9,8 @@ from starlette.responses import RedirectResponse, Response
 from app.jobs.records import Job
 from app.records.request import ComparisonRequest, InterventionRequest, about, given
 from app.web.http import links
-from app.web.http.auth import FIELD, check_access, needs_token
-from app.web.http.deps import JobId, SettingsDep
+from app.web.http.access import FIELD, check_form
+from app.web.http.deps import CallerDep, JobId
 from app.web.http.writer_thread import writing_apart
 from app.web.pages.contexts.common import Crumb
 from app.web.pages.contexts.jobs import JobPage, JobRow, JobsPage
@@ -34,13 +34,13 @@ def job_list(request: Request, jobs: JobQueueDep) -> Response:
     found = jobs.page(limit=PAGE, before=before)
     older = links.jobs(found[-1].id) if len(found) == PAGE and found[-1].id > 1 else None
     description = "Requested comparisons and registrations of SAEs, with their progress."
-    frame = make_frame(request, "Jobs", description, (Crumb("Comparisons", links.home()),), f"{links.API}/jobs")
+    frame = make_frame(request, "Jobs", description, (Crumb("Comparisons", links.home()),), links.api_jobs())
     rows = tuple(JobRow(job, title_of(job), result_url(job)) for job in found)
     return changing_page(request, "jobs.html", JobsPage(frame, rows, older))
 
 
 @page(router, "/jobs/{job_id}")
-def job(request: Request, jobs: JobQueueDep, settings: SettingsDep, job_id: JobId) -> Response:
+def job(request: Request, jobs: JobQueueDep, caller: CallerDep, job_id: JobId) -> Response:
     """One job."""
     read_params(request)
     found = jobs.get(job_id)
@@ -55,7 +55,7 @@ def job(request: Request, jobs: JobQueueDep, settings: SettingsDep, job_id: JobI
         facts=facts_of(found),
         result_url=result_url(found),
         events_url=f"{links.api_job(job_id)}/events",
-        asks_token=needs_token(settings),
+        asks_token=not caller.may("write"),
         again_url=again_url(found),
     )
     return changing_page(request, "job.html", context)
@@ -64,7 +64,7 @@ def job(request: Request, jobs: JobQueueDep, settings: SettingsDep, job_id: JobI
 @router.post("/jobs/{job_id}/cancel", include_in_schema=False)
 async def cancel(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """The button; redirects back to the job."""
-    await check_access(request, (await read_job_form(request)).get(FIELD))
+    await check_form(request, (await read_job_form(request)).get(FIELD))
     await writing_apart(request, jobs.cancel, job_id)
     return RedirectResponse(links.job(job_id), 303)
 
@@ -72,7 +72,7 @@ async def cancel(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response
 @router.post("/jobs/{job_id}/resume", include_in_schema=False)
 async def resume(request: Request, jobs: JobQueueDep, job_id: JobId) -> Response:
     """The button; redirects back to the job."""
-    await check_access(request, (await read_job_form(request)).get(FIELD))
+    await check_form(request, (await read_job_form(request)).get(FIELD))
     await writing_apart(request, jobs.resume, job_id)
     return RedirectResponse(links.job(job_id), 303)
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from app.web.http import links
 from app.web.http.deps import EngineDep
+from app.web.http.prefix import below_prefix
 from app.web.pages.contexts.common import Crumb
 from app.web.pages.contexts.saes import SaesPage
 from app.web.pages.params import read_params
@@ -26,6 +27,6 @@ def saes(request: Request, engine: EngineDep) -> Response:
         "SAEs",
         "The registered sparse autoencoders, with shapes, checksums and what their preflight found.",
         (Crumb("Comparisons", links.home()),),
-        f"{links.API}/saes",
+        below_prefix(f"{links.API}/saes"),
     )
     return changing_page(request, "saes.html", SaesPage(frame, tuple(all_saes(engine))))

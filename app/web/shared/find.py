@@ -19,6 +19,7 @@ from app.records import ComparisonSummary, DegreeRecord, InterventionSummary, Sa
 from app.store import degrees, interventions, read
 from app.web.http import links
 from app.web.http.deps import EngineDep, Slug
+from app.web.http.prefix import below_prefix
 from app.web.shared.redact import public_degree, public_intervention, public_sae, public_summary
 
 
@@ -46,8 +47,8 @@ def find_comparison(
 
 def redirect(request: Request, slug: str, whole: str, query: Iterable[tuple[str, str]]) -> HTTPException:
     """A redirect to the same path with another slug and query; method and body stay the same (status 307)."""
-    path: str = request.scope["path"]
-    base = links.api_comparison("") if path.startswith(links.API) else links.comparison("")
+    path = below_prefix(request.scope["path"])
+    base = links.api_comparison("") if request.scope["path"].startswith(links.API) else links.comparison("")
     below = quote(path.removeprefix(base + slug))
     return HTTPException(307, headers={"Location": links.with_query(base + quote(whole, safe="") + below, query)})
 

@@ -11,6 +11,7 @@ from app.settings import Settings
 from app.store.write import register_sae
 from app.web.main import create_app
 from tests.builders import make_sae_record
+from tests.local_client import local_client
 
 IMMUTABLE = ["", "/levels", "/latents", "/latents?limit=2&sort=index", "/narrow/1", "/reference/2", "/pairs/1/2"]
 CHANGING = ["/api/v1/saes", "/api/v1/saes/plain", "/api/v1/comparisons"]
@@ -43,7 +44,7 @@ def test_lists_are_asked_for_each_time(client: TestClient, path: str) -> None:
 
 def test_a_list_that_changed_has_another_tag(stored: tuple[Engine, ComparisonSummary]) -> None:
     engine, _ = stored
-    client = TestClient(create_app(Settings(), engine))
+    client = local_client(create_app(Settings(), engine))
     before = client.get("/api/v1/saes")
     register_sae(engine, make_sae_record("new"))
     after = client.get("/api/v1/saes", headers={"If-None-Match": before.headers["etag"]})

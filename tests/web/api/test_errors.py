@@ -18,6 +18,7 @@ from app.settings import Settings
 from app.store.session import make_engine, upgrade
 from app.web.http.errors import LONGEST_DETAIL, of_store_error
 from app.web.main import create_app
+from tests.local_client import local_client
 
 HTML = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
 
@@ -177,7 +178,7 @@ def test_an_unexpected_failure_says_nothing_of_the_inside(
 ) -> None:
     path = "/saes" if headers else "/api/v1/saes"
     with caplog.at_level(logging.ERROR):
-        response = TestClient(broken).get(path, headers={**headers, "X-Request-ID": "abc-1"})
+        response = local_client(broken).get(path, headers={**headers, "X-Request-ID": "abc-1"})
     assert response.status_code == 500
     assert "secret" not in response.text
     assert "Traceback" not in response.text
@@ -198,7 +199,7 @@ def lost(tmp_path: Path) -> tuple[TestClient, Path]:
     file = tmp_path / "lost.db"
     url = f"sqlite:///{file}"
     upgrade(url)
-    return TestClient(create_app(Settings(database_url=url))), file
+    return local_client(create_app(Settings(database_url=url))), file
 
 
 WRONG_SCHEMA = {"database": "ok", "schema": "failed", "worker": "off"}
@@ -278,10 +279,10 @@ def test_store_errors_tell_no_path() -> None:
 def test_the_engine_of_a_caller_stays_open(site: tuple[Settings, Engine]) -> None:
     settings, engine = site
     pool = engine.pool
-    with TestClient(create_app(settings, engine)):
+    with local_client(create_app(settings, engine)):
         pass
     assert engine.pool is pool
-    with TestClient(create_app(settings)) as client:
+    with local_client(create_app(settings)) as client:
         made: Engine = client.app.state.engine  # type: ignore[attr-defined]
         assert client.get("/readyz").json()["status"] == "ready"
         used = made.pool

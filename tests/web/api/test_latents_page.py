@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from app.records import ComparisonBundle, LatentScores, Side
 from app.settings import Settings
 from app.web.main import create_app
+from tests.local_client import local_client
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def test_level_of_the_reference(client: TestClient, path: str) -> None:
 
 def test_the_largest_page_is_a_setting(site: tuple[Settings, Any], path: str) -> None:
     settings, engine = site
-    small = TestClient(create_app(settings.model_copy(update={"page_size_max": 5}), engine))
+    small = local_client(create_app(settings.model_copy(update={"page_size_max": 5}), engine))
     assert len(small.get(path, params={"limit": 5}).json()["items"]) == 5
     response = small.get(path, params={"limit": 6})
     assert (response.status_code, response.json()["valid"]) == (400, ["1 to 5"])

@@ -88,15 +88,20 @@ def test_fastapis_own_error_shape_is_nowhere(document: dict[str, Any]) -> None:
     assert "HTTPValidationError" not in str(document)
 
 
-def test_what_starts_or_changes_jobs_needs_the_token(document: dict[str, Any]) -> None:
-    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
-    secured = {
-        (path, method)
+def test_what_needs_a_key_says_so(document: dict[str, Any]) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert (schemes["key"]["name"], schemes["bearer"]["scheme"]) == ("X-API-Key", "bearer")
+    found = {
+        (path, method): operation["security"]
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
-        if "security" in operation
     }
-    assert secured == {operation for operation in CHANGING if operation[0].startswith("/api/v1/jobs")}
+    for (path, method), security in found.items():
+        scope = "read" if method == "get" else "prompt" if path.endswith("/prompt") else "write"
+        ways = [{"key": [scope]}, {"bearer": [scope]}]
+        expected = [{}] if path in ("/healthz", "/readyz") else [{}, *ways] if scope == "read" else ways
+        assert security == expected, (path, method)
+    assert {operation for operation, security in found.items() if {} not in security} == set(CHANGING)
 
 
 def test_every_field_is_explained(document: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from app.inference.client import Inference, fixed
 from app.settings import Settings
 from app.web.main import create_app
+from tests.local_client import local_client
 
 GOOD = {
     "version": "1",
@@ -52,7 +53,7 @@ def ready(site: tuple[Settings, Engine], monkeypatch: pytest.MonkeyPatch, answer
     app = create_app(settings, engine)
     inference = Inference(fixed("http://worker", SecretStr("s")), transport=httpx.MockTransport(answer))
     app.state.checker._inference = inference
-    return TestClient(app).get("/readyz")
+    return local_client(app).get("/readyz")
 
 
 def test_all_is_well(site: tuple[Settings, Engine], monkeypatch: pytest.MonkeyPatch) -> None:

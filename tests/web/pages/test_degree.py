@@ -15,6 +15,7 @@ from app.store.degrees import write_degree
 from app.web.main import create_app
 from app.web.shared.figures.degree import MOST_ROWS
 from tests.builders import make_degree
+from tests.local_client import local_client
 from tests.web.pages.markup import Document
 
 
@@ -26,7 +27,7 @@ def degree(stored: tuple[Engine, ComparisonSummary]) -> DegreeRecord:
 
 @pytest.fixture
 def site(stored: tuple[Engine, ComparisonSummary]) -> Iterator[TestClient]:
-    with TestClient(create_app(Settings(), stored[0]), base_url="http://127.0.0.1:8000") as client:
+    with local_client(create_app(Settings(), stored[0]), base_url="http://127.0.0.1:8000") as client:
         yield client
 
 

@@ -15,6 +15,7 @@ from app.store.interventions import write_intervention
 from app.web.main import create_app
 from app.web.shared.figures.releases import MOST_POINTS, release_plot
 from tests.builders import make_intervention
+from tests.local_client import local_client
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def record(stored: tuple[Engine, ComparisonSummary]) -> InterventionRecord:
 
 @pytest.fixture
 def site(stored: tuple[Engine, ComparisonSummary]) -> Iterator[TestClient]:
-    with TestClient(create_app(Settings(), stored[0]), base_url="http://127.0.0.1:8000") as client:
+    with local_client(create_app(Settings(), stored[0]), base_url="http://127.0.0.1:8000") as client:
         yield client
 
 

@@ -19,6 +19,7 @@ from app.store.write import write_comparison
 from app.web.main import create_app
 from app.web.pages.neighbours import before_and_after
 from tests.builders import make_bundle
+from tests.local_client import local_client
 from tests.web.pages.markup import Document
 
 
@@ -39,7 +40,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient,
     upgrade(settings.resolved_database_url)
     engine = make_engine(settings.resolved_database_url)
     write_comparison(engine, replace(whole, summary=summary, details=details, latents=latents, text_rows=()))
-    with TestClient(create_app(settings, engine)) as client:
+    with local_client(create_app(settings, engine)) as client:
         yield client, summary.slug
     engine.dispose()
 
@@ -58,7 +59,7 @@ def absorbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestCli
     upgrade(settings.resolved_database_url)
     engine = make_engine(settings.resolved_database_url)
     write_comparison(engine, replace(whole, latents=latents))
-    with TestClient(create_app(settings, engine)) as client:
+    with local_client(create_app(settings, engine)) as client:
         yield client, whole.summary.slug
     engine.dispose()
 

@@ -18,8 +18,7 @@ class AskForm:
         given: field -> its value.
         error: why the request is refused; None before one was sent.
         wrong: the field that the error is about.
-        asks_token: whether a token is needed.
-        is_open: whether anybody can start jobs on this server.
+        asks_token: whether a key is needed.
     """
 
     fields: Mapping[str, Mapping[str, Any]]
@@ -27,7 +26,6 @@ class AskForm:
     error: str | None
     wrong: str | None
     asks_token: bool
-    is_open: bool
 
 
 @dataclass(frozen=True)

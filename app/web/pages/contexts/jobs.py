@@ -39,7 +39,7 @@ class JobPage:
         facts: the fields of the request, as names and values.
         result_url: page of the result; None before there is one.
         events_url: its stream of events.
-        asks_token: whether cancelling and resuming need a token.
+        asks_token: whether cancelling and resuming need a key.
         again_url: the form, filled in with the same request; None where there is no form.
     """
 
