@@ -81,7 +81,10 @@ def client_of(site: tuple[Settings, Engine], caller: str, keys: dict[str, str]) 
     """A client that is one kind of caller, over a server of its own so that wrong keys are forgotten."""
     settings, engine = site
     here = caller in ("local", "proxied", "foreign host", "cross-site")
-    app = create_app(settings.model_copy(update={"host": "127.0.0.1" if here else "0.0.0.0"}), engine)
+    changes = (
+        {"host": "127.0.0.1", "jobs_token": None} if caller == "local" else {"host": "127.0.0.1" if here else "0.0.0.0"}
+    )
+    app = create_app(settings.model_copy(update=changes), engine)
     headers = {
         "proxied": {"X-Forwarded-For": "203.0.113.9"},
         "foreign host": {"Host": "evil.example"},
@@ -141,6 +144,13 @@ def test_every_route_with_this_caller(site: tuple[Settings, Engine], keys: dict[
         else:
             assert answer.status_code in REFUSED.get(caller, {401, 403}), cell
             assert method == "HEAD" or answer.headers["content-type"] == "application/problem+json", cell
+
+
+def test_a_token_is_needed_on_this_computer_too(site: tuple[Settings, Engine]) -> None:
+    client = local_client(create_app(site[0], site[1]))
+    assert client.get("/api/v1/jobs").status_code == 200
+    assert client.post("/api/v1/jobs", json={}).status_code == 401
+    assert client.post("/api/v1/jobs", json={}, headers={"X-API-Key": "a token"}).status_code == 400
 
 
 def test_protected_reads_need_a_key(site: tuple[Settings, Engine], keys: dict[str, str]) -> None:

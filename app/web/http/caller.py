@@ -76,8 +76,14 @@ def caller_of(scope: Scope, settings: Settings) -> Caller:
         and scope.get("http_version") != "1.0"
         and (trusted or not any(name in headers for name in FORWARDED))
     )
-    scopes = frozenset(SCOPES) if is_local else allowed_by(settings.anonymous_scopes)
-    return Caller(address, is_local, None, scopes)
+    return Caller(address, is_local, None, _without_key(is_local, settings))
+
+
+def _without_key(is_local: bool, settings: Settings) -> frozenset[ScopeName]:
+    """Whoever sets a token wants it to be given from this computer too: other people may have accounts on it."""
+    if not is_local:
+        return allowed_by(settings.anonymous_scopes)
+    return frozenset(SCOPES) if settings.jobs_token is None else allowed_by(("read",))
 
 
 def is_loopback(name: str) -> bool:
