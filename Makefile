@@ -29,7 +29,7 @@ help:
 	@echo 'make demo    score the bundled SAEs and serve the pages (ARGS="--no-serve", PORT=8000)'
 	@echo 'make serve   serve the stored comparisons'
 	@echo 'make test    lint and all tests; the same as "make check"'
-	@echo 'make test-fast  the quick tests, about a minute: no browser, other server, model or training'
+	@echo 'make test-fast  the quick tests: no browser, other server, model or training'
 	@echo 'make lint    style, format, spelling, types, import contracts'
 	@echo 'make fix     format the code, and fix what the linter can fix'
 	@echo 'make bench   benchmarks'
