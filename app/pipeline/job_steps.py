@@ -169,7 +169,7 @@ class TorchJobSteps:
         advance = keeper("checking the SAE", 1, "SAEs")
         model = None if request.model is None else self._find(request.model)
         found = replace(request, source=self._find(request.source), model=model)
-        record = add_sae(self._engine, found, models=self.models)
+        record = add_sae(self._engine, found, models=self.models, find_model=self._find)
         advance(1)
         with writing(self._engine) as connection:
             done(connection, record.name)

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from app.activations.language_model import ModelShelf
 from app.activations.stream import ModelStream
 from app.activations.text import read_text
-from app.errors import ModelError, NotFoundError, Place, PreflightError, SaeError, TextError
+from app.errors import HedgescopeError, ModelError, NotFoundError, Place, PreflightError, SaeError, TextError
 from app.paths import resource
 from app.pipeline.identity import checked_name
 from app.pipeline.sample import reconstruct_sample
+from app.pipeline.source import FindFile, as_given
 from app.records import SaeRecord, SaeRequest
 from app.sae.load import LoadedSae, load_sae, prefix
 from app.store.read import get_sae
@@ -24,23 +25,40 @@ LOW_EXPLAINED_VARIANCE = 0.3
 """Below this, an SAE most likely reads another hook or model, or was loaded as another architecture."""
 
 
-def add_sae(engine: sa.Engine, request: SaeRequest, *, models: ModelShelf, sample: bool = True) -> SaeRecord:
+def add_sae(
+    engine: sa.Engine,
+    request: SaeRequest,
+    *,
+    models: ModelShelf,
+    sample: bool = True,
+    find_model: FindFile = as_given,
+) -> SaeRecord:
     """Check an SAE and register it.
 
     Args:
         models: language models of this process.
         sample: whether to run it on a few rows of the bundled text.
+        find_model: where the model that its own metadata name is; raises HedgescopeError for one that must not be
+            read, which is then left out of the record.
 
     Raises:
         SaeError, PreflightError: it can't be used; nothing is registered then.
     """
     loaded = load_sae(request.source, name=request.name, widths=request.matryoshka_widths)
-    record = replace(
-        loaded.record, name=checked_name(loaded.record.name), model_name=request.model or loaded.record.model_name
-    )
+    record = replace(_with_model(loaded.record, request.model, find_model), name=checked_name(loaded.record.name))
     if sample:
         record = _sampled(replace(loaded, record=record), models)
     return register_sae(engine, record)
+
+
+def _with_model(record: SaeRecord, given: str | None, find_model: FindFile) -> SaeRecord:
+    if given is not None or record.model_name is None:
+        return replace(record, model_name=given)
+    try:
+        return replace(record, model_name=find_model(record.model_name))
+    except HedgescopeError as error:
+        note = f"the model that its metadata name was not opened: {error.public}"
+        return _noted(replace(record, model_name=None), note)
 
 
 def _sampled(loaded: LoadedSae, models: ModelShelf) -> SaeRecord:

@@ -9,6 +9,7 @@ import pytest
 
 from app.activations.language_model import ModelShelf
 from app.errors import ConflictError, PreflightError, SaeError
+from app.pipeline.job_steps import allowed
 from app.pipeline.register import add_sae, open_sae
 from app.records import SaeRequest
 from app.store.read import get_sae, list_saes
@@ -59,6 +60,34 @@ def test_without_a_model_a_note_says_so(workplace: Workplace, shelf: ModelShelf,
     elsewhere = save_sae(tmp_path / "elsewhere", model_name="/no/such/model", hook_name=HOOK)
     record = add_sae(workplace.engine, SaeRequest(str(elsewhere)), models=shelf)
     assert any("not tried on text: model: no such folder" in note for note in record.notes)
+
+
+@pytest.mark.parametrize("named", ["{outside}", "/etc", "../outside", "~/models"])
+def test_a_job_opens_no_model_outside_the_input_folder(
+    workplace: Workplace, shelf: ModelShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    """The metadata are the file's own words: whoever made it wrote them."""
+    inputs = tmp_path / "input"
+    inputs.mkdir()
+    outside = save_tiny_model(tmp_path / "outside", make_tokenizer(bos_token="<s>"))
+    source = save_sae(inputs / "sae", d_in=D_MODEL, model_name=named.format(outside=outside), hook_name=HOOK)
+    monkeypatch.setattr(shelf, "get", lambda *_: pytest.fail("the model was opened"))
+    record = add_sae(
+        workplace.engine, SaeRequest(str(source)), models=shelf, find_model=lambda name: allowed(name, inputs)
+    )
+    assert record.model_name is None
+    assert any("was not opened" in note and "HEDGESCOPE_INPUT_DIR" in note for note in record.notes)
+    assert str(tmp_path) not in str(record.notes)
+
+
+def test_a_job_opens_a_model_in_the_input_folder(workplace: Workplace, shelf: ModelShelf, tmp_path: Path) -> None:
+    model = save_tiny_model(tmp_path / "model", make_tokenizer(bos_token="<s>"))
+    source = save_sae(tmp_path / "sae", d_in=D_MODEL, d_sae=12, model_name="model", hook_name=HOOK)
+    record = add_sae(
+        workplace.engine, SaeRequest(str(source)), models=shelf, find_model=lambda name: allowed(name, tmp_path)
+    )
+    assert record.model_name == str(model)
+    assert record.l0 is not None
 
 
 def test_a_tokenizer_that_can_not_be_used_is_noted(workplace: Workplace, shelf: ModelShelf, tmp_path: Path) -> None:
