@@ -45,6 +45,7 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
     from app.cli.jobs import job_runner
     from app.cli.store import open_store
     from app.cli.worker_child import worker_for
+    from app.serving.connections import MAX_CONNECTIONS, MAX_OF_ONE_CLIENT
     from app.serving.server import serve_until_stopped
     from app.web.main import create_app
 
@@ -64,7 +65,15 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
             stop_jobs()
             app.state.job_events.close()
 
-        serve_until_stopped(app, listener, shutdown_timeout_s=settings.shutdown_timeout_s, on_stop=on_stop)
+        # Behind a proxy, all clients have its address.
+        most = MAX_CONNECTIONS if settings.trusted_proxies else MAX_OF_ONE_CLIENT
+        serve_until_stopped(
+            app,
+            listener,
+            shutdown_timeout_s=settings.shutdown_timeout_s,
+            on_stop=on_stop,
+            max_of_one_client=most,
+        )
     engine.dispose()
 
 

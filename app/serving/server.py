@@ -7,17 +7,14 @@ import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import uvicorn
 
-from app.serving.connections import Connection
+from app.serving.connections import MAX_OF_ONE_CLIENT, Connection
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
-
-MAX_CONNECTIONS: Final = 1000
-"""Connections and requests at once; one more is answered with status 503. Below the usual limit of 1,024 open files."""
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +34,12 @@ class _Server(uvicorn.Server):
 
 
 def serve_until_stopped(
-    app: ASGIApp, listener: socket.socket, *, shutdown_timeout_s: float, on_stop: Callable[[], None] = lambda: None
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    shutdown_timeout_s: float,
+    on_stop: Callable[[], None] = lambda: None,
+    max_of_one_client: int = MAX_OF_ONE_CLIENT,
 ) -> None:
     """Serve on a listening socket until SIGTERM or Ctrl-C; then finish the requests that are under way, and return.
 
@@ -46,15 +48,15 @@ def serve_until_stopped(
         listener: a bound and listening socket; closed at the end.
         shutdown_timeout_s: for requests that are under way; what is left then is cancelled.
         on_stop: called in the event loop when stopping begins, while requests are still under way.
+        max_of_one_client: connections from one address at once.
     """
     config = uvicorn.Config(
         app,
-        http=Connection,
+        http=type("Connection", (Connection,), {"max_of_one_client": max_of_one_client}),
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=max(1, round(shutdown_timeout_s)),
     )
     # Uvicorn stops in order at the first signal, and then raises it again for its caller. By then all is done, and

@@ -37,7 +37,7 @@ from app.web.ops import routes as system
 from app.web.ops.job_metrics import JobMetrics
 from app.web.ops.readiness import Checker
 from app.web.shared.columns import Columns
-from app.web.shared.job_queue import JobQueue
+from app.web.shared.job_queue import JobQueue, JobShares
 from app.web.shared.templating import error_page
 
 THREADS = 4
@@ -106,6 +106,7 @@ def create_app(settings: Settings, engine: Engine | None = None, worker: Where |
     app.state.metrics = RequestMetrics("web")
     app.state.metrics.registry.register(JobMetrics(engine))
     app.state.checker = Checker(engine, inference)
+    app.state.job_shares = JobShares()
     app.state.job_events = JobEvents(JobQueue(engine, settings.resolved_input_dir), settings.max_event_streams)
     errors.install(app, error_page)
     worker_errors.install(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -10,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -47,7 +48,9 @@ logs.configure(level="info", form="text", service="test")
 listener = bind("127.0.0.1", 0)
 print("port", listener.getsockname()[1], flush=True)
 seconds = float(sys.argv[1])
-server.serve_until_stopped(app, listener, shutdown_timeout_s=seconds, on_stop=lambda: print("stop", flush=True))
+server.serve_until_stopped(
+    app, listener, shutdown_timeout_s=seconds, on_stop=lambda: print("stop", flush=True), max_of_one_client=20
+)
 print("afterwards", flush=True)
 """
 
@@ -166,3 +169,58 @@ def test_the_server_does_not_name_its_software(server: tuple[subprocess.Popen[st
     thread, answer = asked(port, "/slow?seconds=0")
     thread.join(60)
     assert not re.search(rb"(?i)^server:", answer[0], re.MULTILINE)
+
+
+def whole_answer(port: int, said: bytes) -> tuple[bytes, dict[str, str], dict[str, object]]:
+    """(status line, headers, problem document) of what is answered to some bytes, until the connection ends."""
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
+        connection.sendall(said)
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    first, *lines = head.split(b"\r\n")
+    headers = dict(line.decode().lower().split(": ", 1) for line in lines)
+    return first, headers, json.loads(body)
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nNo colon\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nContent-Length: x\r\nHost: x\r\n\r\n", 400),
+        (b"GET /" + b"x" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 200_000 + b"\r\n\r\n", 431),
+    ],
+)
+def test_what_is_not_http_is_answered_with_a_problem(
+    server: tuple[subprocess.Popen[str], int], said: bytes, status: int
+) -> None:
+    first, headers, problem = whole_answer(server[1], said)
+    assert first.startswith(f"HTTP/1.1 {status} ".encode())
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert problem["status"] == status
+    assert problem["request_id"] == headers["x-request-id"]
+    assert str(problem["type"]).startswith("urn:hedgescope:problem:")
+
+
+def test_one_client_has_a_share_of_the_connections(server: tuple[subprocess.Popen[str], int]) -> None:
+    _, port = server
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), 60))
+        first, headers, problem = whole_answer(port, b"")
+        assert first == b"HTTP/1.1 503 Service Unavailable"
+        assert headers["retry-after"] == "5"
+        assert problem["detail"] == "more than 20 connections from one address"
+        with socket.create_connection(("127.0.0.1", port), 60, source_address=("127.0.0.2", 0)) as other:
+            other.sendall(b"GET /slow?seconds=0 HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"200 OK" in other.recv(65536)
+    wait_until(lambda: b"200 OK" in first_bytes(port))
+
+
+def first_bytes(port: int) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
+        connection.sendall(b"GET /slow?seconds=0 HTTP/1.1\r\nHost: x\r\n\r\n")
+        return connection.recv(65536)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr
@@ -16,9 +17,13 @@ from app.jobs.leases import claim_step, complete_finish, fail
 from app.jobs.queue import get_job, intervention_result
 from app.settings import Settings
 from app.store.interventions import write_intervention
+from app.store.keys import create_key
 from app.store.session import make_engine, upgrade, writing
 from app.store.write import register_sae, write_comparison
+from app.web.http.errors import ProblemError
+from app.web.live.events import JobEvents
 from app.web.main import create_app
+from app.web.shared.job_queue import JobQueue
 from tests.builders import make_bundle, make_intervention, make_sae_record
 from tests.local_client import local_client
 from tests.web.pages.markup import Document
@@ -257,3 +262,33 @@ def test_an_intervention_is_a_job(client: TestClient, site: tuple[Settings, Engi
     assert f"/c/{slug}/intervention?id={number}" in page
     assert "Open the intervention" in page
     assert "Run again" not in page
+
+
+def test_one_client_has_a_share_of_the_waiting_jobs(
+    site: tuple[Settings, Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.web.shared.job_queue.MOST_WAITING", 3)
+    settings, engine = site
+    app = create_app(settings.model_copy(update={"host": "0.0.0.0", "jobs_token": SecretStr("t")}), engine)
+    key = {"X-API-Key": create_key(engine, "another", ("write",))[1]}
+    token = {"X-API-Key": "t"}
+    client = local_client(app, base_url="http://lab.example", client=("203.0.113.9", 1), follow_redirects=False)
+    statuses = [client.post("/api/v1/jobs", json=ASKED, headers=token).status_code for _ in range(5)]
+    assert statuses == [201, 201, 201, 409, 409]
+    assert client.post("/compare/new", data={**ASKED, "token": "t"}).status_code == 400
+    assert client.post("/api/v1/jobs", json=ASKED, headers=key).status_code == 201
+    assert client.post("/api/v1/jobs/1/cancel", headers=token).status_code == 200
+    assert client.post("/api/v1/jobs", json=ASKED, headers=token).status_code == 201
+
+
+def test_one_client_has_a_share_of_the_streams() -> None:
+    streams = JobEvents(cast(JobQueue, None), max_streams=10)
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(streams.stream(1, None, "one"))
+        with pytest.raises(ProblemError) as caught, streams.stream(1, None, "one"):
+            pytest.fail("one more than a fifth")
+        assert caught.value.problem.status == 503
+        stack.enter_context(streams.stream(1, None, "another"))
+    with streams.stream(1, None, "one"):
+        pass

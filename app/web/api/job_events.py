@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from app.serving.headers import NEVER_KEPT
 from app.web.api.routes import documented_problems
-from app.web.http.deps import JobId
+from app.web.http.deps import CallerDep, JobId
 from app.web.http.params import no_parameters
 from app.web.live.events import JobEvents, event_id
 from app.web.shared.job_queue import JobQueueDep
@@ -48,10 +48,12 @@ async def _check_news(request: Request, jobs: JobQueueDep, job_id: JobId) -> str
 LastSeen = Annotated[str | None, Depends(_check_news)]
 
 
-async def _events(request: Request, job_id: JobId, seen: LastSeen) -> AsyncIterator[AsyncIterator[ServerSentEvent]]:
+async def _events(
+    request: Request, job_id: JobId, seen: LastSeen, caller: CallerDep
+) -> AsyncIterator[AsyncIterator[ServerSentEvent]]:
     """The stream, which counts as open until the answer ends, for whatever reason."""
     events: JobEvents = request.app.state.job_events
-    with events.stream(job_id, seen) as stream:
+    with events.stream(job_id, seen, caller.share) as stream:
         yield stream
 
 

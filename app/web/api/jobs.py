@@ -14,11 +14,11 @@ from app.web.api.models import JobList
 from app.web.api.routes import get, json_response, post
 from app.web.http import links
 from app.web.http.caching import checked
-from app.web.http.deps import JobId
+from app.web.http.deps import CallerDep, JobId
 from app.web.http.params import check_parameters
 from app.web.http.writer_thread import writing_apart
 from app.web.shared.job_forms import KINDS, read_job, schema_of
-from app.web.shared.job_queue import JobQueueDep
+from app.web.shared.job_queue import JobQueueDep, share_of
 
 router = APIRouter(tags=["Jobs"])
 
@@ -38,9 +38,9 @@ def _request_body() -> dict[str, Any]:
 
 
 @post(router, "/jobs", Job, problems=(400, 401, 403, 409, 415), status=201, extra=_request_body())
-async def start_job(request: Request, jobs: JobQueueDep) -> Response:
+async def start_job(request: Request, jobs: JobQueueDep, caller: CallerDep) -> Response:
     """Submit a comparison, or the registration of an SAE; a job runner takes it when one is free."""
-    job = await writing_apart(request, jobs.submit, await read_job(request))
+    job = await writing_apart(request, jobs.submit, await read_job(request), share_of(caller))
     return json_response(job, {**NEVER_KEPT, "Location": links.api_job(job.id)}, 201)
 
 

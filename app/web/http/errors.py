@@ -19,9 +19,9 @@ from starlette.responses import HTMLResponse, Response
 from app.errors import ConflictError, NotFoundError, QueryError, QueryStoppedError, SchemaError, StoreError
 from app.serving.headers import NEVER_KEPT
 from app.serving.leaving import answer_nobody
+from app.serving.plain_answers import TYPE_PREFIX
 
 PROBLEM_JSON = "application/problem+json"
-TYPE_PREFIX = "urn:hedgescope:problem:"
 LONGEST_DETAIL = 2000
 """Characters: only so much of what a client sent is sent back."""
 

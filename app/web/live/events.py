@@ -25,6 +25,10 @@ RETRY_AFTER_S = 5
 """After which a client may ask again for a stream that was refused."""
 
 
+SHARES = 5
+"""One client gets a fifth of all streams."""
+
+
 class JobEvents:
     """Reads the jobs that are streamed, and only while some are.
 
@@ -37,6 +41,7 @@ class JobEvents:
     def __init__(self, jobs: JobQueue, max_streams: int, poll_s: float = POLL_S) -> None:
         self._jobs, self._max_streams, self._poll_s = jobs, max_streams, poll_s
         self._streamed: Counter[int] = Counter()
+        self._shares: Counter[str] = Counter()
         self._known: dict[int, Job] = {}
         self._looked_at = -1.0
         self._lock: Lock | None = None
@@ -50,24 +55,29 @@ class JobEvents:
             self._closing.set()
 
     @contextmanager
-    def stream(self, job_id: int, last_id: str | None) -> Iterator[AsyncIterator[ServerSentEvent]]:
+    def stream(self, job_id: int, last_id: str | None, share: str) -> Iterator[AsyncIterator[ServerSentEvent]]:
         """The events of a job until it has ended: its state now, and after each change.
 
         Args:
+            share: whom the stream is counted for.
             last_id: id of the event that the client saw last; the state that it names is not sent again.
 
         Raises:
             ProblemError: there are too many streams already.
         """
-        if self._streamed.total() >= self._max_streams:
+        most_of_one = -(-self._max_streams // SHARES)
+        if self._streamed.total() >= self._max_streams or self._shares[share] >= most_of_one:
             problem = Problem(503, "busy", "Too many streams", "too many open event streams; poll the job instead")
             raise ProblemError(problem, {"Retry-After": str(RETRY_AFTER_S)})
         self._streamed[job_id] += 1
+        self._shares[share] += 1
         try:
             yield self._events(job_id, last_id)
         finally:
             self._streamed[job_id] -= 1
+            self._shares[share] -= 1
             self._streamed += Counter()
+            self._shares += Counter()
 
     async def _events(self, job_id: int, last_id: str | None) -> AsyncIterator[ServerSentEvent]:
         closing = self._closing = self._closing or Event()

@@ -25,7 +25,7 @@ from app.web.pages.params import read_params
 from app.web.pages.respond import answer, changing_page, make_frame, page
 from app.web.shared.find import all_saes
 from app.web.shared.job_forms import from_form, read_job_form
-from app.web.shared.job_queue import JobQueue, JobQueueDep
+from app.web.shared.job_queue import JobQueue, JobQueueDep, share_of
 
 router = APIRouter()
 
@@ -75,7 +75,9 @@ async def _submit(
     values = await read_job_form(request)
     await check_form(request, values.pop(FIELD, None))
     try:
-        job = await writing_apart(request, jobs.submit, from_form(kind, values))
+        job = await writing_apart(
+            request, jobs.submit, from_form(kind, values), share_of(request.scope["state"]["caller"])
+        )
     except ConflictError as error:
         refused = QueryError(error.public, parameter="")
     except QueryError as error:

@@ -8,12 +8,38 @@ from typing import Annotated
 
 from fastapi import Depends
 from sqlalchemy import Engine
+from starlette.requests import Request
 
+from app.errors import ConflictError
 from app.jobs import queue
 from app.jobs.records import Job
 from app.records.request import JobRequest
+from app.web.http.caller import Caller
 from app.web.http.deps import EngineDep, SettingsDep
 from app.web.shared.redact import public_job
+
+MOST_WAITING = 50
+"""Jobs of one client that wait at once; all clients together have `queue.MAX_ACTIVE`."""
+
+
+class JobShares:
+    """Remembers who submitted which jobs, in the memory of this process."""
+
+    def __init__(self) -> None:
+        self._submitted: dict[str, list[int]] = {}
+
+    def check(self, jobs: JobQueue, share: str) -> None:
+        """Refuse one more job of a client that has many waiting. Raises ConflictError."""
+        waiting = [
+            number for number, job in jobs.by_id(self._submitted.get(share, ())).items() if job.state == "queued"
+        ]
+        self._submitted[share] = waiting
+        if len(waiting) >= MOST_WAITING:
+            raise ConflictError(f"{len(waiting)} jobs of yours wait already; cancel some, or wait for them")
+
+    def add(self, share: str, job_id: int) -> None:
+        """Note a job."""
+        self._submitted.setdefault(share, []).append(job_id)
 
 
 class JobQueue:
@@ -22,15 +48,29 @@ class JobQueue:
     Args:
         engine: where the jobs are.
         input_dir: folder of the files that jobs may read.
+        shares: who submitted what.
     """
 
-    def __init__(self, engine: Engine, input_dir: Path) -> None:
+    def __init__(self, engine: Engine, input_dir: Path, shares: JobShares | None = None) -> None:
         self._engine = engine
+        self._shares = shares or JobShares()
         self._input_dir = input_dir.resolve()
 
-    def submit(self, request: JobRequest) -> Job:
-        """Submit a job. Raises QueryError and ConflictError."""
-        return self._public(queue.submit(self._engine, request))
+    def submit(self, request: JobRequest, share: str | None = None) -> Job:
+        """Submit a job.
+
+        Args:
+            share: whom it is counted for; None for nobody.
+
+        Raises:
+            QueryError, ConflictError: as `queue.submit`; or that client has many jobs waiting.
+        """
+        if share is not None:
+            self._shares.check(self, share)
+        job = self._public(queue.submit(self._engine, request))
+        if share is not None:
+            self._shares.add(share, job.id)
+        return job
 
     def get(self, job_id: int) -> Job:
         """One job. Raises NotFoundError."""
@@ -56,8 +96,13 @@ class JobQueue:
         return public_job(job, self._input_dir)
 
 
-async def _job_queue(engine: EngineDep, settings: SettingsDep) -> JobQueue:
-    return JobQueue(engine, settings.resolved_input_dir)
+async def _job_queue(request: Request, engine: EngineDep, settings: SettingsDep) -> JobQueue:
+    return JobQueue(engine, settings.resolved_input_dir, request.app.state.job_shares)
+
+
+def share_of(caller: Caller) -> str | None:
+    """Whom a caller's jobs are counted for; nobody on this computer."""
+    return None if caller.is_local else caller.share
 
 
 JobQueueDep = Annotated[JobQueue, Depends(_job_queue)]
