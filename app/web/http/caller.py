@@ -80,7 +80,7 @@ def caller_of(scope: Scope, settings: Settings) -> Caller:
 
 
 def _without_key(is_local: bool, settings: Settings) -> frozenset[ScopeName]:
-    """Whoever sets a token wants it to be given from this computer too: other people may have accounts on it."""
+    """Anyone who sets a token wants it to be given from this computer too: other people may have accounts on it."""
     if not is_local:
         return allowed_by(settings.anonymous_scopes)
     return frozenset(SCOPES) if settings.jobs_token is None else allowed_by(("prompt",))
