@@ -17,7 +17,8 @@ from app.activations.cached import open_activations
 from app.activations.language_model import load_language_model
 from app.activations.text import read_text
 from app.errors import HedgescopeError, PreflightError, QueryError, RequestError
-from app.sae.load import load_sae, read_config
+from app.sae.formats.saelens import read_config
+from app.sae.load import load_sae
 from app.sparse.files import write_whole
 from app.store.session import check_schema, make_engine, reading
 from app.training.start import load_start

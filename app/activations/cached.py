@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from app.activations.batch import NO_TOKEN, ActivationBatch, TokenRows
 from app.activations.stream import ActivationStream, stream_key
-from app.activations.text import ROW_LENGTH
+from app.activations.tokenize import ROW_LENGTH
 from app.errors import ActivationsError
 from app.hashing import file_checksum
 

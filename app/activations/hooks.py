@@ -171,6 +171,8 @@ def model_batches(
         acts = activations_of(language_model, torch.from_numpy(part.ids.astype(np.int64)), hook_name)
         row, position = np.nonzero(part.keep)
         kept = acts[to_device(torch.from_numpy(part.keep), acts.device)].float()
+        if not torch.isfinite(kept).all():
+            raise ModelError(f"hook {hook_name}: has activations that are NaN or infinite; is the model damaged?")
         yield ActivationBatch(
             kept, row.astype(np.int64) + first_row + start, position.astype(np.int64), part, first_row + start
         )

@@ -27,6 +27,7 @@ def compare(
     ],
     reference: Annotated[str, field_option(ComparisonRequest, "reference", "May be a path.")],
     model: Annotated[str | None, field_option(ComparisonRequest, "model")] = None,
+    hook: Annotated[str | None, field_option(ComparisonRequest, "hook")] = None,
     text: Annotated[str | None, field_option(ComparisonRequest, "text")] = None,
     tokens: Annotated[int | None, field_option(ComparisonRequest, "tokens")] = None,
     activations: Annotated[str | None, field_option(ComparisonRequest, "activations")] = None,
@@ -36,6 +37,10 @@ def compare(
         str | None, typer.Option(help="cpu, cuda, cuda:N or auto; by default as in the settings.")
     ] = None,
     dtype: Annotated[Dtype, field_option(ComparisonRequest, "dtype")] = "float32",
+    context_length: Annotated[int | None, field_option(ComparisonRequest, "context_length")] = None,
+    bos: Annotated[bool | None, field_option(ComparisonRequest, "bos")] = None,
+    control_tokens: Annotated[bool, field_option(ComparisonRequest, "control_tokens")] = False,
+    allow_mismatch: Annotated[bool, field_option(ComparisonRequest, "allow_mismatch")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per comparison on stdout, one per line.")
     ] = False,
@@ -51,7 +56,19 @@ def compare(
             f"--name is for one comparison, but --narrow is given {len(narrow)} times; leave out --name"
         )
     common = ComparisonRequest(
-        narrow[0], reference, model=model, text=text, tokens=tokens, activations=activations, name=name, dtype=dtype
+        narrow[0],
+        reference,
+        model=model,
+        hook=hook,
+        text=text,
+        tokens=tokens,
+        activations=activations,
+        name=name,
+        dtype=dtype,
+        context_length=context_length,
+        bos=bos,
+        control_tokens=control_tokens,
+        allow_mismatch=allow_mismatch,
     )
     requests = [replace(common, narrow=each) for each in narrow]
     settings = load_settings(engine=engine, device=device)
@@ -66,6 +83,9 @@ def compare(
 def _tell(summary: ComparisonSummary, settings: Settings, json: bool) -> None:
     from app.cli.serve import url_of
 
+    for note in (summary.mismatch, *summary.notes):
+        if note is not None:
+            errors.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
     url = f"{url_of(settings.host, settings.port)}/c/{summary.slug}"
     if json:
         import orjson

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from app.cli.console import errors, output
@@ -21,6 +22,7 @@ def add(
     name: Annotated[str | None, field_option(SaeRequest, "name")] = None,
     matryoshka_widths: Annotated[str | None, field_option(SaeRequest, "matryoshka_widths")] = None,
     model: Annotated[str | None, field_option(SaeRequest, "model")] = None,
+    hook: Annotated[str | None, field_option(SaeRequest, "hook")] = None,
     sample: Annotated[bool, typer.Option(help="First try it on a few rows of text.")] = True,
 ) -> None:
     """Check a trained SAE and register it."""
@@ -30,7 +32,8 @@ def add(
     from app.settings import load_settings
 
     settings = load_settings()
-    request = SaeRequest(source, name=name, matryoshka_widths=parse_widths(matryoshka_widths), model=model)
+    widths = parse_widths(matryoshka_widths)
+    request = SaeRequest(source, name=name, matryoshka_widths=widths, model=model, hook=hook)
     models = ModelShelf(settings.data_dir / "models")
     with errors.status("checking the SAE"):
         record = add_sae(open_store(settings), request, models=models, sample=sample)
@@ -106,7 +109,7 @@ def _print(record: SaeRecord) -> None:
         "on a sample", f"explained variance {_number(record.explained_variance, 3)}, L0 {_number(record.l0, 1)}"
     )
     for note in record.notes:
-        table.add_row("note", note)
+        table.add_row("note", escape(note))
     output.print(table, highlight=False)
 
 

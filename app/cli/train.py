@@ -92,7 +92,8 @@ def cache_text(folder: Path, models_dir: Path, model: str, hook: str, text: str)
     """Run the model over the text once; existing activations are not computed again."""
     from app.activations.cache import cache_activations
     from app.activations.language_model import load_language_model
-    from app.activations.text import read_text, tokenize
+    from app.activations.text import read_text
+    from app.activations.tokenize import tokenize
 
     language_model = load_language_model(model, cache_dir=models_dir)
     rows = tokenize(read_text(text), language_model.tokenizer)

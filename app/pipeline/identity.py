@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from app.catalogue import SCORING_VERSION
 from app.errors import SaeError
-from app.records import SaeRecord
+from app.records import BySide, SaeRecord
 from app.records.request import MAX_NAME, NAME_CHARACTERS, NAME_PATTERN
 
 HASH_LENGTH = 12
@@ -20,21 +20,24 @@ HASH_LENGTH = 12
 _LIBRARIES = ("hedgescope", "sae-lens", "transformers", "torch", "numpy", "scipy")
 
 
-def content_hash(narrow: SaeRecord, reference: SaeRecord, stream: Mapping[str, Any], n_tokens: int) -> str:
+def content_hash(
+    saes: BySide[SaeRecord], places: Sequence[Sequence[str | None]], stream: Mapping[str, Any], n_tokens: int
+) -> str:
     """SHA-256 of everything that decides a comparison's numbers.
 
     Args:
+        places: model and hook that each SAE reads.
         stream: description of the activations: model, hook and text, or a file's checksum.
         n_tokens: scored tokens.
     """
     parts: dict[str, Any] = {
-        "narrow": _sae_parts(narrow),
-        "reference": _sae_parts(reference),
+        "narrow": [*_sae_parts(saes.narrow), *places[0]],
+        "reference": [*_sae_parts(saes.reference), *places[1]],
         "stream": dict(stream),
         "n_tokens": n_tokens,
         "scoring_version": SCORING_VERSION,
     }
-    if first := first_counted(narrow, reference):
+    if first := first_counted(saes.narrow, saes.reference):
         parts["reference_latents_from"] = first
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

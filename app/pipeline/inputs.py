@@ -8,6 +8,7 @@ from pathlib import Path
 from app.arrays import Float32s
 from app.pipeline.identity import checked_name, content_hash, default_name, slug_of
 from app.pipeline.open import OpenFiles, Resources
+from app.pipeline.places import Places, check_places
 from app.pipeline.source import Source
 from app.records import BySide, ComparisonRequest
 from app.sae.levels import levels_of
@@ -26,6 +27,7 @@ class ComparisonInputs:
         saes: both SAEs.
         source: the activations.
         shards: the pieces of work; store: where their results are kept.
+        places: where both SAEs read.
         name: name part of the slug; content_hash: of everything that decides the numbers.
     """
 
@@ -34,6 +36,7 @@ class ComparisonInputs:
     source: Source
     shards: list[Shard]
     store: ShardStore
+    places: Places
     name: str
     content_hash: str
 
@@ -74,6 +77,7 @@ def open_inputs(files: OpenFiles, data_dir: Path, request: ComparisonRequest, re
     source = files.source(request, records.narrow)
     for sae in saes:
         check_width(source.stream, sae)
+    places = check_places(request, records, source)
     shards = plan_shards(source.stream.rows)
     return ComparisonInputs(
         request=request,
@@ -81,9 +85,10 @@ def open_inputs(files: OpenFiles, data_dir: Path, request: ComparisonRequest, re
         source=source,
         shards=shards,
         store=ShardStore(resources.shards or data_dir / "shards", source.stream.key),
+        places=places,
         name=name,
         content_hash=content_hash(
-            records.narrow, records.reference, source.stream.description, sum(shard.n_tokens for shard in shards)
+            records, places.identity, source.stream.description, sum(shard.n_tokens for shard in shards)
         ),
     )
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from app.activations.cache import CachedActivations, cache_activations
 from app.activations.language_model import ModelShelf
-from app.activations.text import read_text, tokenize
+from app.activations.text import read_text
+from app.activations.tokenize import tokenize
 from app.errors import ActivationsError, SaeError
 from app.paths import resource
 from app.pipeline.source import BUNDLED_TEXT
 from app.progress import Progress
-from app.records import ComparisonSummary, InterventionRequest
+from app.records import ComparisonSummary, InterventionRequest, RowRules
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,9 @@ def _of_model(
     source = request.text or comparison.text_source
     text = read_text(str(resource(BUNDLED_TEXT)) if source == BUNDLED_TEXT else source)
     language_model = models.get(comparison.model_name)
-    rows = tokenize(text, language_model.tokenizer, n_tokens=request.tokens)
-    parts = f"{language_model.checksum} {text.checksum} {rows.n_kept}"
+    rules = comparison.rows or RowRules()
+    rows = tokenize(text, language_model.tokenizer, rules, n_tokens=request.tokens)
+    parts = f"{language_model.checksum} {text.checksum} {rows.n_kept} {'' if rules == RowRules() else rules}"
     folder = data_dir / "activations" / f"{comparison.hook_name}-{hashlib.sha256(parts.encode()).hexdigest()[:16]}"
     advance = progress("activations", rows.n_kept, "tokens")
     cache_activations(language_model, rows, comparison.hook_name, folder, progress=advance)

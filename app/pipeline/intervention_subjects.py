@@ -9,6 +9,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from app.activations.hook_names import spelling
 from app.arrays import Flags, Float32s, Float64s, Int64s
 from app.errors import SaeError
 from app.pipeline.register import open_recorded
@@ -110,7 +111,8 @@ def _check_fit(narrow: LoadedSae, reference: LoadedSae) -> None:
     first, second = narrow.record, reference.record
     if first.d_in != second.d_in:
         raise SaeError(f"{second.name} reads activations of width {second.d_in}, {first.name} of {first.d_in}")
-    if None not in (first.hook_name, second.hook_name) and first.hook_name != second.hook_name:
+    hooks = [None if record.hook_name is None else spelling(record.hook_name) for record in (first, second)]
+    if None not in hooks and hooks[0] != hooks[1]:
         raise SaeError(
             f"{second.name} reads {second.hook_name} and {first.name} reads {first.hook_name}: latents of the one "
             "can't be added to the other; expected SAEs of one hook"

@@ -69,7 +69,8 @@ class OpenFiles:
         Raises:
             HedgescopeError: model, hook, text or file can't be used.
         """
-        asked = replace(request, narrow="", reference="", name=None), narrow.model_name, narrow.hook_name
+        reading = (narrow.model_name, narrow.hook_name, narrow.context_length, narrow.bos, narrow.positions)
+        asked = replace(request, narrow="", reference="", name=None, allow_mismatch=False), reading
         if asked not in self._sources:
             self._sources[asked] = open_source(request, narrow, self.models, self.find_file)
         return self._sources[asked]

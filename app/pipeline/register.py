@@ -7,15 +7,17 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from app.activations.hook_names import spelling
 from app.activations.language_model import ModelShelf
+from app.activations.model_names import same_model
 from app.activations.stream import ModelStream
 from app.activations.text import read_text
 from app.errors import HedgescopeError, ModelError, NotFoundError, Place, PreflightError, SaeError, TextError
 from app.paths import resource
 from app.pipeline.identity import checked_name
 from app.pipeline.sample import reconstruct_sample
-from app.pipeline.source import FindFile, as_given
-from app.records import SaeRecord, SaeRequest
+from app.pipeline.source import FindFile, as_given, rules_for
+from app.records import ComparisonRequest, SaeRecord, SaeRequest
 from app.sae.load import LoadedSae, load_sae, prefix
 from app.store.read import get_sae
 from app.store.write import register_sae
@@ -45,31 +47,48 @@ def add_sae(
         SaeError, PreflightError: it can't be used; nothing is registered then.
     """
     loaded = load_sae(request.source, name=request.name, widths=request.matryoshka_widths)
-    record = replace(_with_model(loaded.record, request.model, find_model), name=checked_name(loaded.record.name))
+    record = _with_hook(_with_model(loaded.record, request.model, find_model), request.hook)
+    record = replace(record, name=checked_name(record.name))
     if sample:
         record = _sampled(replace(loaded, record=record), models)
     return register_sae(engine, record)
 
 
 def _with_model(record: SaeRecord, given: str | None, find_model: FindFile) -> SaeRecord:
-    if given is not None or record.model_name is None:
+    if record.model_name is None:
         return replace(record, model_name=given)
     try:
-        return replace(record, model_name=find_model(record.model_name))
+        named = find_model(record.model_name)
     except HedgescopeError as error:
         note = f"the model that its metadata name was not opened: {error.public}"
-        return _noted(replace(record, model_name=None), note)
+        return replace(record, model_name=given) if given is not None else _noted(replace(record, model_name=None), note)
+    if given is None or same_model(given, named):
+        return replace(record, model_name=given or named)
+    return _noted(replace(record, model_name=given), f"its files say that it reads {named}; registered for {given}")
+
+
+def _with_hook(record: SaeRecord, given: str | None) -> SaeRecord:
+    """The record with the hook that the user names. Raises SaeError where its files name another one."""
+    if given is not None and record.hook_name is not None and spelling(given) != spelling(record.hook_name):
+        raise SaeError(
+            f"its files say that it reads {record.hook_name}, but --hook says {given}; leave --hook out",
+            place=record.source,
+        )
+    return replace(record, hook_name=record.hook_name or given)
 
 
 def _sampled(loaded: LoadedSae, models: ModelShelf) -> SaeRecord:
     """The record with explained variance and L0 on a sample, or with a note why there are none."""
     record = loaded.record
     if record.model_name is None or record.hook_name is None:
-        return _noted(record, "not tried on text: its metadata name no model and hook; give --model")
+        missing = [word for word, found in (("model", record.model_name), ("hook", record.hook_name)) if found is None]
+        options = " and ".join(f"--{word}" for word in missing)
+        return _noted(record, f"not tried on text: its files name no {' and no '.join(missing)}; give {options}")
     try:
         language_model = models.get(record.model_name)
         text = read_text(str(resource("demo") / "text.jsonl"))
-        stream = ModelStream(language_model, text, record.hook_name, n_tokens=SAMPLE_TOKENS)
+        rules, _ = rules_for(ComparisonRequest("", ""), record, language_model)
+        stream = ModelStream(language_model, text, record.hook_name, rules, n_tokens=SAMPLE_TOKENS)
     except (ModelError, TextError) as error:
         return _noted(record, f"not tried on text: {error.public}")
     if stream.d_in != record.d_in:

@@ -44,7 +44,7 @@ def summarize(inputs: ComparisonInputs, results: Results) -> ComparisonSummary:
         narrow=sides.narrow,
         reference=sides.reference,
         model_name=source.language_model.name if source.language_model else None,
-        hook_name=inputs.saes.narrow.record.hook_name,
+        hook_name=source.hook_name,
         text_source=source.name,
         text_checksum=source.checksum,
         n_tokens=statistics.co_firing.n_tokens,
@@ -55,7 +55,16 @@ def summarize(inputs: ComparisonInputs, results: Results) -> ComparisonSummary:
         null=null_summary(geometry.narrow.null, int(geometry.reference.matchable.sum())),
         command=shlex.join(replace(inputs.request, name=inputs.name).command),
         versions=versions(),
+        rows=source.rules,
+        notes=notes_of(inputs),
+        mismatch=inputs.places.mismatch,
     )
+
+
+def notes_of(inputs: ComparisonInputs) -> tuple[str, ...]:
+    """What to know before the numbers are believed: of the text, of the places read, and of each SAE."""
+    of_saes = [f"{sae.record.name}: {note}" for sae in inputs.saes for note in sae.record.notes]
+    return tuple(dict.fromkeys([*inputs.source.notes, *inputs.places.notes, *of_saes]))
 
 
 def side_summary(sae: LoadedSae, statistics: SideStatistics, latents: Sequence[LatentScores]) -> SideSummary:

@@ -32,6 +32,7 @@ from app.records.latent import (
 )
 from app.records.pair import FiringTable, Overlap, PairContext, PairDetail, PairProfile, Partner, PartnerDiagnosis
 from app.records.request import DTYPES, ComparisonRequest, Dtype, InterventionRequest, SaeRequest
+from app.records.rows import RowRules
 from app.records.sae import SaeRecord, WidthsSource
 from app.records.sides import SIDES, BySide, Side, other_side
 
@@ -72,6 +73,7 @@ __all__ = [
     "Partner",
     "PartnerDiagnosis",
     "RankFigure",
+    "RowRules",
     "SaeRecord",
     "SaeRequest",
     "Side",

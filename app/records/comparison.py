@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.records.rows import RowRules
 from app.records.sae import SaeRecord
 
 
@@ -89,6 +90,10 @@ class ComparisonSummary:
         n_hedged: narrow latents diagnosed as hedged.
         command: what repeats it.
         versions: program and library versions.
+        rows: how the text was cut into rows; None where activations came from a file, and in comparisons stored by an
+            earlier version, which read rows of 128 tokens.
+        notes: what to know before the numbers are believed, one line each.
+        mismatch: how the two SAEs read different places, where that was allowed; None where they read the same.
     """
 
     slug: str
@@ -110,3 +115,6 @@ class ComparisonSummary:
     null: NullSummary
     command: str
     versions: Mapping[str, str]
+    rows: RowRules | None = None
+    notes: tuple[str, ...] = ()
+    mismatch: str | None = None

@@ -24,6 +24,9 @@ class SaeRecord:
         explained_variance: share in [.., 1] on the preflight sample; None where no sample was run.
         l0: active latents a token on the preflight sample; None where no sample was run.
         notes: what the preflight found worth saying, one line each.
+        context_length: tokens per row that it was trained on, where its files say so.
+        bos: whether those rows began with the beginning-of-sequence token, where its files say so.
+        positions: the first position of a row that it was trained on, and the one after the last; None for the ends.
         config_checksum: SHA-256 of what the configuration says about encoding; the same weights
             read as another architecture are another SAE.
     """
@@ -45,3 +48,6 @@ class SaeRecord:
     notes: tuple[str, ...] = ()
     created_at: datetime | None = None
     config_checksum: str = ""
+    context_length: int | None = None
+    bos: bool | None = None
+    positions: tuple[int | None, ...] | None = None

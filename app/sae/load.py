@@ -1,10 +1,10 @@
-"""Load an SAE through SAELens, from a local folder or the hub, and check what was read."""
+"""Load an SAE, from a local folder or the hub, and check what was read."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,21 +13,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from app.errors import PreflightError, SaeError
 from app.hashing import file_checksum
 from app.records import SaeRecord
-from app.sae.checksum import config_checksum, tensors_checksum
+from app.sae.checksum import config_checksum
 from app.sae.fold import Folded, fold
+from app.sae.formats import saelens
+from app.sae.formats.checks import config_problems, folding_problem, norm_notes
+from app.sae.formats.find import find_reader
+from app.sae.formats.raw import RawSae, one_line
+from app.sae.habits import habits_of
+from app.sae.hub import fetched, load_release
 from app.sae.levels import find_widths
-
-CONFIG_FILE = "cfg.json"
-WEIGHTS_FILE = "sae_weights.safetensors"
-SPARSIFY_WEIGHTS_FILE = "sae.safetensors"
-
-REASON_LENGTH = 300
-"""Characters kept of a library's message: torch lists every tensor that does not fit."""
 
 _UNSUPPORTED = {
     "abstopk": "its activations can be negative, but co-firing is defined only for positive ones",
@@ -91,7 +89,8 @@ def load_sae(source: str, *, name: str | None = None, widths: Sequence[int] | No
     """Load and check an SAE.
 
     Args:
-        source: a folder in SAELens' or sparsify's format, `release:sae_id`, or `owner/repo:path`.
+        source: a folder or file in one of the formats of `app.sae.formats`, `owner/repo[:path][@revision]` on the Hub,
+            or `release:sae_id` of SAELens.
         name: to register it under; the source's last part, if None.
         widths: Matryoshka widths declared by the user, where the file has none.
 
@@ -100,23 +99,24 @@ def load_sae(source: str, *, name: str | None = None, widths: Sequence[int] | No
         PreflightError: it was read and is unusable.
     """
     refuse_unsafe_torch_load()
-    path = Path(source)
-    if path.is_dir():
-        module, checksum, config = _load_folder(path)
-    elif path.exists() or source.startswith((".", "/", "~")) or ":" not in source:
-        raise SaeError(
-            f"no such folder; expected a folder with {CONFIG_FILE}, or `release:sae_id` on the Hub", place=source
-        )
+    path = Path(source).expanduser()
+    is_local = path.exists()
+    part = path if is_local else fetched(source)
+    if part is None:
+        notes: list[str] = []
+        module, checksum, config = load_release(source)
     else:
-        module, checksum, config = _load_hub(source)
+        folder, reader = find_reader(part)
+        raw = reader(folder)
+        module, checksum, config, notes = build(raw, folder), file_checksum(raw.weights), raw.config, list(raw.notes)
+    where = str(folder.resolve()) if is_local else source
     module.eval().requires_grad_(False)
     # Activations come flat, [n, d_in], also those of attention heads.
     module.turn_off_forward_pass_hook_z_reshaping()
-    problems, notes = weight_problems(module)
+    problems, more = weight_problems(module)
     if problems:
         raise PreflightError(source, problems)
-    where = str(path.resolve()) if path.is_dir() else source
-    return _loaded(module, checksum, config, where, name or Path(where).name, widths, notes)
+    return _loaded(module, checksum, config, where, name or Path(where).name, widths, [*notes, *more])
 
 
 def prefix(loaded: LoadedSae, width: int) -> LoadedSae:
@@ -147,7 +147,10 @@ def prefix(loaded: LoadedSae, width: int) -> LoadedSae:
 def weight_problems(module: Any) -> tuple[list[str], list[str]]:
     """(what makes an SAE unusable, what is worth a note), one line each."""
     problems: list[str] = []
-    notes: list[str] = []
+    normalize = module.cfg.normalize_activations
+    notes: list[str] = norm_notes(normalize)
+    if unfolded := folding_problem(normalize):
+        problems.append(unfolded)
     if module.cfg.architecture() in _UNSUPPORTED:
         problems.append(f"architecture {module.cfg.architecture()}: {_UNSUPPORTED[module.cfg.architecture()]}")
     for name, tensor in module.state_dict().items():
@@ -172,87 +175,37 @@ def refuse_unsafe_torch_load() -> None:
         )
 
 
-def _load_folder(folder: Path) -> tuple[Any, str, dict[str, Any]]:
-    """(SAELens module in float32, checksum of its weights file, its configuration)."""
-    from sae_lens import SAE
-    from sae_lens.loading.pretrained_sae_loaders import sae_lens_disk_loader, sparsify_disk_loader
-
-    if not (folder / CONFIG_FILE).is_file():
-        found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
-        raise SaeError(f"has no {CONFIG_FILE} (found {found}); expected a SAELens folder", place=folder)
-    if (folder / WEIGHTS_FILE).is_file():
-        weights, converter = folder / WEIGHTS_FILE, sae_lens_disk_loader
-    elif (folder / SPARSIFY_WEIGHTS_FILE).is_file():
-        weights, converter = folder / SPARSIFY_WEIGHTS_FILE, sparsify_disk_loader
-    else:
-        raise SaeError(f"has no {WEIGHTS_FILE}; expected a SAELens folder", place=folder)
-    config = read_config(folder / CONFIG_FILE)
-    if problems := _shape_problems(weights, config):
-        raise PreflightError(str(folder), problems)
-    try:
-        module = SAE.load_from_disk(folder, device="cpu", dtype="float32", converter=converter)
-    except Exception as error:
-        raise SaeError("SAELens can't load it", place=folder, reason=_reason(error)) from error
-    return module, file_checksum(weights), config
-
-
-def _shape_problems(weights: Path, config: Mapping[str, Any]) -> list[str]:
-    """Tensors whose shape is not the configuration's, one line each; SAELens' message would name them all."""
-    try:
-        with safe_open(weights, framework="pt") as handle:
-            names = handle.keys()
-            shapes = {name: list(handle.get_slice(name).get_shape()) for name in names}
-    except (SafetensorError, OSError) as error:
-        raise SaeError(
-            "not a complete safetensors file; download it again", place=weights, reason=_reason(error)
-        ) from error
-    d_in, d_sae = config["d_in"], config.get("d_sae")
-    expected = {
-        "W_enc": [d_in, d_sae],
-        "W_dec": [d_sae, config.get("d_out", d_in)],
-        "b_enc": [d_sae],
-        "b_dec": [config.get("d_out", d_in)],
-        "threshold": [d_sae],
-    }
-    return [
-        f"{name} has shape {shapes[name]}; {CONFIG_FILE} says {shape}"
-        for name, shape in expected.items()
-        if name in shapes and None not in shape and shapes[name] != shape
-    ]
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """An SAE's configuration file.
+def build(raw: RawSae, place: Path) -> Any:
+    """The SAELens module of what a reader found, in float32.
 
     Raises:
-        SaeError: it is not a JSON object, or does not describe an SAE.
+        SaeError: SAELens can't make it of that.
+        PreflightError: what would run is not what its configuration says.
     """
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SaeError(f"can't be read ({error.strerror})", place=path) from error
-    except ValueError as error:
-        raise SaeError("not JSON; expected an SAE configuration", place=path, reason=_reason(error)) from error
-    if not isinstance(config, dict) or not isinstance(config.get("d_in"), int):
-        raise SaeError("d_in is missing or not a number; expected an SAE configuration", place=path)
-    return config
-
-
-def _load_hub(source: str) -> tuple[Any, str, dict[str, Any]]:
     from sae_lens import SAE
 
-    release, _, sae_id = source.partition(":")
+    if problems := config_problems(raw.config, raw.tensors, saelens.has_scaler(place)):
+        raise PreflightError(str(place), problems)
+
+    def given(_path: Any, device: str, cfg_overrides: Any) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        config = {**raw.config, "device": device, **(cfg_overrides or {})}
+        return config, {name: tensor.contiguous() for name, tensor in raw.tensors.items() if name != "scaling_factor"}
+
     try:
-        module = SAE.from_pretrained(release, sae_id, device="cpu", dtype="float32")
+        with warnings.catch_warnings():
+            # What it warns of is a note of the SAE.
+            warnings.simplefilter("ignore")
+            module: Any = SAE.load_from_disk(place, device="cpu", dtype="float32", converter=given)
     except Exception as error:
-        raise SaeError("SAELens can't load it from the Hub", place=source, reason=_reason(error)) from error
-    return module, tensors_checksum(module.state_dict()), module.cfg.to_dict()
+        raise SaeError("SAELens can't load it", place=place, reason=one_line(error)) from error
+    if saelens.has_scaler(place):
+        saelens.fold_scaler(module, place)
+    return module
 
 
-def _reason(error: Exception) -> str:
-    """An error of a library in one line."""
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words[:REASON_LENGTH]}" if words else type(error).__name__
+def _with(name: Any, suffix: str) -> str | None:
+    """A name with what stands behind it; None where the metadata name none."""
+    return f"{name}{suffix}" if isinstance(name, str) and name else None
 
 
 def _loaded(
@@ -265,6 +218,10 @@ def _loaded(
     notes: list[str],
 ) -> LoadedSae:
     metadata = module.cfg.metadata.to_dict()
+    habits = habits_of(metadata)
+    if habits.problems:
+        raise PreflightError(source, habits.problems)
+    notes = [*notes, *habits.notes]
     found, widths_source = find_widths(metadata, widths, int(module.cfg.d_sae))
     trained_as = metadata.get("training_architecture")
     if found is None and "matryoshka" in str(trained_as):
@@ -280,14 +237,17 @@ def _loaded(
         d_in=int(module.cfg.d_in),
         d_sae=int(module.cfg.d_sae),
         dtype=str(config.get("dtype", "float32")),
-        model_name=metadata.get("model_name"),
-        hook_name=metadata.get("hook_name"),
+        model_name=_with(metadata.get("model_name"), f"@{habits.revision}" if habits.revision else ""),
+        hook_name=_with(metadata.get("hook_name"), habits.suffix),
         matryoshka_widths=found,
         widths_source=widths_source,
         explained_variance=None,
         l0=None,
         notes=tuple(notes),
         config_checksum=config_checksum(config),
+        context_length=habits.context_length,
+        bos=habits.bos,
+        positions=habits.positions,
     )
     unit = decoder / np.where(norms > 0, norms, 1.0)[:, None]
     return LoadedSae(record, module, unit.astype(np.float32), norms, found or (record.d_sae,))

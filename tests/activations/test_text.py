@@ -13,14 +13,20 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast
 
-from app.activations.text import ROW_LENGTH, Text, read_text, tokenize
+from app.activations.text import Text, read_text
+from app.activations.tokenize import ROW_LENGTH, tokenize
 from app.errors import TextError
+from app.records import RowRules
 
 SENTENCES = [f"Sentence number {n} has {'very ' * (n % 7)}few words, naïve or not." for n in range(600)]
 """More than the documents given to the tokenizer at once."""
 
 WORDS = ["word"] * 12_000
 """Half of the tokens of their rows are separators."""
+
+
+def documents_of(source: str) -> list[str]:
+    return list(read_text(source).documents)
 
 
 def text(documents: list[str]) -> Text:
@@ -49,13 +55,13 @@ def packed(documents: list[str], tokenizer: Any, row_length: int) -> list[list[i
 @pytest.mark.parametrize("row_length", [2, 9, 128])
 def test_rows_hold_the_documents_one_after_the_other(tokenizer: Any, row_length: int) -> None:
     documents = SENTENCES[:60]
-    rows = tokenize(text(documents), tokenizer, row_length=row_length)
+    rows = tokenize(text(documents), tokenizer, RowRules(length=row_length))
     assert rows.ids.tolist() == packed(documents, tokenizer, row_length)
     assert rows.ids.dtype == np.int32
 
 
 def test_first_positions_and_separators_are_not_scored_and_all_else_is(tokenizer: Any) -> None:
-    rows = tokenize(text(SENTENCES[:60]), tokenizer, row_length=16)
+    rows = tokenize(text(SENTENCES[:60]), tokenizer, RowRules(length=16))
     separator = tokenizer.bos_token_id
     assert set(rows.ids[:, 0].tolist()) == {separator}
     assert not rows.keep[:, 0].any()
@@ -130,21 +136,21 @@ def jsonl(path: Path, documents: list[str]) -> Path:
 
 def test_a_txt_file_is_one_document(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("first line\n\nsecond line\n")
-    assert read_text(str(tmp_path / "a.txt")).documents == ["first line\n\nsecond line\n"]
+    assert documents_of(str(tmp_path / "a.txt")) == ["first line\n\nsecond line\n"]
 
 
 def test_a_jsonl_file_has_a_document_a_line(tmp_path: Path) -> None:
     documents = ["one\ntwo", "line\u2028separator, next\x85line, form\x0cfeed", "naïve 😀"]
     path = jsonl(tmp_path / "a.jsonl", [documents[0], "", "  \n", *documents[1:]])
     path.write_text(path.read_text() + "\n\n")
-    assert read_text(str(path)).documents == documents
+    assert documents_of(str(path)) == documents
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
 def test_a_byte_order_mark_is_no_text(tmp_path: Path, name: str) -> None:
     content = "word" if name == "a.txt" else '{"text": "word"}'
     (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + content.encode())
-    assert read_text(str(tmp_path / name)).documents == ["word"]
+    assert documents_of(str(tmp_path / name)) == ["word"]
 
 
 def test_datasets_on_disk(tmp_path: Path) -> None:
@@ -152,8 +158,8 @@ def test_datasets_on_disk(tmp_path: Path) -> None:
     dataset = datasets.Dataset.from_dict(documents)
     dataset.save_to_disk(tmp_path / "one")
     datasets.DatasetDict({"test": dataset.select([0]), "train": dataset}).save_to_disk(tmp_path / "split")
-    assert read_text(str(tmp_path / "one")).documents == ["one", "two"]
-    assert read_text(str(tmp_path / "split")).documents == ["one", "two"]
+    assert documents_of(str(tmp_path / "one")) == ["one", "two"]
+    assert documents_of(str(tmp_path / "split")) == ["one", "two"]
 
 
 def test_the_checksum_is_of_the_documents(tmp_path: Path) -> None:
@@ -190,7 +196,7 @@ def save(column: str, values: list[object]) -> Callable[[Path], None]:
         ("column", save("content", ["a"]), r"has columns \['content'\]; expected one named \"text\""),
         ("numbers", save("text", [1, 2]), 'column "text" holds .*int64.*; expected strings'),
         ("nothing", save("text", [" "]), "found no text in it"),
-        ("folder", Path.mkdir, "neither a text file nor a dataset that can be loaded"),
+        ("folder", Path.mkdir, r"holds no text file \(found nothing\)"),
     ],
 )
 def test_a_source_that_holds_no_text_is_explained_in_one_line(

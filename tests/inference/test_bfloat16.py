@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from app.activations.hooks import activations_of
 from app.activations.language_model import LanguageModel, load_language_model
-from app.activations.text import read_text, tokenize
+from app.activations.text import read_text
+from app.activations.tokenize import tokenize
 from app.inference.server.loaded import choose_dtype
 from app.paths import resource
 from app.sae.load import load_sae

@@ -39,7 +39,7 @@ class Odd:
 
     def make(self, folder: Path) -> tuple[ComparisonRequest, DensePair]:
         """Write it; what to compare, and its oracle."""
-        narrow = save_sae(folder / "narrow", "jumprelu", d_sae=self.n_narrow, seed=1, model_name=None)
+        narrow = save_sae(folder / "narrow", "jumprelu", d_sae=self.n_narrow, seed=1, model_name=None, hook_name=None)
         reference = self._reference(folder / "reference")
         for sae in (narrow, reference):
             edit_weights(sae, make_exact)
@@ -52,8 +52,8 @@ class Odd:
 
     def _reference(self, folder: Path) -> Path:
         if len(self.widths) == 1:
-            return save_sae(folder, "jumprelu", d_sae=self.widths[0], seed=2, model_name=None)
-        return save_matryoshka(folder, widths=self.widths, seed=2, model_name=None)
+            return save_sae(folder, "jumprelu", d_sae=self.widths[0], seed=2, model_name=None, hook_name=None)
+        return save_matryoshka(folder, widths=self.widths, seed=2, model_name=None, hook_name=None)
 
     def _save(self, folder: Path, acts: NDArray[np.float32]) -> Path:
         if self.row == ROW:

@@ -196,7 +196,7 @@ def test_a_name_is_made_from_the_saes(world: World, workplace: Workplace, tmp_pa
 
 def broken(folder: Path, name: str, value: float, *, all_of_it: bool = False) -> str:
     """A tiny SAE, one tensor of which has a bad value, in the first place or everywhere."""
-    save_sae(folder, "jumprelu", d_sae=8)
+    save_sae(folder, "jumprelu", d_sae=8, model_name=None, hook_name=None)
 
     def spoil(tensors: dict[str, torch.Tensor]) -> None:
         tensors[name].view(-1)[: None if all_of_it else 1] = value
@@ -224,7 +224,7 @@ def test_bad_saes_are_refused(world: World, workplace: Workplace, tmp_path: Path
     refused(world, workplace, SaeError, "no such prefix; widths are 4, 12, 24", narrow=f"{world.reference}@7")
     refused(world, workplace, SaeError, "a number after the @", narrow=f"{world.reference}@")
     refused(world, workplace, SaeError, "a number after the @", narrow=f"{world.reference}@²")
-    wide = str(save_sae(tmp_path / "wide", "jumprelu", d_in=20))
+    wide = str(save_sae(tmp_path / "wide", "jumprelu", d_in=20, model_name=None, hook_name=None))
     refused(world, workplace, SaeError, "width 20, but these have width 16", narrow=wide)
     refused(world, workplace, SaeError, "width 20, but these have width 16", reference=wide)
     refused(world, workplace, SaeError, "expected lower-case letters", name="Nope!")
@@ -256,7 +256,7 @@ def test_a_narrow_sae_that_never_fires_is_scored_as_dead(world: World, workplace
 
 
 def test_a_latent_without_a_direction_counts_as_dead(world: World, workplace: Workplace, tmp_path: Path) -> None:
-    zero = save_sae(tmp_path / "zero", "jumprelu", d_sae=8)
+    zero = save_sae(tmp_path / "zero", "jumprelu", d_sae=8, model_name=None, hook_name=None)
     all_but_the_first = (torch.arange(8) > 0)[:, None]
     edit_weights(zero, lambda tensors: tensors.update(W_dec=tensors["W_dec"] * all_but_the_first))
     summary = run(workplace.engine, workplace.data_dir, world.request(narrow=str(zero)), silent)

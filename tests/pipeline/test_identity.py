@@ -10,16 +10,19 @@ import pytest
 from app.errors import SaeError
 from app.pipeline import identity
 from app.pipeline.identity import checked_name, content_hash, default_name, first_counted, slug_of, versions
+from app.records import BySide
 from tests.builders import make_sae_record
 
 NARROW = make_sae_record()
 REFERENCE = make_sae_record("tiny-matryoshka", d_sae=60, widths=(12, 60))
+PLACES = (("model", "hook"), ("model", "hook"))
 STREAM = {"model": "m", "hook_name": "h", "text_checksum": "t"}
 
 
 def hashed(**changes: Any) -> str:
-    given: dict[str, Any] = {"narrow": NARROW, "reference": REFERENCE, "stream": STREAM, "n_tokens": 100, **changes}
-    return content_hash(**given)
+    saes = BySide(changes.pop("narrow", NARROW), changes.pop("reference", REFERENCE))
+    given: dict[str, Any] = {"places": PLACES, "stream": STREAM, "n_tokens": 100, **changes}
+    return content_hash(saes, **given)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +36,9 @@ def hashed(**changes: Any) -> str:
         {"reference": replace(REFERENCE, d_sae=12)},
         {"stream": {**STREAM, "text_checksum": "u"}},
         {"n_tokens": 101},
+        {"places": (("model", "hook"), ("model", "other hook"))},
+        {"places": (("model", "hook"), ("other model", "hook"))},
+        {"places": (("model", None), ("model", "hook"))},
     ],
 )
 def test_what_decides_a_number_changes_the_hash(changes: dict[str, Any]) -> None:

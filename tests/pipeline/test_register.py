@@ -56,7 +56,7 @@ def test_without_a_model_a_note_says_so(workplace: Workplace, shelf: ModelShelf,
     nameless = save_sae(tmp_path / "nameless", model_name=None, hook_name=None)
     record = add_sae(workplace.engine, SaeRequest(str(nameless)), models=shelf)
     assert record.explained_variance is None
-    assert any("its metadata name no model and hook" in note for note in record.notes)
+    assert any("its files name no model and no hook; give --model and --hook" in note for note in record.notes)
     elsewhere = save_sae(tmp_path / "elsewhere", model_name="/no/such/model", hook_name=HOOK)
     record = add_sae(workplace.engine, SaeRequest(str(elsewhere)), models=shelf)
     assert any("not tried on text: model: no such folder" in note for note in record.notes)

@@ -39,7 +39,7 @@ def test_each_is_the_same_to_the_bit_as_alone(
     world: World, workplace: Workplace, tmp_path: Path, reads: list[tuple[int, int]]
 ) -> None:
     prefix = f"{world.reference}@4"
-    other = save_sae(tmp_path / "other", "topk", d_sae=6, seed=9)
+    other = save_sae(tmp_path / "other", "topk", d_sae=6, seed=9, model_name=None, hook_name=None)
     requests = [world.request(name=None), world.request(narrow=prefix, name=None), world.request(narrow=str(other))]
     together = list(run_several(workplace.engine, workplace.data_dir, requests, silent))
     assert len(reads) == len(set(reads)), "rows were read twice"

@@ -55,12 +55,12 @@ def edited(edit: Callable[[dict[str, torch.Tensor]], Any]) -> Callable[[Path], o
 
 
 UNREADABLE = [
-    (shutil.rmtree, f"no such folder; expected a folder with {CONFIG_FILE}, or `release:sae_id` on the Hub"),
+    (shutil.rmtree, "no such folder; expected a folder of an SAE, owner/repo:path on the Hub, or release:sae_id"),
     (remove(CONFIG_FILE), rf"has no {CONFIG_FILE} \(found {WEIGHTS_FILE}\)"),
-    (remove(WEIGHTS_FILE), f"has no {WEIGHTS_FILE}; expected a SAELens folder"),
+    (remove(WEIGHTS_FILE), rf"has no {WEIGHTS_FILE} \(found {CONFIG_FILE}\); expected a folder of SAELens, "),
     (truncate, f"{WEIGHTS_FILE}: not a complete safetensors file; download it again .*incomplete"),
     (config("{"), "not JSON"),
-    (config("[1]"), "d_in is missing or not a number"),
+    (config("[1]"), "not a JSON object"),
     (config("\x00\x01"), "not JSON"),
     (configured(d_in="wide"), "d_in is missing or not a number"),
     (without("d_sae"), "SAELens can't load it .*d_sae"),
@@ -148,10 +148,17 @@ def test_an_sae_that_does_not_encode_token_by_token_is_refused(tmp_path: Path) -
         load_sae(str(tmp_path / "t"))
 
 
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    weights = save_sae(tmp_path / "a") / WEIGHTS_FILE
-    with pytest.raises(SaeError, match="no such folder; expected a folder"):
-        load_sae(str(weights))
+@pytest.mark.parametrize("name", [WEIGHTS_FILE, CONFIG_FILE])
+def test_a_file_of_an_sae_stands_for_its_folder(tmp_path: Path, name: str) -> None:
+    file = save_sae(tmp_path / "a") / name
+    assert load_sae(str(file)).record.source == str(tmp_path / "a")
+    assert load_sae(str(file)).record.name == "a"
+
+
+def test_another_file_is_called_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(SaeError, match=r"notes.txt: no file of an SAE; expected a folder of SAELens, "):
+        load_sae(str(tmp_path / "notes.txt"))
 
 
 def test_a_switch_that_lets_weight_files_run_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from app import __version__
 from app.activations.batch import TokenRows
 from app.activations.show_tokens import TokenShower
-from app.activations.text import tokenize_prompt
+from app.activations.stream import longest_row
+from app.activations.tokenize import tokenize_prompt
 from app.errors import PromptError
 from app.inference.server.answers import side_answer
 from app.inference.server.batcher import Batcher, Limits
@@ -22,7 +23,7 @@ from app.inference.server.compute import Prompt, Read, read_batch
 from app.inference.server.loaded import LoadedModels
 from app.inference.server.metrics import BatchMetrics, StateMetrics
 from app.inference.wire import Capabilities, Held, PromptAnswer, PromptRequest, too_long
-from app.records import ComparisonSummary
+from app.records import ComparisonSummary, RowRules
 from app.records.sides import SIDES
 from app.serving.metrics import RequestMetrics
 from app.settings import Settings
@@ -98,7 +99,7 @@ class Service:
         summary = await self._comparison(request.slug)
         model_name, hook_name = _model_of(summary)
         reader = await self._reader(model_name)
-        row = await self._prepare(partial(tokenize_prompt, request.text, reader.tokenizer))
+        row = await self._prepare(partial(tokenize_prompt, request.text, reader.tokenizer, summary.rows or RowRules()))
         n_tokens = int(row.ids.shape[1])
         most = min(self.settings.prompt_tokens_max, reader.longest)
         if n_tokens > most:
@@ -154,8 +155,8 @@ class Service:
     async def _reader(self, model_name: str) -> Reader:
         if model_name not in self._readers:
             loaded = await self.compute(partial(self.models.model, model_name))
-            longest = getattr(loaded.model.config, "max_position_embeddings", self.settings.prompt_tokens_max)
-            self._readers[model_name] = Reader(loaded.tokenizer, TokenShower(loaded.tokenizer), int(longest))
+            longest = longest_row(loaded) or self.settings.prompt_tokens_max
+            self._readers[model_name] = Reader(loaded.tokenizer, TokenShower(loaded.tokenizer), longest)
         return self._readers[model_name]
 
     def _answer(self, request: PromptRequest, row: TokenRows, reader: Reader, read: Read) -> PromptAnswer:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.activations.hooks import point_of
 from app.activations.logits import logit_lens, logit_weights_of
 from app.activations.show_tokens import TokenShower
 from app.pipeline.source import Source
@@ -33,5 +34,6 @@ def shown_text(source: Source, counts: PartnerCounts, weights: ComparedWeights) 
     shower, ids, model = TokenShower(source.tokenizer), source.stream.rows.ids, source.language_model
     used = np.concatenate([*(chosen.row for chosen in counts.contexts), counts.pair_rows.row])
     tokens = {int(row): shower.row(ids[row]) for row in np.unique(used)}
-    lens = None if model is None else logit_lens(model, weights.narrow.decoder.shape[1], shower)
+    is_written = model is not None and source.hook_name is not None and point_of(model, source.hook_name).is_written
+    lens = logit_lens(model, weights.narrow.decoder.shape[1], shower) if model is not None and is_written else None
     return ShownText(tokens, weights.map(lambda side: logit_weights_of(lens, side.decoder)))

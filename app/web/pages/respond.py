@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -136,7 +136,8 @@ def comparison_frame(visit: Visit, title: str, description: str, *crumbs: Crumb,
         above = (*above, Crumb(visit.summary.name, links.comparison(visit.slug)), *crumbs)
         title = f"{title} · {visit.summary.name}"
     api_url = None if api is None else links.api_comparison(visit.slug) + api
-    return make_frame(visit.request, title, description, above, api_url)
+    frame = make_frame(visit.request, title, description, above, api_url)
+    return replace(frame, warning=visit.summary.mismatch)
 
 
 def _path(request: Request) -> str:

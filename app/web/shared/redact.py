@@ -36,6 +36,8 @@ def public_summary(summary: ComparisonSummary) -> ComparisonSummary:
         model_name=None if summary.model_name is None else last_part(summary.model_name),
         text_source=last_part(summary.text_source),
         command=public_command(summary.command),
+        notes=tuple(map(without_folders, summary.notes)),
+        mismatch=None if summary.mismatch is None else without_folders(summary.mismatch),
         narrow=replace(summary.narrow, sae=public_sae(summary.narrow.sae)),
         reference=replace(summary.reference, sae=public_sae(summary.reference.sae)),
     )

@@ -31,6 +31,7 @@ class Frame:
         api_url: the same in the API; None where the API has no such resource.
         embed: whether the page is shown without header and footer, inside another page.
         version: of the program.
+        warning: what every page of a comparison says first; None for nothing.
     """
 
     title: str
@@ -40,6 +41,7 @@ class Frame:
     api_url: str | None
     embed: bool
     version: str
+    warning: str | None = None
 
 
 @dataclass(frozen=True)

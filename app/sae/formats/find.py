@@ -1,0 +1,102 @@
+"""Which format an SAE is saved in, from the folder or file itself; what a folder of several holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from app.errors import SaeError
+from app.sae.formats import dictionary_learning, saelens, scopes, sparsify
+from app.sae.formats.raw import RawSae, refuse_pointer
+
+Reader = Callable[[Path], RawSae]
+
+FORMATS: tuple[tuple[str, tuple[str, ...], Reader], ...] = (
+    ("SAELens", (saelens.CONFIG_FILE, saelens.WEIGHTS_FILE), saelens.read),
+    ("sparsify", (sparsify.CONFIG_FILE, sparsify.WEIGHTS_FILE), sparsify.read),
+    (
+        "dictionary_learning",
+        (dictionary_learning.CONFIG_FILE, dictionary_learning.WEIGHTS_FILE),
+        dictionary_learning.read,
+    ),
+    ("Gemma Scope", (scopes.GEMMA_WEIGHTS,), scopes.read_gemma),
+    ("Gemma Scope 2", ("config.json", scopes.GEMMA_2_WEIGHTS), scopes.read_gemma_2),
+    ("Llama Scope", (scopes.LLAMA_CONFIG, scopes.LLAMA_WEIGHTS), scopes.read_llama),
+)
+"""Name, files and reader of each format."""
+
+EXPECTED = f"expected a folder of {', '.join(name for name, _, _ in FORMATS)} or SAEBench"
+LISTED = 8
+DEEPEST = 4
+"""Levels of folders that are searched for SAEs."""
+
+_SIGNS = (
+    ("*.pth", "looks like Goodfire's: one .pth file; convert it with SAELens and save it as a SAELens folder"),
+    (
+        "*.pt",
+        "looks like OpenAI's: a .pt file without a configuration; save it as a SAELens folder",
+    ),
+    ("*.ckpt", "holds a training checkpoint; save the SAE as a SAELens folder"),
+    ("*.bin", "holds a pickle (.bin), which is never read; save the SAE as a SAELens folder"),
+    ("*.pkl", "holds a pickle (.pkl), which is never read; save the SAE as a SAELens folder"),
+)
+
+
+def find_reader(path: Path) -> tuple[Path, Reader]:
+    """(folder of the SAE, reader of its format).
+
+    Args:
+        path: a folder, or one of an SAE's files.
+
+    Raises:
+        SaeError: it is no SAE that can be read; the message says what was found there, and the way out.
+    """
+    folder = _folder_of(path)
+    for _, files, reader in FORMATS:
+        if all((folder / file).is_file() for file in files):
+            return folder, reader
+    raise SaeError(_what_instead(folder), place=path)
+
+
+def _folder_of(path: Path) -> Path:
+    if path.is_dir():
+        return path
+    refuse_pointer(path)
+    for parent in list(path.parents)[:2]:
+        if any(parent / files[-1] == path for _, files, _ in FORMATS):
+            return parent
+    if path.name in {file for _, files, _ in FORMATS for file in files}:
+        return path.parent
+    sign = next((said for pattern, said in _SIGNS if path.match(pattern)), None)
+    raise SaeError(sign or f"no file of an SAE; {EXPECTED}", place=path)
+
+
+def _what_instead(folder: Path) -> str:
+    """What a folder holds that is no SAE, in one sentence."""
+    names = sorted(path.name for path in folder.iterdir())
+    for _, files, _ in FORMATS:
+        there = [file for file in files if (folder / file).is_file()]
+        missing = [file for file in files if file not in there]
+        if there and missing and there != ["config.json"]:
+            found = ", ".join(names[:LISTED])
+            return f"has no {' and no '.join(missing)} (found {found}); {EXPECTED}"
+    if (folder / "config.json").is_file() and (folder / saelens.WEIGHTS_FILE).is_file():
+        return "looks like OpenMOSS': config.json and sae_weights.safetensors; save it as a SAELens folder"
+    inside = saes_inside(folder)
+    if inside:
+        more = "" if len(inside) <= LISTED else f" and {len(inside) - LISTED} more"
+        shown = ", ".join(str(path.relative_to(folder)) for path in inside[:LISTED])
+        return f"holds {len(inside)} SAEs, not one; choose one of {shown}{more}"
+    sign = next((said for pattern, said in _SIGNS if any(Path(name).match(pattern) for name in names)), None)
+    return sign or f"holds no SAE (found {', '.join(names[:LISTED]) or 'nothing'}); {EXPECTED}"
+
+
+def saes_inside(folder: Path, depth: int = DEEPEST) -> list[Path]:
+    """The folders below this one that hold an SAE, in order of their names."""
+    found = []
+    for path in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        if any(all((path / file).is_file() for file in files) for _, files, _ in FORMATS):
+            found.append(path)
+        elif depth > 1:
+            found += saes_inside(path, depth - 1)
+    return found
