@@ -1,7 +1,8 @@
-"""Every hook name on every family of models, against TransformerLens: `python -m bench.hooks` prints the table of the docs."""
+"""Every hook name on every family of models, against TransformerLens: `python -m bench.hooks` prints the table."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -64,6 +65,8 @@ def differences(family: str) -> Iterator[str]:
 def main() -> None:
     """Print the table."""
     warnings.simplefilter("ignore")
+    # TransformerLens would install torchvision for a model that reads pictures, and another torch with it.
+    os.environ["PIP_NO_INDEX"] = os.environ["UV_OFFLINE"] = "1"
     print(f"| family | {' | '.join(NAMES.values())} |")
     print(f"|---|{'---|' * len(NAMES)}")
     for family in FAMILIES:

@@ -117,7 +117,9 @@ def control_token_note(
 
 def _is_special(tokenizer: Any, name: str) -> bool:
     token_id = tokenizer.convert_tokens_to_ids(name)
-    return token_id is not None and int(token_id) in special_ids(tokenizer)
+    # A name that it does not know stands for the unknown token, which is special too.
+    is_known = token_id is not None and tokenizer.convert_ids_to_tokens(token_id) == name
+    return is_known and int(token_id) in special_ids(tokenizer)
 
 
 def _separator(tokenizer: Any) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from app.arrays import Float32s
 from app.pipeline.identity import checked_name, content_hash, default_name, slug_of
 from app.pipeline.open import OpenFiles, Resources
-from app.pipeline.places import Places, check_places
+from app.pipeline.places import UNKNOWN, Places, check_places
 from app.pipeline.source import Source
 from app.records import BySide, ComparisonRequest
 from app.sae.levels import levels_of
@@ -36,9 +36,9 @@ class ComparisonInputs:
     source: Source
     shards: list[Shard]
     store: ShardStore
-    places: Places
     name: str
     content_hash: str
+    places: Places = UNKNOWN
 
     @property
     def slug(self) -> str:

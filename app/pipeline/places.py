@@ -28,6 +28,10 @@ class Places:
     notes: tuple[str, ...]
 
 
+UNKNOWN = Places(((None, None), (None, None)), None, ())
+"""Of SAEs whose files name neither model nor hook."""
+
+
 def check_places(request: ComparisonRequest, saes: BySide[SaeRecord], source: Source) -> Places:
     """Where both SAEs of a comparison read, once it is certain that it is the same place or that a mismatch is wanted.
 

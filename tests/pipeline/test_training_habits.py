@@ -89,7 +89,7 @@ def test_what_can_not_be_honoured_is_noted_on_every_way_in(
 
 
 def test_usual_metadata_need_no_note(reading: Reading, workplace: Workplace) -> None:
-    usual = {"context_size": 128, "prepend_bos": True, "seqpos_slice": [None], "hook_head_index": None}
+    usual: dict[str, Any] = {"context_size": 128, "prepend_bos": True, "seqpos_slice": [None], "hook_head_index": None}
     usual |= {"model_from_pretrained_kwargs": {}, "exclude_special_tokens": False, "dataset_path": "x"}
     summary = reading.compare(workplace, reading.narrow(**usual), reading.reference(**usual))
     assert summary.notes == ()
@@ -97,10 +97,10 @@ def test_usual_metadata_need_no_note(reading: Reading, workplace: Workplace) -> 
 
 
 def test_a_head_and_centring_are_part_of_the_hooks_name(reading: Reading) -> None:
-    kwargs = {"model_from_pretrained_kwargs": {"center_writing_weights": True}}
+    kwargs: dict[str, Any] = {"model_from_pretrained_kwargs": {"center_writing_weights": True}}
     record = load_sae(reading.narrow(hook="blocks.0.attn.hook_z", hook_head_index=1, **kwargs)).record
     assert record.hook_name == "blocks.0.attn.hook_z, head 1, centred"
-    revised = {"model_from_pretrained_kwargs": {"revision": "step3000"}}
+    revised: dict[str, Any] = {"model_from_pretrained_kwargs": {"revision": "step3000"}}
     assert load_sae(reading.narrow("at", model="pythia-70m", **revised)).record.model_name == "pythia-70m@step3000"
 
 
@@ -111,7 +111,7 @@ def test_a_head_that_the_hook_does_not_have_is_refused(reading: Reading, workpla
 
 
 def test_heads_of_a_model_that_was_loaded_otherwise_are_refused(reading: Reading) -> None:
-    changed = {"model_from_pretrained_kwargs": {"fold_value_biases": True}}
+    changed: dict[str, Any] = {"model_from_pretrained_kwargs": {"fold_value_biases": True}}
     with pytest.raises(PreflightError, match=r"loaded with fold_value_biases, which changes blocks.0.attn.hook_z"):
         load_sae(reading.narrow(hook="blocks.0.attn.hook_z", **changed))
     assert load_sae(reading.narrow("resid", **changed)).record.d_in == D_MODEL

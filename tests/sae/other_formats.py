@@ -57,7 +57,10 @@ def linear(w: Tensors, **more: torch.Tensor) -> Tensors:
 
 def _dictionary(kind: str, w: Tensors) -> tuple[Tensors, Encode]:
     """(state dict, encode) of a class of dictionary_learning."""
-    pre = lambda x: (x - w["b_dec"]) @ w["W_enc"] + w["b_enc"]  # noqa: E731
+
+    def pre(x: torch.Tensor) -> torch.Tensor:
+        return (x - w["b_dec"]) @ w["W_enc"] + w["b_enc"]
+
     parameters = {name: w[name] for name in ("W_enc", "W_dec", "b_enc", "b_dec")}
     threshold = torch.tensor(0.6)
     if kind == "AutoEncoder":
@@ -77,17 +80,17 @@ def _dictionary(kind: str, w: Tensors) -> tuple[Tensors, Encode]:
         state = {**parameters, "k": torch.tensor(K), "threshold": threshold, "group_sizes": torch.tensor(GROUPS)}
         return state, lambda x: pre(x).relu() * (pre(x) > threshold)
     if kind == "JumpReluAutoEncoder":
-        hidden = lambda x: x @ w["W_enc"] + w["b_enc"]  # noqa: E731
         norms = w["W_dec"].norm(dim=1)
         state = {**parameters, "threshold": w["threshold"]}
-        return state, lambda x: hidden(x).relu() * (hidden(x) > w["threshold"]) * norms
+        return state, lambda x: jump_relu(w)(x) * norms
     assert kind == "GatedAutoEncoder"
     state = linear(w, decoder_bias=w["b_dec"], r_mag=w["r_mag"], gate_bias=w["b_enc"], mag_bias=w["b_mag"])
 
     def gated(x: torch.Tensor) -> torch.Tensor:
         inner = (x - w["b_dec"]) @ w["W_enc"]
         size = (w["r_mag"].exp() * inner + w["b_mag"]).relu()
-        return size * (inner + w["b_enc"] > 0) * w["W_dec"].norm(dim=1)
+        found: torch.Tensor = size * (inner + w["b_enc"] > 0) * w["W_dec"].norm(dim=1)
+        return found
 
     return state, gated
 
@@ -143,7 +146,8 @@ def save_gemma(folder: Path) -> Saved:
     folder.mkdir(parents=True)
     w = weights()
     names = ("W_enc", "W_dec", "b_enc", "b_dec", "threshold")
-    np.savez(folder / "params.npz", **{name: w[name].numpy() for name in names})
+    arrays: dict[str, Any] = {name: w[name].numpy() for name in names}
+    np.savez(folder / "params.npz", **arrays)
     return Saved(folder, jump_relu(w))
 
 
@@ -173,6 +177,7 @@ def save_llama(folder: Path, **config: Any) -> Saved:
 
     def encode(x: torch.Tensor) -> torch.Tensor:
         pre = (x * scale) @ w["W_enc"] + w["b_enc"]
-        return pre.relu() * (pre > 0.5 * scale)
+        found: torch.Tensor = pre.relu() * (pre > 0.5 * scale)
+        return found
 
     return Saved(folder, encode)

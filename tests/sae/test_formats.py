@@ -32,11 +32,12 @@ def inputs() -> torch.Tensor:
     return 2 * torch.randn(200, D_IN, generator=torch.Generator().manual_seed(1))
 
 
+def dictionary(kind: str) -> Callable[[Path], Saved]:
+    return lambda path: save_dictionary(path / "sae", kind)
+
+
 SAVE: dict[str, Callable[[Path], Saved]] = {
-    **{
-        f"dictionary_learning {kind}": lambda path, kind=kind: save_dictionary(path / "sae", kind)
-        for kind in DICTIONARIES
-    },
+    **{f"dictionary_learning {kind}": dictionary(kind) for kind in DICTIONARIES},
     "sparsify": lambda path: save_sparsify(path / "layers.3"),
     "Gemma Scope": lambda path: save_gemma(path / "gemma-scope-2b-pt-res" / "layer_3" / "width_16k" / "average_l0_10"),
     "Gemma Scope 2": lambda path: save_gemma_2(path / "resid_post" / "layer_7_width_16k_l0_small"),

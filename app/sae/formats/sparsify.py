@@ -69,7 +69,7 @@ def _hook(name: str) -> tuple[str | None, tuple[str, ...]]:
     if match is None or match[2] not in _PLACES:
         if name == "embed_tokens":
             return "hook_embed", ()
-        said = "the folder is not named after a layer (such as layers.8 or layers.8.mlp): its hook is not known; give --hook"
+        said = "the folder is not named after a layer, such as layers.8: its hook is not known; give --hook"
         return None, (said,)
     return f"blocks.{match[1]}.{_PLACES[match[2]]}", ()
 
