@@ -92,7 +92,7 @@ def _plain(path: Path, handle: IO[str], _column: str) -> Iterator[str]:
 
 
 def refuse_other_kinds(path: Path, content: str) -> None:
-    """Raise TextError where the content of a `.txt` file is no prose: binary, JSON, or the listing of a folder."""
+    """Raise TextError where the content of a `.txt` file is not prose: binary, JSON, or the listing of a folder."""
     head = content[:HEAD_BYTES]
     if "\x00" in head:
         raise TextError(f"holds NUL bytes, so it is a binary file; {EXPECTED}", place=path)

@@ -23,7 +23,8 @@ def bundle_of(world: World, request: ComparisonRequest) -> ComparisonBundle:
     The iterables of the bundle are tuples.
     """
     saes = {world.narrow.record.name: world.narrow, world.reference.record.name: world.reference}
-    source = Source(world.stream, None, Tokenizer(), "tiny.txt", hashlib.sha256(b"tiny.txt").hexdigest())
+    checksum = hashlib.sha256(b"tiny.txt").hexdigest()
+    source = Source(world.stream, None, Tokenizer(), "tiny.txt", checksum, world.narrow.record.hook_name)
     found: list[ComparisonBundle] = []
 
     def keep(_engine: Any, bundle: ComparisonBundle, **_options: object) -> None:

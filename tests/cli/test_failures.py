@@ -45,7 +45,7 @@ def truncated_sae(world: World, folder: Path) -> str:
 
 
 def wide_sae(folder: Path) -> str:
-    return str(save_sae(folder / "wide", "jumprelu", d_in=20))
+    return str(save_sae(folder / "wide", "jumprelu", d_in=20, model_name=None, hook_name=None))
 
 
 def wide_matryoshka(folder: Path) -> str:
@@ -54,7 +54,10 @@ def wide_matryoshka(folder: Path) -> str:
 
 
 def silent_sae(folder: Path) -> str:
-    edit_weights(save_sae(folder / "silent", "jumprelu"), lambda tensors: tensors["b_enc"].fill_(-1000))
+    edit_weights(
+        save_sae(folder / "silent", "jumprelu", model_name=None, hook_name=None),
+        lambda tensors: tensors["b_enc"].fill_(-1000),
+    )
     return str(folder / "silent")
 
 
@@ -92,7 +95,7 @@ FAILURES: dict[str, tuple[Arguments, str]] = {
     ),
     "folder without an SAE": (
         lambda world, folder: compare(world, narrow=str(folder)),
-        "has no cfg.json",
+        "holds no SAE",
     ),
     "truncated SAE": (
         lambda world, folder: compare(world, narrow=truncated_sae(world, folder)),

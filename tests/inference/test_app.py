@@ -123,7 +123,7 @@ def test_an_sae_that_does_not_fit_the_model_is_said(place: Place, worker: TestCl
 def test_an_unexpected_failure_tells_nothing_and_logs_no_text(
     place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(text: str, _tokenizer: object) -> None:
+    def fail(text: str, *_: object) -> None:
         raise RuntimeError(f"could not do {text}")
 
     monkeypatch.setattr("app.inference.server.service.tokenize_prompt", fail)

@@ -72,7 +72,7 @@ def _folder_of(path: Path) -> Path:
 
 
 def _what_instead(folder: Path) -> str:
-    """What a folder holds that is no SAE, in one sentence."""
+    """What a folder holds in place of an SAE, in one sentence."""
     names = sorted(path.name for path in folder.iterdir())
     for _, files, _ in FORMATS:
         there = [file for file in files if (folder / file).is_file()]
