@@ -49,7 +49,7 @@ def find_reader(path: Path) -> tuple[Path, Reader]:
         path: a folder, or one of an SAE's files.
 
     Raises:
-        SaeError: it is no SAE that can be read; the message says what was found there, and the way out.
+        SaeError: it is not an SAE that can be read; the message says what was found there, and the way out.
     """
     folder = _folder_of(path)
     for _, files, reader in FORMATS:
