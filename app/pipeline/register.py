@@ -61,7 +61,9 @@ def _with_model(record: SaeRecord, given: str | None, find_model: FindFile) -> S
         named = find_model(record.model_name)
     except HedgescopeError as error:
         note = f"the model that its metadata name was not opened: {error.public}"
-        return replace(record, model_name=given) if given is not None else _noted(replace(record, model_name=None), note)
+        return (
+            replace(record, model_name=given) if given is not None else _noted(replace(record, model_name=None), note)
+        )
     if given is None or same_model(given, named):
         return replace(record, model_name=given or named)
     return _noted(replace(record, model_name=given), f"its files say that it reads {named}; registered for {given}")
