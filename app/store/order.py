@@ -40,6 +40,22 @@ def segments(order: Sequence[Sort], place: Place | None) -> list[Select[Any]]:
     return found
 
 
+def segments_before(order: Sequence[Sort], place: Place) -> list[Select[Any]]:
+    """What comes before `place`, nearest first: `(index, values of the order's fields)`, read as `segments` are."""
+    found = []
+    if order[-1].field != "index":
+        ties = [_same(sort, value) for sort, value in zip(order, place.values, strict=True)]
+        found.append(_reversed(order, 0).where(*ties, latents.c.latent_index < place.index))
+    for depth in reversed(range(len(order))):
+        same = [_same(sort, value) for sort, value in zip(order[:depth], place.values[:depth], strict=True)]
+        sort, value = order[depth], place.values[depth]
+        opposite = Sort(sort.field, not sort.descending)
+        # Before what is undefined stands all that is defined.
+        nearer = _beyond(latent_column(sort.field), opposite, value)
+        found.append(_reversed(order, depth).where(*same, nearer))
+    return found
+
+
 def sort_key(order: Sequence[Sort], values: Sequence[Value], index: int) -> tuple[Any, ...]:
     """What Python sorts by, in the same order."""
     return *(_Key(sort, value) for sort, value in zip(order, values, strict=True)), index
@@ -83,6 +99,19 @@ def _ordered(order: Sequence[Sort]) -> Select[Any]:
     if order[-1].field != "index":
         terms.append(latents.c.latent_index)
     return select(*LATENT_COLUMNS).order_by(*terms)
+
+
+def _reversed(order: Sequence[Sort], depth: int) -> Select[Any]:
+    """Index and sort fields in the opposite order of `_ordered`."""
+    first, *others = order[depth:]
+    terms = [_directed(Sort(first.field, not first.descending))]
+    for sort in others:
+        column, back = latent_column(sort.field), _directed(Sort(sort.field, not sort.descending))
+        terms += [column.is_(None).desc(), back] if column.nullable else [back]
+    if order[-1].field != "index":
+        terms.append(latents.c.latent_index.desc())
+    columns = [latent_column(sort.field).label(f"by_{sort.field}") for sort in order]
+    return select(latents.c.latent_index.label("at"), *columns).order_by(*terms)
 
 
 def _directed(sort: Sort) -> ColumnElement[Any]:

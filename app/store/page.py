@@ -14,15 +14,15 @@ from sqlalchemy import ColumnElement, Connection, Engine
 
 from app.errors import QueryError
 from app.records import LatentScores, Side
-from app.store.counts import count, count_to_cap, kept_total
+from app.store.counts import FacetValue, count, count_to_cap, facet, kept_facet, kept_total
 from app.store.cursors import Place, Sort, decode_cursor, encode_cursor, parse_order
 from app.store.filters import Filter, condition, search_condition
 from app.store.lookup import require_comparison, require_side
 from app.store.narrowing import Scope, few_latents, in_order, rows_of
-from app.store.order import segments, sort_key
+from app.store.order import segments, segments_before, sort_key
 from app.store.rows import LATENT_NAMES, latent_from
 from app.store.session import reading
-from app.store.tables import latents
+from app.store.tables import COUNTED, latents
 
 BLOCK = 4000
 """Latents of a block of an export: about a megabyte."""
@@ -43,6 +43,7 @@ class LatentQuery:
         limit: latents a page, at least 1.
         cursor: `next` of the page before.
         count: whether the total is wanted.
+        backwards: whether the page before is wanted.
     """
 
     side: Side
@@ -52,6 +53,7 @@ class LatentQuery:
     limit: int = 100
     cursor: str | None = None
     count: Count = "cheap"
+    backwards: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,17 @@ class LatentList:
 
 @dataclass(frozen=True)
 class RowPage:
-    """The same as rows of `rows.LATENT_NAMES`, whose last value is JSON text: for exports, which need no records."""
+    """The same as rows of `rows.LATENT_NAMES`, whose last value is JSON text: for exports, which need no records.
+
+    Attributes:
+        previous: cursor of the page before, empty for the first one; None where this is the first, or where the query
+            does not want it.
+    """
 
     rows: Sequence[Sequence[Any]]
     next: str | None
     total: int | None
+    previous: str | None = None
 
 
 def latents_page(engine: Engine, slug: str, query: LatentQuery) -> LatentList:
@@ -105,14 +113,28 @@ def row_page(engine: Engine, slug: str, query: LatentQuery) -> RowPage:
         side = require_comparison(connection, slug), query.side
         few = few_latents(connection, side, query.filters, query.q, order) if conditions else None
         if few is not None:
-            rows, total = _from_few(connection, side, few, conditions, order, place, query)
+            rows, total, start = _from_few(connection, side, few, conditions, order, place, query)
         else:
             conditions += [latents.c.comparison_id == side[0], latents.c.side == query.side]
             rows = _rows(connection, conditions, order, place, query.limit + 1)
             total = _total(connection, side, conditions, query, place, rows)
+            start = _start_of_previous(connection, conditions, order, place, query) if query.backwards else None
     has_more = len(rows) > query.limit
     following = encode_cursor(order, scope, _place(order, rows[query.limit - 1])) if has_more else None
-    return RowPage(rows[: query.limit], following, total)
+    return RowPage(rows[: query.limit], following, total, _previous(order, scope, place, start, query))
+
+
+def facets_of(engine: Engine, slug: str, query: LatentQuery, names: Sequence[str]) -> dict[str, tuple[FacetValue, ...]]:
+    """Field -> its most frequent values among all latents of a query, with counts. Raises as `latents_page`."""
+    conditions = conditions_of(query)
+    found = {}
+    with reading(engine) as connection:
+        side = require_comparison(connection, slug), query.side
+        scoped = [*conditions, latents.c.comparison_id == side[0], latents.c.side == query.side]
+        for name in names:
+            is_kept = not conditions and name in COUNTED
+            found[name] = kept_facet(connection, *side, name) if is_kept else facet(connection, name, scoped)
+    return found
 
 
 def conditions_of(query: LatentQuery) -> list[ColumnElement[bool]]:
@@ -169,6 +191,30 @@ def _rows(
     return rows
 
 
+def _start_of_previous(
+    connection: Connection,
+    conditions: Sequence[ColumnElement[bool]],
+    order: Sequence[Sort],
+    place: Place | None,
+    query: LatentQuery,
+) -> Place | None:
+    """The latent after which the page before begins; None where that is the first page. `place` is its last latent."""
+    rows: list[Any] = []
+    for segment in segments_before(order, place) if place is not None else ():
+        rows += connection.execute(segment.where(*conditions).limit(query.limit - len(rows))).all()
+        if len(rows) == query.limit:
+            return Place(tuple(rows[-1][1:]), rows[-1][0])
+    return None
+
+
+def _previous(
+    order: Sequence[Sort], scope: str, place: Place | None, start: Place | None, query: LatentQuery
+) -> str | None:
+    if place is None or not query.backwards:
+        return None
+    return "" if start is None else encode_cursor(order, scope, start)
+
+
 def _from_few(
     connection: Connection,
     side: Scope,
@@ -177,15 +223,17 @@ def _from_few(
     order: Sequence[Sort],
     place: Place | None,
     query: LatentQuery,
-) -> tuple[list[Any], int | None]:
-    """The page's rows and the total, from the latents that one of the conditions leaves."""
+) -> tuple[list[Any], int | None, Place | None]:
+    """The page's rows, the total and where the page before begins, from the latents that a condition leaves."""
     keys = sorted(
         (sort_key(order, values, index), index) for index, *values in in_order(connection, side, few, conditions, order)
     )
     start = 0 if place is None else bisect_right(keys, sort_key(order, place.values, place.index), key=itemgetter(0))
     chosen = [index for _, index in keys[start : start + query.limit + 1]]
     wanted = query.count == "exact" or (query.count == "cheap" and place is None)
-    return rows_of(connection, side, chosen), len(keys) if wanted else None
+    before = start - query.limit - 1
+    previous = Place(tuple(key.value for key in keys[before][0][:-1]), keys[before][1]) if before >= 0 else None
+    return rows_of(connection, side, chosen), len(keys) if wanted else None, previous
 
 
 def _total(

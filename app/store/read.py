@@ -29,7 +29,7 @@ from app.store.lookup import (
     require_comparison,
     require_side,
 )
-from app.store.page import LatentList, LatentQuery, iter_latents, latents_page, row_blocks
+from app.store.page import LatentList, LatentQuery, facets_of, iter_latents, latents_page, row_blocks, row_page
 from app.store.payloads import DETAIL, SAE, SUMMARY, TEXT_ROW, expand
 from app.store.read_pairs import (
     get_pair_detail,
@@ -47,6 +47,7 @@ __all__ = [
     "LatentList",
     "LatentQuery",
     "columns",
+    "facets_of",
     "get_comparison",
     "get_detail",
     "get_latent",
@@ -64,6 +65,7 @@ __all__ = [
     "partners_of_reference",
     "resolve_slug",
     "row_blocks",
+    "row_page",
     "text_rows",
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import reduce
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +16,7 @@ from app.records import ComparisonBundle, LatentScores, Side
 from app.store.cursors import SORT_FIELDS, parse_order
 from app.store.filters import parse_filters
 from app.store.narrowing import FEW, few_latents
-from app.store.page import LatentQuery, latents_page
+from app.store.page import LatentQuery, latents_page, row_page
 from app.store.session import reading
 
 SIDES = st.sampled_from(["narrow", "reference"])
@@ -69,6 +70,31 @@ def test_filtered_pages_are_the_same_however_they_are_found(
     matches = [x for x in bundle.latents if x.sae == "reference" and (x.max_jaccard or -1) >= bound]
     assert pages_of(readable, bundle.summary.slug, query) == sorted_by(matches, order)
     assert latents_page(readable, bundle.summary.slug, query).total == len(matches)
+
+
+@pytest.mark.parametrize("few", WAYS)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=ORDERS, limit=st.integers(1, 25), is_filtered=st.booleans())
+def test_the_page_before_leads_back(
+    readable: Engine,
+    bundle: ComparisonBundle,
+    monkeypatch: pytest.MonkeyPatch,
+    few: int,
+    order: str,
+    limit: int,
+    is_filtered: bool,
+) -> None:
+    monkeypatch.setattr("app.store.narrowing.FEW", few)
+    filters = parse_filters([("max_jaccard__gte", "0.1")] if is_filtered else [])
+    query = LatentQuery("reference", order, filters, limit=limit, backwards=True)
+    slug = bundle.summary.slug
+    pages = [row_page(readable, slug, query)]
+    while pages[-1].next:
+        pages.append(row_page(readable, slug, replace(query, cursor=pages[-1].next)))
+    assert pages[0].previous is None
+    for before, page in pairwise(pages):
+        assert page.previous is not None
+        assert row_page(readable, slug, replace(query, cursor=page.previous or None)).rows == before.rows
 
 
 @pytest.mark.parametrize(

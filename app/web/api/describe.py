@@ -15,11 +15,11 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from docstring_parser import DocstringStyle, parse
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from app.catalogue import LATENT_FIELDS, PARTNER_FIELDS, SUMMARY_FIELDS, ScoreSpec
 from app.records import ComparisonSummary, LatentScores, LevelSummary, NullSummary, Overlap, Partner, SideSummary
-from app.web.api.models import ActivationsOfBoth, PairAnswer
+from app.web.api.models import ActivationsOfBoth, LatentPage, LatentRow, PairAnswer
 from app.web.api.status_models import ProcessHealth
 
 SPECS: Mapping[type, Mapping[str, ScoreSpec]] = {
@@ -33,13 +33,20 @@ SPECS: Mapping[type, Mapping[str, ScoreSpec]] = {
 """Records whose numbers the catalogue declares; the docstrings of the others explain their fields."""
 
 NAMES: Mapping[type, str] = {
-    LatentScores: "LatentItem",
+    LatentScores: "LatentScores",
+    LatentRow: "LatentItem",
     NullSummary: "RandomDirections",
     PairAnswer: "Pair",
     ActivationsOfBoth: "JointHistogram",
     ProcessHealth: "Health",
 }
 """Schemas whose name is not the record's."""
+
+MISSING: Mapping[type, frozenset[str]] = {
+    LatentRow: frozenset(field.name for field in fields(LatentRow)),
+    LatentPage: frozenset({"facets"}),
+}
+"""Fields that are left out where they were not requested; all others are always there."""
 
 COMMON: Mapping[str, str] = {
     "both": "Tokens on which both latents fire.",
@@ -72,13 +79,21 @@ COMMON: Mapping[str, str] = {
 
 @cache
 def model_of(record: type) -> type[BaseModel]:
-    """The schema of a dataclass, and of those that it holds: every field is always there."""
-    fields: dict[str, Any] = {
+    """The schema of a dataclass, and of those that it holds: all fields are there, but for those of `MISSING`."""
+    documented_fields: dict[str, Any] = {
         name: (documented(hint, spec_of(record, name)), _field(record, name))
         for name, hint in get_type_hints(record).items()
     }
     summary = (inspect.getdoc(record) or "").partition("\n\n")[0]
-    return create_model(NAMES.get(record, record.__name__), __doc__=summary, **fields)
+    config = ConfigDict(json_schema_extra=lambda schema: _without(schema, MISSING.get(record, frozenset())))
+    return create_model(NAMES.get(record, record.__name__), __config__=config, __doc__=summary, **documented_fields)
+
+
+def _without(schema: dict[str, Any], missing: frozenset[str]) -> None:
+    """Take fields that may be missing out of those that a schema requires."""
+    required = [name for name in schema.pop("required", []) if name not in missing]
+    if required:
+        schema["required"] = required
 
 
 def _field(record: type, name: str) -> Any:

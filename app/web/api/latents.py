@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
 from fastapi import APIRouter
 from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.records import Context, Side, TextRow
+from app.records import Side
 from app.store import read
-from app.store.page import LatentList, LatentQuery
-from app.web.api.models import Latent, LatentContext, Neighbours
-from app.web.api.query import LatentQueryDep, filter_parameters
+from app.store.page import LatentQuery, RowPage
+from app.web.api.latent_rows import items_of, with_tokens
+from app.web.api.models import Latent, LatentPage, Neighbours
+from app.web.api.query import LatentQueryDep, Selection, SelectionDep, filter_parameters
 from app.web.api.routes import get, json_response
 from app.web.http import links
 from app.web.http.caching import immutable
 from app.web.http.deps import EngineDep, Index
 from app.web.shared.find import ComparisonDep
-from app.web.shared.text import tokens_of
 
 router = APIRouter(prefix="/comparisons/{slug}", tags=["Latents"])
 
 ONE_LATENT = (400, 404, 422)
 
 
-@get(router, "/latents", LatentList, problems=(400, 404), checks=(), extra=filter_parameters())
-def list_latents(request: Request, engine: EngineDep, comparison: ComparisonDep, query: LatentQueryDep) -> Response:
-    """A page of one SAE's latents; the header `Link` leads to the next one."""
-    return immutable(request, lambda: _page(request, engine, comparison.slug, query), comparison.content_hash)
+@get(router, "/latents", LatentPage, problems=(400, 404), checks=(), extra=filter_parameters())
+def list_latents(
+    request: Request, engine: EngineDep, comparison: ComparisonDep, query: LatentQueryDep, selection: SelectionDep
+) -> Response:
+    """A page of one SAE's latents; the header `Link` leads to the next one and back."""
+    return immutable(
+        request, lambda: _page(request, engine, comparison.slug, query, selection), comparison.content_hash
+    )
 
 
 @get(router, "/narrow/{index}", Latent, problems=ONE_LATENT)
@@ -44,14 +48,29 @@ def get_reference(request: Request, engine: EngineDep, comparison: ComparisonDep
     return immutable(request, lambda: _latent(engine, comparison.slug, "reference", index), comparison.content_hash)
 
 
-def _page(request: Request, engine: Engine, slug: str, query: LatentQuery) -> Response:
-    page = read.latents_page(engine, slug, query)
-    response = json_response(page)
-    if page.next is not None:
-        kept = [pair for pair in request.query_params.multi_items() if pair[0] != "cursor"]
-        next_url = links.with_query(f"{links.api_comparison(slug)}/latents", [*kept, ("cursor", page.next)])
-        response.headers["Link"] = f'<{next_url}>; rel="next"'
+def _page(request: Request, engine: Engine, slug: str, query: LatentQuery, selection: Selection) -> Response:
+    page = read.row_page(engine, slug, query)
+    content: dict[str, Any] = {
+        "items": items_of(engine, slug, query.side, page.rows, selection),
+        "next": page.next,
+        "total": page.total,
+    }
+    if selection.facets:
+        content["facets"] = read.facets_of(engine, slug, query, selection.facets)
+    response = json_response(content)
+    response.headers.update(_link(request, slug, page))
     return response
+
+
+def _link(request: Request, slug: str, page: RowPage) -> dict[str, str]:
+    kept = [pair for pair in request.query_params.multi_items() if pair[0] != "cursor"]
+    found = []
+    for relation, cursor in (("next", page.next), ("prev", page.previous)):
+        if cursor is not None:
+            place = [("cursor", cursor)] if cursor else []
+            url = links.with_query(f"{links.api_comparison(slug)}/latents", [*kept, *place])
+            found.append(f'<{url}>; rel="{relation}"')
+    return {"Link": ", ".join(found)} if found else {}
 
 
 def _latent(engine: Engine, slug: str, side: Side, index: int) -> Response:
@@ -63,12 +82,8 @@ def _latent(engine: Engine, slug: str, side: Side, index: int) -> Response:
         **vars(scores),
         partners=tuple(partners(engine, slug, index)),
         histogram=detail.histogram,
-        contexts=tuple(_with_tokens(context, rows) for context in detail.contexts),
+        contexts=tuple(with_tokens(context, rows) for context in detail.contexts),
         neighbours=Neighbours(detail.same_sae, detail.other_sae),
         logit_weights=detail.logit_weights,
     )
     return json_response(latent)
-
-
-def _with_tokens(context: Context, rows: Mapping[int, TextRow]) -> LatentContext:
-    return LatentContext(**vars(context), tokens=tokens_of(rows, context.row, context.start, len(context.activations)))

@@ -24,6 +24,7 @@ from app.records import (
     SaeRecord,
 )
 from app.scores.rank_correlation import RankCorrelation
+from app.store.counts import FacetValue
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,36 @@ class Latent(LatentScores):
     contexts: tuple[LatentContext, ...]
     neighbours: Neighbours
     logit_weights: LogitWeights | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentRow(LatentScores):
+    """A latent in a list: the requested fields, by default all scores.
+
+    Attributes:
+        partners: as of one latent; only where `include` has it.
+        contexts: as of one latent; only where `include` has it.
+    """
+
+    partners: tuple[Partner, ...]
+    contexts: tuple[LatentContext, ...]
+
+
+@dataclass(frozen=True)
+class LatentPage:
+    """A page of latents.
+
+    Attributes:
+        items: at most `limit`.
+        next: for the parameter `cursor`, to get the next page; null on the last.
+        total: latents in the filtered view; null where not counted.
+        facets: field -> its most frequent values with counts; only where `facets` names some.
+    """
+
+    items: tuple[LatentRow, ...]
+    next: str | None
+    total: int | None
+    facets: dict[str, tuple[FacetValue, ...]]
 
 
 @dataclass(frozen=True)

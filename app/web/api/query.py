@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
 from starlette.requests import Request
@@ -10,16 +12,23 @@ from starlette.requests import Request
 from app.catalogue import LATENT_FIELDS
 from app.errors import QueryError
 from app.records import Side
+from app.store.counts import CAP, FACETS, checked_facets
 from app.store.cursors import SORT_FIELDS
-from app.store.filters import CHOICES, FILTER_FIELDS, MAX_SEARCH_CHARACTERS, OPS, Filter
-from app.store.page import LatentQuery
+from app.store.filters import CHOICES, FILTER_FIELDS, MAX_SEARCH_CHARACTERS, OPS, TEXT_FIELDS, TEXT_OPS, Filter
+from app.store.page import Count, LatentQuery
+from app.store.rows import LATENT_NAMES
 from app.web.http.deps import SettingsDep
 from app.web.http.params import check_parameters
 
-OWN = ("sae", "sort", "q", "limit", "cursor")
+OWN = ("sae", "sort", "q", "limit", "cursor", "count", "facets", "fields", "include")
 """Parameters that are not filters."""
 
 DEFAULT_LIMIT = 100
+MAX_WITH_EVIDENCE = 100
+INCLUDABLE = ("partners", "contexts")
+
+_FIELDS = ", ".join(f"`{field}`" for field in SORT_FIELDS)
+_ANY = "|".join(SORT_FIELDS)
 
 
 async def _filters(request: Request) -> tuple[Filter, ...]:
@@ -28,7 +37,7 @@ async def _filters(request: Request) -> tuple[Filter, ...]:
     Raises:
         QueryError: an unknown parameter, or an invalid filter.
     """
-    return check_parameters(request, OWN, filters=True)
+    return check_parameters(request, OWN, filters=True, texts=True)
 
 
 async def _latent_query(
@@ -39,9 +48,12 @@ async def _latent_query(
     sort: Annotated[
         str,
         Query(
-            description="A field, with `-` in front for descending. Undefined values come last either way, ties by "
-            "ascending index.",
-            json_schema_extra={"enum": [sign + field for field in SORT_FIELDS for sign in ("-", "")]},
+            description="Up to four fields, separated by commas, with `-` in front for descending: later ones sort "
+            f"ties of those before. Undefined values come last either way, ties by ascending index. Fields: {_FIELDS}.",
+            json_schema_extra={
+                "pattern": f"^-?({_ANY})(,-?({_ANY})){{0,3}}$",
+                "examples": ["-hedging_score", "diagnosis,-hedging_score"],
+            },
         ),
     ] = "-hedging_score",
     q: Annotated[
@@ -52,10 +64,22 @@ async def _latent_query(
         ),
     ] = None,
     limit: Annotated[
-        int, Query(ge=1, description="Latents a page; at most 1000, unless the server is set otherwise.")
+        int,
+        Query(
+            ge=1,
+            description="Latents a page; at most 1000, unless the server is set otherwise; with `include` at most "
+            f"{MAX_WITH_EVIDENCE}.",
+        ),
     ] = DEFAULT_LIMIT,
     cursor: Annotated[
         str | None, Query(description="`next` of the page before, with the same `sae`, `sort`, `q` and filters.")
+    ] = None,
+    count: Annotated[
+        Literal["0", "1"] | None,
+        Query(
+            description="`1`: the exact total, on any page; `0`: never. By default on the first page only, and of a "
+            f"filtered view only up to {CAP}."
+        ),
     ] = None,
 ) -> LatentQuery:
     """The query of these parameters. Raises QueryError for an invalid one."""
@@ -65,9 +89,61 @@ async def _latent_query(
             parameter="limit",
             valid=(f"1 to {settings.page_size_max}",),
         )
-    return LatentQuery(sae, sort, filters, q, limit, cursor)
+    wanted: Count = "cheap" if count is None else "exact" if count == "1" else "none"
+    return LatentQuery(sae, sort, filters, q, limit, cursor, wanted, backwards=True)
 
 
+@dataclass(frozen=True)
+class Selection:
+    """What a list of latents has besides the rows.
+
+    Attributes:
+        fields: of each latent; None for all.
+        include: evidence of each latent: `partners`, `contexts`.
+        facets: fields whose values are counted.
+    """
+
+    fields: tuple[str, ...] | None
+    include: tuple[str, ...]
+    facets: tuple[str, ...]
+
+
+async def _selection(
+    query: Annotated[LatentQuery, Depends(_latent_query)],
+    fields: Annotated[str | None, Query(description="Only these fields of each latent, separated by commas.")] = None,
+    include: Annotated[
+        str | None, Query(description="Evidence of each latent: `partners`, `contexts` or both, separated by a comma.")
+    ] = None,
+    facets: Annotated[
+        str | None,
+        Query(
+            description="Fields whose values are counted over the whole filtered view, separated by commas: "
+            f"{', '.join(FACETS)}."
+        ),
+    ] = None,
+) -> Selection:
+    """The selection of these parameters. Raises QueryError for an invalid one."""
+    names = _among(fields, "fields", LATENT_NAMES) if fields is not None else None
+    included = _among(include, "include", INCLUDABLE)
+    if included and query.limit > MAX_WITH_EVIDENCE:
+        message = f"limit is {query.limit}; with include expected at most {MAX_WITH_EVIDENCE}"
+        raise QueryError(message, parameter="limit", valid=(f"1 to {MAX_WITH_EVIDENCE}",))
+    return Selection(names, included, checked_facets(_parts(facets)))
+
+
+def _among(text: str | None, parameter: str, valid: Sequence[str]) -> tuple[str, ...]:
+    for name in _parts(text):
+        if name not in valid:
+            message = f"{parameter} has {name!r}; expected some of {', '.join(valid)}"
+            raise QueryError(message, parameter=parameter, valid=tuple(valid))
+    return tuple(dict.fromkeys(_parts(text)))
+
+
+def _parts(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+SelectionDep = Annotated[Selection, Depends(_selection)]
 LatentQueryDep = Annotated[LatentQuery, Depends(_latent_query)]
 
 
@@ -78,6 +154,11 @@ def filter_parameters() -> dict[str, Any]:
         for field in FILTER_FIELDS
         for op, known in OPS.items()
         if LATENT_FIELDS[field].kind in known.kinds
+    }
+    properties |= {
+        f"{field}__{op}": {"type": "string", "description": f"{LATENT_FIELDS[field].title}: {known.words}."}
+        for field in TEXT_FIELDS
+        for op, known in TEXT_OPS.items()
     }
     parameter = {
         "name": "filters",

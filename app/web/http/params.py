@@ -8,18 +8,21 @@ from collections.abc import Collection
 from starlette.requests import Request
 
 from app.errors import QueryError
-from app.store.filters import FILTER_FIELDS, Filter, parse_filters
+from app.store.filters import FILTER_FIELDS, TEXT_FIELDS, Filter, parse_filters
 
 FRAME = ("embed", "theme")
 """Parameters that any page takes: without header and footer; light or dark, whatever the system says."""
 
 
-def check_parameters(request: Request, known: Collection[str], *, filters: bool = False) -> tuple[Filter, ...]:
+def check_parameters(
+    request: Request, known: Collection[str], *, filters: bool = False, texts: bool = False
+) -> tuple[Filter, ...]:
     """Refuse parameters that are unknown or repeated, since a slip must not show other data than requested.
 
     Args:
         known: the parameters that the route takes.
         filters: whether it takes filters of latents (`field__op`) as well.
+        texts: whether it takes filters of text among them.
 
     Returns:
         The filters, in the order given.
@@ -33,7 +36,9 @@ def check_parameters(request: Request, known: Collection[str], *, filters: bool 
     others = []
     for name, text in given:
         if name not in known:
-            if not filters or name.partition("__")[0] not in FILTER_FIELDS:
+            field, separator, _ = name.partition("__")
+            is_text = texts and bool(separator) and field in TEXT_FIELDS
+            if not filters or not (is_text or field in FILTER_FIELDS):
                 raise _unknown(name, expected)
             others.append((name, text))
         if times[name] > 1:

@@ -134,3 +134,63 @@ def test_a_cursor_of_another_comparison_is_refused(
     assert client.get(first, params={"limit": 2, "cursor": cursor}).status_code == 200
     response = client.get(second, params={"limit": 2, "cursor": cursor})
     assert (response.status_code, response.json()["parameter"]) == (400, "cursor")
+
+
+def test_some_fields_only(client: TestClient, bundle: ComparisonBundle, path: str) -> None:
+    page = client.get(path, params={"fields": "index, hedging_score,reasons", "sort": "index", "limit": 5}).json()
+    expected = of_side(bundle, "narrow")[:5]
+    assert page["items"] == [
+        {"index": x.index, "hedging_score": x.hedging_score, "reasons": dict(x.reasons)} for x in expected
+    ]
+    refused = client.get(path, params={"fields": "index,nope"})
+    assert (refused.status_code, refused.json()["parameter"]) == (400, "fields")
+
+
+@pytest.mark.parametrize("side", ["narrow", "reference"])
+def test_many_latents_with_their_evidence(client: TestClient, slug: str, path: str, side: Side) -> None:
+    """One request, and the same as one request for each."""
+    query = {"sae": side, "index__in": "3,1,17", "include": "partners,contexts", "sort": "index"}
+    items = client.get(path, params=query).json()["items"]
+    assert [item["index"] for item in items] == [1, 3, 17]
+    for item in items:
+        alone = client.get(f"/api/v1/comparisons/{slug}/{side}/{item['index']}").json()
+        assert item.items() <= alone.items()
+        assert item["contexts"]
+    assert client.get(path, params={"include": "partners", "limit": 101}).json()["parameter"] == "limit"
+    assert client.get(path, params={"include": "all"}).json()["valid"] == ["partners", "contexts"]
+
+
+def test_facets_count_the_filtered_view(client: TestClient, bundle: ComparisonBundle, path: str) -> None:
+    query = {"sae": "reference", "facets": "level,diagnosis", "limit": "1"}
+    everything = client.get(path, params=query).json()["facets"]
+    assert {each["value"]: each["count"] for each in everything["level"]} == {0: 12, 1: 48}
+    some = client.get(path, params={**query, "index__lt": "20"}).json()["facets"]
+    assert {each["value"]: each["count"] for each in some["level"]} == {0: 12, 1: 8}
+    assert sum(each["count"] for each in some["diagnosis"]) == 20
+    assert "facets" not in client.get(path).json()
+    assert client.get(path, params={"facets": "density"}).json()["parameter"] == "facets"
+
+
+def test_the_total_on_request(client: TestClient, path: str) -> None:
+    second = client.get(path, params={"limit": 5}).json()["next"]
+    assert client.get(path, params={"limit": 5, "cursor": second}).json()["total"] is None
+    assert client.get(path, params={"limit": 5, "cursor": second, "count": "1"}).json()["total"] == 24
+    assert client.get(path, params={"limit": 5, "count": "0"}).json()["total"] is None
+    assert client.get(path, params={"count": "2"}).status_code == 400
+
+
+def test_links_lead_back(client: TestClient, path: str) -> None:
+    first = client.get(path, params={"limit": 7, "sort": "-level,hedging_score"})
+    assert "prev" not in first.links
+    second = client.get(first.links["next"]["url"])
+    third = client.get(second.links["next"]["url"])
+    assert client.get(third.links["prev"]["url"]).json() == second.json()
+    assert client.get(second.links["prev"]["url"]).json()["items"] == first.json()["items"]
+
+
+def test_text_filters(client: TestClient, bundle: ComparisonBundle, path: str) -> None:
+    for op, holds in (("contains", str.__contains__), ("startswith", str.startswith), ("endswith", str.endswith)):
+        found = client.get(path, params={f"label__{op}": "<SCRIPT>"}).json()["items"]
+        expected = {x.index for x in of_side(bundle, "narrow") if holds(x.label.lower(), "<script>")}
+        assert {item["index"] for item in found} == expected
+    assert client.get(path, params={"label__gt": "a"}).json()["parameter"] == "label__gt"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from app.catalogue import LATENT_SPECS, PARTNER_SPECS
+from app.store.cursors import SORT_FIELDS
 from app.web.api.describe import attribute_notes
 from tests.web.api.schema import resolve, violations
+
+LISTED = "sae=reference&limit=20&include=partners,contexts&facets=level,diagnosis&count=1&sort=-level,density"
 
 # Each operation with values for its path, so that a new one fails the test until it stands here.
 EXAMPLES: dict[str, list[dict[str, str]]] = {
@@ -26,7 +30,7 @@ EXAMPLES: dict[str, list[dict[str, str]]] = {
     "/api/v1/comparisons/{slug}/degree": [{}],
     "/api/v1/comparisons/{slug}/interventions": [{}],
     "/api/v1/interventions/{number}": [{"number": "1"}, {"number": "1", "?": "narrow=1&reference=2"}],
-    "/api/v1/comparisons/{slug}/latents": [{}, {"?": "sae=reference"}, {"?": "sae=narrow&limit=3"}],
+    "/api/v1/comparisons/{slug}/latents": [{}, {"?": "sae=reference"}, {"?": "sae=narrow&limit=3"}, {"?": LISTED}],
     "/api/v1/comparisons/{slug}/narrow/{index}": [{"index": str(i)} for i in range(24)],
     "/api/v1/comparisons/{slug}/reference/{index}": [{"index": str(j)} for j in range(60)],
     "/api/v1/comparisons/{slug}/pairs/{i}/{j}": [
@@ -143,7 +147,9 @@ def test_the_latents_parameters_are_those_that_are_taken(
 ) -> None:
     operation = document["paths"]["/api/v1/comparisons/{slug}/latents"]["get"]
     sort = next(one for one in operation["parameters"] if one["name"] == "sort")
-    for value in sort["schema"]["enum"]:
+    values = [sign + field for field in SORT_FIELDS for sign in ("", "-")]
+    for value in [*values, *sort["schema"]["examples"]]:
+        assert re.fullmatch(sort["schema"]["pattern"], value)
         assert client.get(f"/api/v1/comparisons/{slug}/latents", params={"sort": value}).status_code == 200
 
 
