@@ -6,7 +6,7 @@ from app.catalogue.hedging import HEDGING_SPECS
 from app.catalogue.spec import BOTH, NARROW, NARROW_ONLY, NEVER_FIRES, NO_MATCH, REFERENCE, SPARSE_BUT_WRONG, ScoreSpec
 
 SCORING_VERSION = "3"
-"""Part of every comparison's content hash: raise it whenever a formula or a column below changes any number."""
+"""Part of every comparison's content hash: raise it whenever a number changes or a column is added."""
 
 LATENT_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec("index", "Latent", "Index of the latent in its SAE, from 0.", "integer", minimum=0, table=BOTH),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 
-Shards = Literal["local", "ray"]
+ExecutorName = Literal["local", "ray"]
 
 
 def compare(
@@ -32,7 +32,9 @@ def compare(
     tokens: Annotated[int | None, field_option(ComparisonRequest, "tokens")] = None,
     activations: Annotated[str | None, field_option(ComparisonRequest, "activations")] = None,
     name: Annotated[str | None, field_option(ComparisonRequest, "name", "For a single --narrow only.")] = None,
-    engine: Annotated[Shards | None, typer.Option(help="What runs the shards; by default as in the settings.")] = None,
+    engine: Annotated[
+        ExecutorName | None, typer.Option(help="What runs the shards; by default as in the settings.")
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:N or auto; by default as in the settings.")
     ] = None,
@@ -72,10 +74,12 @@ def compare(
     )
     requests = [replace(common, narrow=each) for each in narrow]
     settings = load_settings(engine=engine, device=device)
-    store = open_store(settings)
+    database = open_store(settings)
     resources, models = resources_of(settings), shelf_of(settings)
     with stages() as progress:
-        summaries = list(run_several(store, settings.data_dir, requests, progress, models=models, resources=resources))
+        summaries = list(
+            run_several(database, settings.data_dir, requests, progress, models=models, resources=resources)
+        )
     for summary in summaries:
         _tell(summary, settings, json)
 

@@ -52,6 +52,7 @@ class LatentScores:
     n_hedged_partners: int | None = None
     absorbed_by: int | None = None
     diagnosis: LatentDiagnosis | None = None
+    # Last: rows of the database are read in this order.
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -30,7 +30,7 @@ class ShardPair:
 
 @dataclass(frozen=True)
 class ComparisonShape:
-    """The sizes of what is shape.
+    """The sizes of the two SAEs and of the text.
 
     Attributes:
         n_latents, n_levels: latents and Matryoshka levels of the SAEs.

@@ -9,6 +9,7 @@ from app.web.pages import (
     degree,
     home,
     intervention,
+    job_forms,
     jobs,
     lab,
     latent,
@@ -20,7 +21,6 @@ from app.web.pages import (
     prompt,
     saes,
 )
-from app.web.pages import job_forms as asking
 
 router = APIRouter()
 # Fixed endings such as `points.json` come before patterns that would match them too.
@@ -29,7 +29,7 @@ for part in (
     about,
     lab,
     saes,
-    asking,
+    job_forms,
     jobs,
     points,
     latents,
