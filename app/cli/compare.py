@@ -53,10 +53,7 @@ def compare(
     from app.pipeline.run import run_several
     from app.settings import load_settings
 
-    if name is not None and len(narrow) > 1:
-        raise SettingsError(
-            f"--name is for one comparison, but --narrow is given {len(narrow)} times; leave out --name"
-        )
+    _check_name(name, len(narrow))
     common = ComparisonRequest(
         narrow[0],
         reference,
@@ -82,6 +79,13 @@ def compare(
         )
     for summary in summaries:
         _tell(summary, settings, json)
+
+
+def _check_name(name: str | None, n_comparisons: int) -> None:
+    if name is not None and n_comparisons > 1:
+        raise SettingsError(
+            f"--name is for one comparison, but --narrow is given {n_comparisons} times; leave out --name"
+        )
 
 
 def _tell(summary: ComparisonSummary, settings: Settings, json: bool) -> None:
