@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.api import comparisons, interventions, job_events, jobs, latents, pairs, prompt, saes
+from app.web.api import (
+    comparisons,
+    diff,
+    interventions,
+    job_events,
+    jobs,
+    latents,
+    pairs,
+    prompt,
+    saes,
+    search,
+    validation,
+)
 from app.web.http.links import API
 
 router = APIRouter(prefix=API)
-for part in (saes, comparisons, latents, pairs, interventions, prompt, jobs, job_events):
+for part in (saes, comparisons, latents, pairs, search, diff, interventions, validation, prompt, jobs, job_events):
     router.include_router(part.router)
 
 __all__ = ["router"]

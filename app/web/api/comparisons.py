@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.records import ComparisonSummary
+from app.web.api.formats import format_of, list_file
 from app.web.api.models import ComparisonList, Degrees, Levels
-from app.web.api.routes import get, json_response
+from app.web.api.routes import BY_ACCEPT, get, json_response
 from app.web.http.caching import checked, immutable
 from app.web.http.deps import EngineDep
 from app.web.shared.degrees import score_correlation
@@ -17,11 +20,14 @@ from app.web.shared.find import ComparisonDep, all_comparisons, find_degrees
 router = APIRouter(tags=["Comparisons"])
 
 
-@get(router, "/comparisons", ComparisonList, problems=(400,))
+@get(router, "/comparisons", ComparisonList, problems=(400,), files=True)
 def list_comparisons(request: Request, engine: EngineDep) -> Response:
     """All stored comparisons, newest first."""
     comparisons = all_comparisons(engine)
-    return checked(request, json_response(ComparisonList(tuple(comparisons), None, len(comparisons))))
+    kind = format_of(request)
+    if kind != "json":
+        return checked(request, list_file(request, "comparisons", comparisons, kind))
+    return checked(request, json_response(ComparisonList(tuple(comparisons), None, len(comparisons)), BY_ACCEPT))
 
 
 @get(router, "/comparisons/{slug}", ComparisonSummary, problems=(400, 404))
@@ -30,11 +36,16 @@ def get_comparison(request: Request, comparison: ComparisonDep) -> Response:
     return immutable(request, lambda: json_response(comparison), comparison.content_hash)
 
 
-@get(router, "/comparisons/{slug}/levels", Levels, problems=(400, 404))
+@get(router, "/comparisons/{slug}/levels", Levels, problems=(400, 404), files=True)
 def get_levels(request: Request, comparison: ComparisonDep) -> Response:
     """Both SAEs of a comparison, Matryoshka level by level."""
     levels = Levels(comparison.slug, comparison.narrow.levels, comparison.reference.levels)
-    return immutable(request, lambda: json_response(levels), comparison.content_hash)
+    kind = format_of(request)
+    if kind != "json":
+        sides = {"narrow": levels.narrow, "reference": levels.reference}
+        rows = [{"sae": side, **asdict(level)} for side, found in sides.items() for level in found]
+        return checked(request, list_file(request, f"{comparison.slug}-levels", rows, kind))
+    return immutable(request, lambda: json_response(levels, BY_ACCEPT), comparison.content_hash)
 
 
 @get(router, "/comparisons/{slug}/degree", Degrees, problems=(400, 404))

@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from app.store.interventions import latent_releases_of, pair_releases
 from app.store.lookup import MAX_INDEX
+from app.web.api.formats import format_of, list_file
 from app.web.api.models import Intervention, InterventionItem, InterventionList
-from app.web.api.routes import get, json_response
+from app.web.api.routes import BY_ACCEPT, get, json_response
 from app.web.http.caching import checked
 from app.web.http.deps import EngineDep
 from app.web.http.params import check_parameters
@@ -28,11 +29,14 @@ async def _known_parameters(request: Request) -> None:
     check_parameters(request, ("narrow", "reference"))
 
 
-@get(router, "/comparisons/{slug}/interventions", InterventionList, problems=(400, 404))
+@get(router, "/comparisons/{slug}/interventions", InterventionList, problems=(400, 404), files=True)
 def list_interventions(request: Request, engine: EngineDep, comparison: ComparisonDep) -> Response:
     """The interventions on a comparison, newest first; more may be added later."""
     items = tuple(InterventionItem(number, summary) for number, summary in find_interventions(engine, comparison.slug))
-    return checked(request, json_response(InterventionList(items, None, len(items))))
+    kind = format_of(request)
+    if kind != "json":
+        return checked(request, list_file(request, f"{comparison.slug}-interventions", items, kind))
+    return checked(request, json_response(InterventionList(items, None, len(items)), BY_ACCEPT))
 
 
 @get(

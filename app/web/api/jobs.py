@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from app.jobs.records import Job
 from app.serving.headers import NEVER_KEPT
+from app.web.api.formats import format_of, list_file
 from app.web.api.models import JobList
-from app.web.api.routes import get, json_response, post
+from app.web.api.routes import BY_ACCEPT, get, json_response, post
 from app.web.http import links
 from app.web.http.caching import checked
 from app.web.http.deps import CallerDep, JobId
@@ -44,12 +45,15 @@ async def start_job(request: Request, jobs: JobQueueDep, caller: CallerDep) -> R
     return json_response(job, {**NEVER_KEPT, "Location": links.api_job(job.id)}, 201)
 
 
-@get(router, "/jobs", JobList, problems=(400,), checks=(Depends(_known_parameters),))
+@get(router, "/jobs", JobList, problems=(400,), checks=(Depends(_known_parameters),), files=True)
 def list_jobs(request: Request, jobs: JobQueueDep, limit: Limit = PAGE, before: Before = None) -> Response:
     """Jobs, newest first."""
     found = jobs.page(limit=limit, before=before)
+    kind = format_of(request)
+    if kind != "json":
+        return checked(request, list_file(request, "jobs", found, kind))
     more = str(found[-1].id) if len(found) == limit and found[-1].id > 1 else None
-    return checked(request, json_response(JobList(tuple(found), more, None)))
+    return checked(request, json_response(JobList(tuple(found), more, None), BY_ACCEPT))
 
 
 @get(router, "/jobs/{job_id}", Job, problems=(400, 404, 422))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,10 +13,11 @@ from starlette.responses import Response
 from app.records import Side
 from app.store import read
 from app.store.page import LatentQuery, RowPage
+from app.web.api.formats import format_of, latent_file
 from app.web.api.latent_rows import items_of, with_tokens
 from app.web.api.models import Latent, LatentPage, Neighbours
 from app.web.api.query import LatentQueryDep, Selection, SelectionDep, filter_parameters
-from app.web.api.routes import get, json_response
+from app.web.api.routes import BY_ACCEPT, get, json_response
 from app.web.http import links
 from app.web.http.caching import immutable
 from app.web.http.deps import EngineDep, Index
@@ -26,11 +28,16 @@ router = APIRouter(prefix="/comparisons/{slug}", tags=["Latents"])
 ONE_LATENT = (400, 404, 422)
 
 
-@get(router, "/latents", LatentPage, problems=(400, 404), checks=(), extra=filter_parameters())
+@get(router, "/latents", LatentPage, problems=(400, 404), checks=(), extra=filter_parameters(), files=True)
 def list_latents(
     request: Request, engine: EngineDep, comparison: ComparisonDep, query: LatentQueryDep, selection: SelectionDep
 ) -> Response:
     """A page of one SAE's latents; the header `Link` leads to the next one and back."""
+    kind = format_of(request)
+    if kind != "json":
+        name = f"{comparison.slug}-{query.side}"
+        blocks = partial(read.row_blocks, engine, comparison.slug, query)
+        return immutable(request, lambda: latent_file(request, name, kind, blocks), comparison.content_hash + kind)
     return immutable(
         request, lambda: _page(request, engine, comparison.slug, query, selection), comparison.content_hash
     )
@@ -57,7 +64,7 @@ def _page(request: Request, engine: Engine, slug: str, query: LatentQuery, selec
     }
     if selection.facets:
         content["facets"] = read.facets_of(engine, slug, query, selection.facets)
-    response = json_response(content)
+    response = json_response(content, BY_ACCEPT)
     response.headers.update(_link(request, slug, page))
     return response
 

@@ -11,6 +11,7 @@ from fastapi.params import Depends as Dependency
 from starlette.responses import Response
 
 from app.web.api.describe import model_of
+from app.web.api.formats import ENDINGS, PARQUET
 from app.web.api.status_models import ParameterProblem, ProblemDocument
 from app.web.http.errors import PROBLEM_JSON
 from app.web.http.params import no_parameters
@@ -22,12 +23,25 @@ PROBLEMS: dict[int | str, tuple[type, str]] = {
     401: (ProblemDocument, "The token is missing or wrong"),
     403: (ProblemDocument, "Not allowed: the server has no token, or another site sent the request"),
     404: (ProblemDocument, "No such resource"),
+    406: (ProblemDocument, "This server can't make Parquet"),
     409: (ProblemDocument, "Not possible as things are"),
     415: (ProblemDocument, "The body is not JSON by its media type"),
     422: (ParameterProblem, "A malformed index in the path"),
     502: (ProblemDocument, "The inference worker's answer is invalid"),
     503: (ProblemDocument, "There is no inference worker, or it is busy: then `Retry-After` says when to try again"),
     "default": (ProblemDocument, "Any other problem"),
+}
+
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The list; as CSV, NDJSON or Parquet by `Accept`, or under the same path with `.csv`, "
+        "`.ndjson` or `.parquet` at its end. A file of latents has the whole filtered view.",
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            PARQUET: {"schema": {"type": "string", "contentMediaType": PARQUET}},
+        },
+    }
 }
 
 
@@ -39,6 +53,7 @@ def get(
     problems: Sequence[int],
     checks: Sequence[Dependency] = (Depends(no_parameters),),
     extra: dict[str, Any] | None = None,
+    files: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Registers a handler for GET and HEAD.
 
@@ -49,6 +64,7 @@ def get(
         problems: statuses that it may fail with, besides those of every route.
         checks: dependencies that every request passes first; by default, that it has no parameters.
         extra: more for the OpenAPI operation.
+        files: whether the handler also answers with files, by `Accept` and under the path with an ending.
     """
 
     def register(handler: Handler) -> Handler:
@@ -61,21 +77,24 @@ def get(
             operation_id=handler.__name__,
             summary=handler.__name__.replace("_", " ").capitalize(),
             response_model=model_of(answer),
-            responses=documented_problems(problems),
+            responses={**documented_problems((*problems, *((406,) if files else ()))), **(FILES if files else {})},
             dependencies=checks,
             openapi_extra=extra,
         )
-        router.add_api_route(
-            path,
-            handler,
-            methods=["HEAD"],
-            name=name,
-            response_model=None,
-            dependencies=checks,
-            include_in_schema=False,
-        )
+        hidden = [(path, "HEAD"), *((path + ending, method) for ending in endings for method in ("GET", "HEAD"))]
+        for each, method in hidden:
+            router.add_api_route(
+                each,
+                handler,
+                methods=[method],
+                name=name,
+                response_model=None,
+                dependencies=checks,
+                include_in_schema=False,
+            )
         return handler
 
+    endings = ENDINGS if files else ()
     return register
 
 
@@ -113,6 +132,10 @@ def post(
 def json_response(answer: object, headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
     """A record as JSON."""
     return Response(orjson.dumps(answer), status, headers, "application/json")
+
+
+BY_ACCEPT: Mapping[str, str] = {"Vary": "Accept"}
+"""For the JSON of a list, which is a file for other clients."""
 
 
 def documented_problems(problems: Sequence[int]) -> dict[int | str, dict[str, Any]]:

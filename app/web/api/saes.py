@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.records import SaeRecord
+from app.web.api.formats import format_of, list_file
 from app.web.api.models import SaeList
-from app.web.api.routes import get, json_response
+from app.web.api.routes import BY_ACCEPT, get, json_response
 from app.web.http.caching import checked
 from app.web.http.deps import WITHOUT_NUL, EngineDep
 from app.web.shared.find import all_saes, find_sae
@@ -20,11 +21,14 @@ router = APIRouter(tags=["SAEs"])
 SaeName = Annotated[str, Path(pattern=WITHOUT_NUL, description="Its name; it may contain slashes.")]
 
 
-@get(router, "/saes", SaeList, problems=(400,))
+@get(router, "/saes", SaeList, problems=(400,), files=True)
 def list_saes(request: Request, engine: EngineDep) -> Response:
     """All registered SAEs, by name."""
     saes = all_saes(engine)
-    return checked(request, json_response(SaeList(tuple(saes), None, len(saes))))
+    kind = format_of(request)
+    if kind != "json":
+        return checked(request, list_file(request, "saes", saes, kind))
+    return checked(request, json_response(SaeList(tuple(saes), None, len(saes)), BY_ACCEPT))
 
 
 @get(router, "/saes/{name:path}", SaeRecord, problems=(400, 404))

@@ -60,6 +60,15 @@ def _comparison(request: Request, engine: EngineDep, slug: Slug) -> ComparisonSu
 ComparisonDep = Annotated[ComparisonSummary, Depends(_comparison)]
 
 
+def whole_comparison(engine: Engine, slug: str) -> ComparisonSummary:
+    """The comparison of that slug, or of that name where only one has it, without a redirect.
+
+    Raises:
+        NotFoundError, QueryError: as `find_comparison`.
+    """
+    return public_summary(read.get_comparison(engine, read.resolve_slug(engine, slug)))
+
+
 def all_comparisons(engine: Engine) -> list[ComparisonSummary]:
     """All stored comparisons, newest first."""
     return list(map(public_summary, read.list_comparisons(engine)))

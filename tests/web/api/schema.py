@@ -69,5 +69,5 @@ def _wrong_parts(value: Any, schema: Schema, document: Schema, where: str) -> It
             inner = known.get(name, schema.get("additionalProperties"))
             if inner is None:
                 yield f"{where}: {name} is not documented"
-            else:
+            elif inner is not True:
                 yield from violations(item, inner, document, f"{where}.{name}")
