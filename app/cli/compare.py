@@ -71,7 +71,7 @@ def compare(
     )
     requests = [replace(common, narrow=each) for each in narrow]
     settings = load_settings(engine=engine, device=device)
-    database = open_store(settings)
+    database = open_store(settings, writes=True)
     resources, models = resources_of(settings), shelf_of(settings)
     with stages() as progress:
         summaries = list(

@@ -21,8 +21,9 @@ from rich.text import Text
 
 from app.progress import Advance
 
-output = Console()
-errors = Console(stderr=True)
+# No emoji: a path may hold `:x:`.
+output = Console(emoji=False)
+errors = Console(stderr=True, emoji=False)
 
 
 class _RateColumn(ProgressColumn):

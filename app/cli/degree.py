@@ -117,7 +117,7 @@ def _keep(record: DegreeRecord, comparison: str | None) -> tuple[RankCorrelation
     from app.store.read import get_comparison, resolve_slug
     from app.web.shared.degrees import check_belongs, score_correlation
 
-    engine = open_store(load_settings())
+    engine = open_store(load_settings(), writes=True)
     if comparison is None:
         write_degree(engine, record)
         return None

@@ -37,7 +37,7 @@ def demo(
     settings = load_settings(port=port)
     if serve:
         bind(settings.host, settings.port).close()
-    engine = open_store(settings)
+    engine = open_store(settings, writes=True)
     summary = stored_demo(engine, tokens)
     if summary is None:
         summary = _score(engine, settings, tokens)

@@ -58,7 +58,7 @@ def intervene(
         hold_budget=hold_budget,
     )
     settings = load_settings(device=device)
-    engine = open_store(settings)
+    engine = open_store(settings, writes=True)
     request = replace(request, comparison=resolve_slug(engine, comparison))
     where = str(choose_device(settings.device))
     with stages() as progress:

@@ -12,9 +12,12 @@ from importlib.util import find_spec
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from sqlalchemy import make_url
+
 from app.cli.child import Child, IsChild, command_of, received
 from app.errors import StoreError
 from app.settings import Settings
+from app.store.read_only import is_read_only
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -80,13 +83,14 @@ def _wait_for_work(engine: Engine, stop: threading.Event, is_over: Callable[[], 
 def job_runner(settings: Settings) -> Iterator[Callable[[], None]]:
     """A child process that works on jobs while the block runs, started again where it ends.
 
-    None is started where torch is not installed, or where jobs run elsewhere. If this process is killed, the child
-    finishes the jobs there are before it ends.
+    None is started where torch is not installed, where the database can only be read, or where jobs run elsewhere. If
+    this process is killed, the child finishes the jobs there are before it ends.
 
     Yields:
         What asks it to stop before the block ends; returns at once.
     """
-    if settings.worker_url is not None or not settings.start_worker or find_spec("sae_lens") is None:
+    elsewhere = settings.worker_url is not None or not settings.start_worker
+    if elsewhere or find_spec("sae_lens") is None or is_read_only(make_url(settings.resolved_database_url)):
         yield lambda: None
         return
     child = Child("job runner", command_of("jobs"), settings, stop_s=settings.shutdown_timeout_s)

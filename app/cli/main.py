@@ -53,6 +53,25 @@ app.add_typer(database.app, name="db")
 INTERRUPTED = 130
 """Exit code after Ctrl-C; Typer turns the interrupt into it."""
 
+OF_WORKER = frozenset(
+    {
+        "datasets",
+        "fsspec",
+        "gguf",
+        "huggingface_hub",
+        "numpy",
+        "pyarrow",
+        "sae_lens",
+        "safetensors",
+        "scipy",
+        "threadpoolctl",
+        "torch",
+        "transformer_lens",
+        "transformers",
+    }
+)
+"""Packages of the extra that runs models and SAEs; the pages do without."""
+
 _debug = False
 
 
@@ -82,6 +101,18 @@ def main() -> None:
         if _debug:
             raise
         _explain(error)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        if _debug or (error.name or "").partition(".")[0] not in OF_WORKER:
+            raise
+        errors.print(
+            f"error: this command needs the package {error.name}, which is not installed: it is part of the extra "
+            "`worker`; run `pip install 'hedgescope[worker]'`",
+            style="red",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
         sys.exit(1)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:

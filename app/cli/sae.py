@@ -36,7 +36,7 @@ def add(
     request = SaeRequest(source, name=name, matryoshka_widths=widths, model=model, hook=hook)
     models = ModelShelf(settings.data_dir / "models")
     with errors.status("checking the SAE"):
-        record = add_sae(open_store(settings), request, models=models, sample=sample)
+        record = add_sae(open_store(settings, writes=True), request, models=models, sample=sample)
     _print(record)
 
 

@@ -47,6 +47,7 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
     from app.cli.worker_child import worker_for
     from app.serving.connections import MAX_CONNECTIONS, MAX_OF_ONE_CLIENT
     from app.serving.server import serve_until_stopped
+    from app.store.read_only import READ_ONLY, is_read_only
     from app.web.main import create_app
 
     logs.configure(level=settings.log_level, form=settings.log_format, service="web", secrets=settings.secrets)
@@ -57,6 +58,8 @@ def run_server(settings: Settings, *, path: str = "/") -> None:
     with worker_for(settings) as (where, missing), job_runner(settings) as stop_jobs:
         if missing is not None:
             errors.print(f"live prompts are off: {missing}", markup=False, highlight=False, soft_wrap=True)
+        if is_read_only(engine.url):
+            errors.print(f"jobs are off: {READ_ONLY}", markup=False, highlight=False, soft_wrap=True)
         app = create_app(settings, engine, where)
         output.print(f"serving [bold]{url}{path}[/bold] (Ctrl-C stops)", highlight=False, soft_wrap=True)
 

@@ -116,21 +116,24 @@ def _noted(record: SaeRecord, note: str) -> SaeRecord:
 def open_sae(engine: sa.Engine, name: str) -> LoadedSae:
     """Load an SAE by registered name, `name@width`, or path; a folder of a registered name is `./name`.
 
+    A path may hold an @ too: where it is there, it is meant.
+
     Raises:
         SaeError: it can't be loaded, or its file has changed since it was registered.
     """
-    base, at, width = name.partition("@")
+    if Path(name).expanduser().exists():
+        return _load_named(engine, name)
+    base, at, width = name.rpartition("@")
     if at and not width.isdecimal():
-        raise SaeError("expected name@width with a number after the @", place=name)
-    loaded = _load_named(engine, base)
-    return prefix(loaded, int(width)) if at else loaded
+        raise SaeError("neither a path that is there nor name@width, with a number after the @", place=name)
+    return prefix(_load_named(engine, base), int(width)) if at else _load_named(engine, name)
 
 
 def _load_named(engine: sa.Engine, name: str) -> LoadedSae:
     try:
         record = get_sae(engine, name)
     except NotFoundError as error:
-        if Path(name).is_dir():
+        if Path(name).expanduser().exists():
             return load_sae(name)
         raise SaeError(
             "neither a registered SAE nor a folder; `hedgescope sae list` shows names", place=name

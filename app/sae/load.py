@@ -21,7 +21,7 @@ from app.sae.checksum import config_checksum
 from app.sae.fold import Folded, fold
 from app.sae.formats import saelens
 from app.sae.formats.checks import config_problems, folding_problem, norm_notes
-from app.sae.formats.find import find_reader
+from app.sae.formats.find import find_reader, read
 from app.sae.formats.raw import RawSae, one_line
 from app.sae.habits import habits_of
 from app.sae.hub import fetched, load_release
@@ -107,7 +107,7 @@ def load_sae(source: str, *, name: str | None = None, widths: Sequence[int] | No
         module, checksum, config = load_release(source)
     else:
         folder, reader = find_reader(part)
-        raw = reader(folder)
+        raw = read(folder, reader)
         module, checksum, config, notes = build(raw, folder), file_checksum(raw.weights), raw.config, list(raw.notes)
     where = str(folder.resolve()) if is_local else source
     module.eval().requires_grad_(False)
@@ -116,6 +116,7 @@ def load_sae(source: str, *, name: str | None = None, widths: Sequence[int] | No
     problems, more = weight_problems(module)
     if problems:
         raise PreflightError(source, problems)
+    _try(module, source)
     return _loaded(module, checksum, config, where, name or Path(where).name, widths, [*notes, *more])
 
 
@@ -196,11 +197,20 @@ def build(raw: RawSae, place: Path) -> Any:
             # What it warns of is a note of the SAE.
             warnings.simplefilter("ignore")
             module: Any = SAE.load_from_disk(place, device="cpu", dtype="float32", converter=given)
+            if saelens.has_scaler(place):
+                saelens.fold_scaler(module, place)
     except Exception as error:
         raise SaeError("SAELens can't load it", place=place, reason=one_line(error)) from error
-    if saelens.has_scaler(place):
-        saelens.fold_scaler(module, place)
     return module
+
+
+@torch.no_grad()
+def _try(module: Any, source: str) -> None:
+    """Encode a token. Raises SaeError for a configuration that SAELens takes but can't run."""
+    try:
+        module.decode(module.encode(torch.zeros(1, int(module.cfg.d_in))))
+    except Exception as error:
+        raise SaeError("SAELens can't run it", place=source, reason=one_line(error)) from error
 
 
 def _with(name: Any, suffix: str) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
@@ -15,6 +14,7 @@ from app.errors import SchemaError, StoreError
 from app.paths import resource
 from app.store.explain import BUSY_TIMEOUT_S, UPGRADE, database_place, explain
 from app.store.patience import obeyed
+from app.store.read_only import file_of, is_read_only, reader
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -65,15 +65,24 @@ def _parse(url: str) -> URL:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    _make_folder(url)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
-    event.listen(engine, "connect", _configure_sqlite)
+    path = file_of(url)
+    if path is not None and is_read_only(url):
+        engine = create_engine(url, creator=reader(path, BUSY_TIMEOUT_S))
+        event.listen(engine, "connect", _configure_reader)
+    else:
+        _make_folder(url)
+        engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+        event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
 def _postgres_engine(url: URL, pool_size: int) -> Engine:
-    given = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "hedgescope"}
+    # No statement is prepared on the server: behind PgBouncer, the next transaction may be another connection's.
+    given = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "hedgescope", "prepare_threshold": None}
+    if "prepare_threshold" in url.query:
+        given["prepare_threshold"] = _threshold(url.query["prepare_threshold"])
+        url = url.difference_update_query(["prepare_threshold"])
     return create_engine(
         url,
         connect_args={name: value for name, value in given.items() if name not in url.query},
@@ -84,11 +93,20 @@ def _postgres_engine(url: URL, pool_size: int) -> Engine:
     )
 
 
+def _threshold(value: object) -> int | None:
+    """`prepare_threshold` of a URL: how often a statement runs before the server prepares it. Raises ValueError."""
+    if value in ("", "None", "none", "null"):
+        return None
+    if not str(value).isdecimal():
+        raise ValueError(f"prepare_threshold is {value!r}; expected a number, or none")
+    return int(str(value))
+
+
 def _make_folder(url: URL) -> None:
-    database = url.database
-    if not database or database == ":memory:" or database.startswith("file:"):
+    path = file_of(url)
+    if path is None:
         return
-    folder = Path(database).parent
+    folder = path.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -104,6 +122,10 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _configure_reader(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
 
 
 READ_CACHE_KIB = 2048
@@ -181,6 +203,16 @@ def schema_version(connection: Connection) -> str | None:
 def newest_schema() -> str:
     """The newest migration. Read from the file names, since importing Alembic takes a quarter of a second."""
     return max(path.stem for path in (resource("migrations") / "versions").glob("*.py"))
+
+
+def is_empty(url: str) -> bool:
+    """Whether the database at `url` has no schema yet. Raises StoreError where it can't be opened."""
+    engine = make_engine(url)
+    try:
+        with reading(engine) as connection:
+            return schema_version(connection) is None
+    finally:
+        engine.dispose()
 
 
 def check_schema(engine: Engine) -> None:

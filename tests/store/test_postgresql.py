@@ -115,3 +115,24 @@ def test_a_restart_in_the_middle_of_a_write_shows_nothing(engine: Engine, postgr
     assert read.list_comparisons(engine) == [bundle.summary]
     with reading(engine) as connection:
         assert connection.execute(text("SELECT count(*) FROM comparisons")).scalar() == 1
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize(
+    ("option", "prepares"), [("", False), ("prepare_threshold=none", False), ("prepare_threshold=0", True)]
+)
+def test_statements_are_prepared_on_the_server_only_if_wanted(engine: Engine, option: str, prepares: bool) -> None:
+    """Behind PgBouncer a prepared statement would be another connection's in the next transaction."""
+    url = engine.url.render_as_string(hide_password=False) + (f"?{option}" if option else "")
+    with fresh_engine(url) as fresh, reading(fresh) as connection:
+        for _ in range(12):
+            connection.execute(text("SELECT count(*) FROM latents"))
+        n_prepared = connection.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar()
+    assert bool(n_prepared) == prepares
+
+
+@ON_POSTGRESQL
+def test_an_impossible_threshold_is_named(engine: Engine) -> None:
+    url = engine.url.render_as_string(hide_password=False)
+    with pytest.raises(StoreError, match="prepare_threshold is 'often'; expected a number, or none"):
+        make_engine(f"{url}?prepare_threshold=often")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.errors import SaeError
 from app.sae.formats import dictionary_learning, saelens, scopes, sparsify
-from app.sae.formats.raw import RawSae, refuse_pointer
+from app.sae.formats.raw import RawSae, one_line, refuse_pointer
 
 Reader = Callable[[Path], RawSae]
 
@@ -56,6 +56,19 @@ def find_reader(path: Path) -> tuple[Path, Reader]:
         if all((folder / file).is_file() for file in files):
             return folder, reader
     raise SaeError(_what_instead(folder), place=path)
+
+
+def read(folder: Path, reader: Reader) -> RawSae:
+    """What a reader makes of its files, whatever they hold.
+
+    Raises:
+        SaeError: they do not fit together.
+    """
+    try:
+        return reader(folder)
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError, OverflowError) as error:
+        detail = "its files do not fit together, or are damaged; download them again"
+        raise SaeError(detail, place=folder, reason=one_line(error)) from error
 
 
 def _folder_of(path: Path) -> Path:

@@ -127,7 +127,8 @@ def take(tensors: Mapping[str, torch.Tensor], path: Path, *names: str) -> torch.
     for name in names:
         if name in tensors:
             return tensors[name]
-    raise SaeError(f"has no tensor {' or '.join(names)}; it has {', '.join(sorted(tensors))[:200]}", place=path)
+    there = " ".join(", ".join(sorted(tensors)).split())
+    raise SaeError(f"has no tensor {' or '.join(names)}; it has {there[:200]}", place=path)
 
 
 def refuse_pointer(path: Path) -> None:
