@@ -20,7 +20,7 @@ from app.settings import Settings
 from app.store.session import check_schema, make_engine
 from app.web import api, pages
 from app.web.api.describe import model_of
-from app.web.api.security import SECURITY_SCHEMES, security_of
+from app.web.api.openapi import complete
 from app.web.api.status_models import ParameterProblem, ProblemDocument
 from app.web.http import errors
 from app.web.http.access import Access
@@ -60,15 +60,14 @@ class Dashboard(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document; made once."""
+        if self.openapi_schema is not None:
+            return self.openapi_schema
         document = super().openapi()
         schemas = document["components"]["schemas"]
         schemas |= {
             record.__name__: model_of(record).model_json_schema() for record in (ProblemDocument, ParameterProblem)
         }
-        document["components"]["securitySchemes"] = SECURITY_SCHEMES
-        for path, operations in document["paths"].items():
-            for method, operation in operations.items():
-                operation["security"] = security_of(path, method)
+        complete(document, self.state.settings.page_size_max)
         return document
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends
@@ -20,9 +20,20 @@ from app.web.live.events import JobEvents, event_id
 from app.web.shared.job_queue import JobQueueDep
 
 PATH = "/jobs/{job_id}/events"
-ANSWERS = {
+ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Events named `job`, each with the job as JSON; the stream ends when the job has ended",
+        "content": {
+            "text/event-stream": {
+                "schema": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": {"$ref": "#/components/schemas/Job"},
+                    "description": "Lines `id: STATE`, `event: job` and `data: JOB`, where JOB is as `contentSchema`.",
+                },
+                "example": 'id: 3-1\nevent: job\ndata: {"id": 1, "state": "running"}\n\n',
+            }
+        },
     },
     204: {"description": "The job has ended in the state that `Last-Event-ID` names: nothing more will come"},
     **documented_problems((400, 404, 422, 503)),

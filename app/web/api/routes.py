@@ -29,6 +29,7 @@ PROBLEMS: dict[int | str, tuple[type, str]] = {
     422: (ParameterProblem, "A malformed index in the path"),
     502: (ProblemDocument, "The inference worker's answer is invalid"),
     503: (ProblemDocument, "There is no inference worker, or it is busy: then `Retry-After` says when to try again"),
+    # Without it, FastAPI would add a 422 of its own; it goes when the document is completed.
     "default": (ProblemDocument, "Any other problem"),
 }
 

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Match
 
 from app.errors import ConflictError, NotFoundError, QueryError, QueryStoppedError, SchemaError, StoreError
 from app.serving.headers import NEVER_KEPT
@@ -28,6 +29,9 @@ LONGEST_DETAIL = 2000
 WRONG_SCHEMA = (
     "the database's schema belongs to another version of the program; stop the server and run `hedgescope db upgrade`"
 )
+METHODS = ("GET", "HEAD", "POST")
+"""That any route takes."""
+
 DATA_ENDINGS = (".json", ".csv", ".ndjson")
 
 log = logging.getLogger(__name__)
@@ -164,7 +168,8 @@ def of_http_exception(request: Request, error: HTTPException) -> Problem:
 
 
 def _methods(allowed: str) -> str:
-    return "GET or HEAD" if allowed == "GET" else allowed
+    *others, last = allowed.split(", ")
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def of_validation_error(error: RequestValidationError) -> Problem:
@@ -196,9 +201,17 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     if error.status_code < 400:
         return Response(status_code=error.status_code, headers=error.headers)
     headers = dict(error.headers or {})
-    if headers.get("Allow") == "GET":
-        headers["Allow"] = "GET, HEAD"
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed(request))
+        error = HTTPException(405, error.detail, headers)
     return problem_response(request, of_http_exception(request, error), headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods that some route takes at this path: the first that fits it knows its own only."""
+    routes = request.app.router.routes
+    scopes = ({**request.scope, "method": method} for method in METHODS)
+    return [scope["method"] for scope in scopes if any(route.matches(scope)[0] == Match.FULL for route in routes)]
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:

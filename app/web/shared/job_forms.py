@@ -20,6 +20,9 @@ RECORDS: Mapping[JobKind, type[JobRequest]] = {
 }
 KINDS = tuple(RECORDS)
 
+EXCLUSIVE = (("activations", "model"), ("activations", "text"))
+"""Fields of a comparison that are not given together."""
+
 _ADAPTERS: Mapping[JobKind, TypeAdapter[Any]] = {kind: TypeAdapter(record) for kind, record in RECORDS.items()}
 
 
@@ -30,7 +33,13 @@ def schema_of(kind: JobKind) -> dict[str, Any]:
     if kind != "comparison":
         del named["default"]
         schema["required"] = ["kind", *schema["required"]]
-    return {**schema, "properties": {"kind": named, **schema["properties"]}, "additionalProperties": False}
+    exclusive = {"allOf": list(map(_not_both, EXCLUSIVE))} if kind == "comparison" else {}
+    properties = {"kind": named, **schema["properties"]}
+    return {**schema, **exclusive, "properties": properties, "additionalProperties": False}
+
+
+def _not_both(names: tuple[str, str]) -> dict[str, Any]:
+    return {"not": {"required": list(names), "properties": {name: {"type": "string"} for name in names}}}
 
 
 async def read_job(request: Request) -> JobRequest:

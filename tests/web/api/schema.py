@@ -20,7 +20,7 @@ TYPES: dict[str, Callable[[Any], bool]] = {
 
 KNOWN = {
     *("$ref", "anyOf", "type", "enum", "const", "minimum", "maximum", "format", "items", "properties", "required"),
-    *("additionalProperties", "title", "description"),
+    *("additionalProperties", "title", "description", "examples"),
 }
 """Keywords that `violations` understands; another one would go unchecked."""
 

@@ -6,11 +6,16 @@ import re
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
+from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from app.catalogue import LATENT_SPECS, PARTNER_SPECS
+from app.settings import Settings
 from app.store.cursors import SORT_FIELDS
 from app.web.api.describe import attribute_notes
+from app.web.main import create_app
+from tests.local_client import local_client
 from tests.web.api.schema import resolve, violations
 
 LISTED = "sae=reference&limit=20&include=partners,contexts&facets=level,diagnosis&count=1&sort=-level,density"
@@ -187,3 +192,85 @@ def test_docstring_notes_are_read_whole() -> None:
         "two": "Both of them.",
         "three": "Both of them.",
     }
+
+
+def test_nothing_is_documented_as_anything(document: dict[str, Any]) -> None:
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            named = set(operation["responses"])
+            assert "default" not in named, path
+            if path.startswith("/api/"):
+                assert {"401", "403", "421", "429", "500", "503"} <= named
+                assert ("304" in named) == (method == "get")
+                assert ("307" in named) == ("{slug}" in path)
+                assert ({"408", "413", "415"} <= named) == ("requestBody" in operation)
+            for status, response in operation["responses"].items():
+                assert "X-Request-ID" in response["headers"], (path, status)
+                if status == "429":
+                    assert {"Retry-After", "RateLimit", "RateLimit-Policy"} <= set(response["headers"])
+
+
+def test_headers_are_those_that_are_sent(client: TestClient, document: dict[str, Any], slug: str) -> None:
+    answer = client.get(f"/api/v1/comparisons/{slug}/latents?limit=2")
+    documented = document["paths"]["/api/v1/comparisons/{slug}/latents"]["get"]["responses"]["200"]["headers"]
+    assert {"ETag", "Link", "X-Request-ID", "Cache-Control"} <= set(documented)
+    for name in ("ETag", "Link", "X-Request-ID", "Cache-Control"):
+        assert name in answer.headers
+
+
+def test_every_plain_field_has_an_example_that_is_valid(document: dict[str, Any]) -> None:
+    plain = {"string", "integer", "number", "boolean"}
+    n_examples = 0
+    for name, schema in document["components"]["schemas"].items():
+        for field, inner in schema.get("properties", {}).items():
+            kinds = inner.get("anyOf", [inner])
+            if any(kind.get("type") in plain for kind in kinds):
+                (example,) = inner["examples"]
+                assert list(violations(example, inner, document)) == [], (name, field)
+                n_examples += 1
+    assert n_examples > 250
+
+
+def test_the_largest_page_is_in_the_document(site: tuple[Settings, Engine], document: dict[str, Any]) -> None:
+    settings, engine = site
+    small = (
+        local_client(create_app(settings.model_copy(update={"page_size_max": 7}), engine)).get("/openapi.json").json()
+    )
+    for found, most in ((document, 1000), (small, 7)):
+        parameters = found["paths"]["/api/v1/comparisons/{slug}/latents"]["get"]["parameters"]
+        assert next(one["schema"]["maximum"] for one in parameters if one["name"] == "limit") == most
+
+
+def test_events_are_described_as_jobs(document: dict[str, Any]) -> None:
+    stream = document["paths"]["/api/v1/jobs/{job_id}/events"]["get"]["responses"]["200"]["content"][
+        "text/event-stream"
+    ]
+    assert resolve(stream["schema"]["contentSchema"]["$ref"], document)["properties"]["state"]
+
+
+def test_what_excludes_one_another_is_in_the_schema(client: TestClient, document: dict[str, Any]) -> None:
+    body = document["paths"]["/api/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    schema = {**body, "$defs": {}}
+    right = {"narrow": "a", "reference": "b"}
+    validator = Draft202012Validator(schema)
+    assert validator.is_valid(right)
+    assert validator.is_valid({**right, "activations": "x", "model": None})
+    for other in ("model", "text"):
+        assert not validator.is_valid({**right, "activations": "x", other: "y"})
+        assert client.post("/api/v1/jobs", json={**right, "activations": "x", other: "y"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/api/v1/jobs", "GET, HEAD, POST"),
+        ("/api/v1/saes", "GET, HEAD"),
+        ("/api/v1/jobs/1/cancel", "POST"),
+        ("/compare/new", "GET, HEAD, POST"),
+        ("/healthz", "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_gets_all_right_ones(client: TestClient, path: str, allowed: str) -> None:
+    for method in ("DELETE", "OPTIONS"):
+        answer = client.request(method, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
