@@ -55,6 +55,13 @@ class ScoreSpec:
     table: tuple[Side, ...] = ()
     sortable: bool = True
 
+    @property
+    def shown(self) -> Literal["", "share", "percent"]:
+        """How people read its numbers: a density in percent, another number in [0, 1] to three decimals."""
+        if self.name == "density":
+            return "percent"
+        return "share" if self.kind == "number" and (self.minimum, self.maximum) == (0, 1) else ""
+
     def is_of(self, side: Side) -> bool:
         """Whether latents of that side have it: it stands on their page or in their table."""
         return side in self.page or side in self.table

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, false
+from sqlalchemy import ColumnElement
 
 from app.catalogue import LATENT_FIELDS, Kind
 from app.errors import QueryError
 from app.records import LatentDiagnosis
 from app.store.rows import fold
+from app.store.search import MAX_SEARCH_CHARACTERS, contains
 from app.store.tables import latent_column, latents
 
 Value = int | float | str | bool | tuple[int | float | str, ...]
@@ -25,8 +26,6 @@ CHOICES: dict[str, tuple[str, ...]] = {"diagnosis": get_args(LatentDiagnosis)}
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 MAX_FILTERS = 50
 MAX_IN_VALUES = 500
-MAX_SEARCH_CHARACTERS = 200
-"""Far more than a person writes, and within what SQLite takes in one statement."""
 
 
 @dataclass(frozen=True)
@@ -189,43 +188,3 @@ def _parse_number(parameter: str, text: str) -> float:
 def condition(filter_: Filter) -> ColumnElement[bool]:
     """The filter as a condition on `latents`."""
     return {**OPS, **TEXT_OPS}[filter_.op].condition(latent_column(filter_.field), filter_.value)
-
-
-def folded_search(q: str) -> str | None:
-    """The text that labels must contain for a search to find them; None where `q` is empty or names an index.
-
-    Raises:
-        QueryError: `q` is longer than a label could be.
-    """
-    text = q.strip()
-    if len(text) > MAX_SEARCH_CHARACTERS:
-        message = f"q has {len(text)} characters; expected at most {MAX_SEARCH_CHARACTERS}"
-        raise QueryError(message, parameter="q")
-    return None if not text or _is_index(text) else fold(text)
-
-
-def search_condition(q: str) -> ColumnElement[bool] | None:
-    """Latents that a search finds: the one with that index where `q` is a number, else those whose label holds it.
-
-    Returns:
-        None where `q` is empty: it finds all.
-
-    Raises:
-        QueryError: as `folded_search`.
-    """
-    text = folded_search(q)
-    if text is not None:
-        return contains(text)
-    index = q.strip()
-    if not index:
-        return None
-    return latents.c.latent_index == int(index) if INTEGER.fullmatch(index) else false()
-
-
-def contains(folded: str) -> ColumnElement[bool]:
-    """Latents whose label contains a folded text."""
-    return latents.c.label_folded.contains(folded, autoescape=True)
-
-
-def _is_index(text: str) -> bool:
-    return text.isascii() and text.isdigit()

@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from app.store.cursors import Sort
-from app.store.filters import Filter, condition, contains, folded_search
+from app.store.filters import Filter, condition
 from app.store.lookup import IN_CHUNK
 from app.store.rows import LATENT_COLUMNS
+from app.store.search import contains, parse_search
 from app.store.tables import label_search, latent_column, latents, search_rows
 
 FEW = 10_000
@@ -47,9 +48,9 @@ def few_latents(
 def _probes(
     connection: Connection, scope: Scope, filters: Sequence[Filter], q: str | None, sorted_by: str
 ) -> Iterator[Select[int]]:
-    text = None if q is None else folded_search(q)
-    if text is not None:
-        yield labelled(connection, scope, text)
+    search = parse_search(q)
+    if search is not None and search.needed is not None:
+        yield labelled(connection, scope, search.needed)
     for each in filters:
         is_range = each.op in BY_RANGE or (each.op == "isnull" and each.value)
         if each.op in ("contains", "startswith", "endswith"):

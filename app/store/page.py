@@ -16,11 +16,12 @@ from app.errors import QueryError
 from app.records import LatentScores, Side
 from app.store.counts import FacetValue, count, count_to_cap, facet, kept_facet, kept_total
 from app.store.cursors import Place, Sort, decode_cursor, encode_cursor, parse_order
-from app.store.filters import Filter, condition, search_condition
+from app.store.filters import Filter, condition
 from app.store.lookup import require_comparison, require_side
 from app.store.narrowing import Scope, few_latents, in_order, rows_of
 from app.store.order import segments, segments_before, sort_key
 from app.store.rows import LATENT_NAMES, latent_from
+from app.store.search import parse_search
 from app.store.session import reading
 from app.store.tables import COUNTED, latents
 
@@ -39,7 +40,7 @@ class LatentQuery:
         side: of the comparison.
         sort: sortable fields of the catalogue, separated by commas, `-` in front for descending.
         filters: all must hold.
-        q: a number finds the latent with that index, else what labels contain, in any case.
+        q: a search, as `search.parse_search` reads it.
         limit: latents a page, at least 1.
         cursor: `next` of the page before.
         count: whether the total is wanted.
@@ -140,8 +141,8 @@ def facets_of(engine: Engine, slug: str, query: LatentQuery, names: Sequence[str
 def conditions_of(query: LatentQuery) -> list[ColumnElement[bool]]:
     """The query's filters and search as conditions. Raises QueryError."""
     found = [condition(filter_) for filter_ in query.filters]
-    searched = search_condition(query.q) if query.q else None
-    return found if searched is None else [*found, searched]
+    search = parse_search(query.q)
+    return found if search is None else [*found, search.condition()]
 
 
 def iter_latents(engine: Engine, slug: str, query: LatentQuery) -> Iterator[LatentScores]:

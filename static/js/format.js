@@ -1,6 +1,8 @@
 // Numbers as `app/web/shared/formatting.py` writes them: a test compares the two over many values.
 
 export const UNDEFINED = "–";
+/** Shares below it are shown as such. */
+const SMALLEST = 0.001;
 const MINUS = "−";
 const STEPS = 10;
 /** Digits behind the point that write any double of at least 0.001 in full. */
@@ -45,8 +47,18 @@ export function number(value) {
   const size = Math.abs(value);
   if (size === 0) return "0";
   if (size < 0.001 || size >= 1e6) return signed(value, exponential(size));
-  if (size < 1 && fixed(size, 3) === "1.000") return signed(value, "0.999…");
+  if (size < 1 && fixed(size, 3) === "1.000") return (value < 0 ? "<" : ">") + signed(value, "0.999");
   return signed(value, grouped(fixed(size, decimals(size))));
+}
+
+/** A share in [0, 1] in percent, one decimal below 10 %, more below 0.1 %. */
+export function percent(share) {
+  if (share === null) return UNDEFINED;
+  const value = 100 * share;
+  const size = Math.abs(value);
+  const sign = value < 0 ? "-" : "";
+  if (size > 0 && size < 0.1) return `${sign}${fixed(size, size >= 0.01 ? 3 : 4)} %`;
+  return `${sign}${fixed(size, (size > 0 && size < 10) || (value > 99 && value < 100) ? 1 : 0)} %`;
 }
 
 /** A whole number in full, thousands separated. */
@@ -66,6 +78,8 @@ export function duration(seconds) {
 /** A value of a catalogue field of kind `integer` or `number`: indices and levels plain, counts separated. */
 export function ofSpec(value, spec) {
   if (value === null) return UNDEFINED;
+  if (spec.shown === "percent") return percent(value);
+  if (spec.shown === "share" && value > 0 && value < SMALLEST) return `<${SMALLEST}`;
   if (spec.kind !== "integer") return number(value);
   return spec.unit ? count(value) : String(value);
 }

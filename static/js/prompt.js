@@ -1,6 +1,7 @@
 // Live prompts. Without this script every button sends the form again; with it, another latent is shown at once.
 // The server has rendered what the page says of each latent into a `template` element; here one of them is chosen.
 // The text stays in the box: only the chosen latent goes into the address.
+import { duration } from "./format.js";
 import { addressOf, readLatent, shownActivations, tokenClasses } from "./prompt-latent.js";
 
 const form = document.getElementById("prompt-form");
@@ -49,6 +50,7 @@ function choose(name) {
   paint(latentOf(name), latentOf(templates.get(name).dataset.partner));
   describe(name);
   press(name);
+  document.getElementById("reading").className = `of-${name.split(":")[0]}`;
   const address = addressOf(location.href, name);
   history.replaceState(null, "", address);
   form.action = address;
@@ -60,6 +62,22 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   choose(button.dataset.latent);
 });
+
+/** While the server reads: for how long already, and a way to stop. The form itself is sent as without this script. */
+function showReading() {
+  const note = form.querySelector("[data-reading]");
+  const started = Date.now();
+  const show = () => { note.querySelector("[data-elapsed]").textContent = duration((Date.now() - started) / 1000); };
+  const timer = setInterval(show, 1000);
+  note.hidden = false;
+  note.querySelector("[data-stop]").addEventListener("click", () => {
+    globalThis.stop();
+    clearInterval(timer);
+    note.hidden = true;
+  }, { once: true });
+}
+
+form?.addEventListener("submit", showReading);
 
 const shown = document.getElementById("chosen-column")?.textContent.trim().replace(" ", ":");
 if (shown) press(shown);

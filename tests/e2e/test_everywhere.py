@@ -24,7 +24,18 @@ def paths_of(slug: str) -> list[str]:
         "/intervention",
         "/prompt",
     ]
-    elsewhere = ["/", "/saes", "/saes/new", "/compare/new", "/jobs", "/jobs/1", "/about", "/lab", "/nowhere"]
+    elsewhere = [
+        "/",
+        "/saes",
+        "/saes/of/tiny-matryoshka",
+        "/saes/new",
+        "/compare/new",
+        "/jobs",
+        "/jobs/1",
+        "/about",
+        "/lab",
+        "/nowhere",
+    ]
     return [*elsewhere, *(f"/c/{slug}{path}" for path in below)]
 
 
@@ -81,6 +92,38 @@ def test_contexts_can_show_one_latent_or_the_other(open_tab: OpenTab, slugs: dic
     assert token.evaluate(style) == [background, "none"]
     assert shadow != "none"
     assert page.url.endswith("?highlight=latent")
+
+
+def test_colours_mean_the_same_sae_on_every_page(open_tab: OpenTab, slugs: dict[str, str]) -> None:
+    """Tokens are orange where the narrow latent fires, blue for the reference: on both SAEs' pages."""
+    page = open_tab(f"/c/{slugs['tiny']}/narrow/0")
+    style = (
+        "(one) => [getComputedStyle(one).getPropertyValue('--hl'), getComputedStyle(one).getPropertyValue('--hl-2')]"
+    )
+    of_narrow = page.locator(".contexts .tok").first.evaluate(style)
+    page.goto(f"/c/{slugs['tiny']}/reference/0")
+    of_reference = page.locator(".contexts .tok").first.evaluate(style)
+    root = "(name) => getComputedStyle(document.documentElement).getPropertyValue(name)"
+    assert of_narrow == [page.evaluate(root, name) for name in ("--hl-narrow", "--line-reference")]
+    assert of_reference == [page.evaluate(root, name) for name in ("--hl-reference", "--line-narrow")]
+
+
+def test_a_printed_page_is_whole(open_tab: OpenTab, slugs: dict[str, str]) -> None:
+    """Plots and tables end within the paper, and colours are those of the light theme."""
+    page = open_tab(f"/c/{slugs['tiny']}/narrow/0", viewport={"width": 718, "height": 1000}, color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    cut = """() => [...document.querySelectorAll("table.partners td, .chart rect")]
+      .filter((one) => one.getBoundingClientRect().right > innerWidth).length"""
+    assert page.locator("table.partners td").count() > 10
+    assert page.evaluate(cut) == 0
+    assert page.evaluate("getComputedStyle(document.documentElement).color") == "rgb(28, 33, 39)"
+
+
+def test_tabs_stay_in_one_row_on_a_phone(open_tab: OpenTab, slugs: dict[str, str]) -> None:
+    page = open_tab(f"/c/{slugs['tiny']}/levels", viewport=PHONE)
+    tops = page.locator(".tabs a").evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().top)")
+    assert len(set(tops)) == 1
+    assert overflow(page) == 0
 
 
 def test_the_page_works_by_keyboard(open_tab: OpenTab, slugs: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ test("very small and very large numbers have a power of ten", () => {
 });
 
 test("what is just below one is never written as one", () => {
-  assert.equal(number(0.99999), "0.999…");
+  assert.equal(number(0.99999), ">0.999");
   assert.equal(number(1), "1.000");
 });
 

@@ -41,6 +41,7 @@ async function openPrompt() {
   );
   const byId = {
     "prompt-form": new Element(), chosen: new Element(), "chosen-column": new Element({ textContent: "reference 7" }),
+    reading: new Element(),
   };
   const found = {
     "template[data-shown]": templates, "#live-text [data-token]": tokens, "[data-latent]": buttons,
@@ -67,8 +68,24 @@ test("prompt.js shows the latent of a button that is pressed", async () => {
   assert.deepEqual(byId.chosen.children, ["about narrow:1"]);
   assert.equal(byId["chosen-column"].textContent, "narrow 1");
   assert.equal(byId["chosen-column"].title, "activation of narrow 1");
+  assert.equal(byId.reading.className, "of-narrow");
   assert.equal(history.url, "/c/one/prompt?latent=narrow:1");
   assert.equal(byId["prompt-form"].action, "/c/one/prompt?latent=narrow:1");
+});
+
+test("prompt.js says that the text is being read, and can stop", async () => {
+  const { byId } = await openPrompt();
+  const [note, elapsed, stop] = [new Element({ hidden: true }), new Element(), new Element()];
+  note.found = { "[data-elapsed]": [elapsed], "[data-stop]": [stop] };
+  byId["prompt-form"].found = { "[data-reading]": [note] };
+  let stopped = 0;
+  globalThis.stop = () => { stopped += 1; };
+  byId["prompt-form"].send("submit");
+  assert.equal(note.hidden, false);
+  await new Promise((passed) => { setTimeout(passed, 1100); });
+  assert.equal(elapsed.textContent, "1 s");
+  stop.send("click");
+  assert.deepEqual([stopped, note.hidden], [1, true]);
 });
 
 test("prompt.js leaves a latent that the page does not know to the server", async () => {

@@ -78,12 +78,14 @@ def test_stretches_of_time_are_written_as_on_the_server() -> None:
 def test_values_of_the_catalogue_are_written_as_on_the_server() -> None:
     index = ScoreSpec("index", "", "", "integer")
     count = ScoreSpec("count", "", "", "integer", unit="tokens")
-    share = ScoreSpec("share", "", "")
+    share = ScoreSpec("share", "", "", minimum=0, maximum=1)
+    density = ScoreSpec("density", "", "")
     given: list[tuple[float | None, ScoreSpec]] = [
         (value, spec) for spec in (index, count) for value in (None, 0, 4095)
     ]
-    given += [(value, share) for value in (None, 0.25, 12.345)]
-    calls = [[value, {"kind": spec.kind, "unit": spec.unit}] for value, spec in given]
+    small = (None, 0.0, 0.00001, 0.0009, 0.001, 0.25, 0.99999)
+    given += [(value, spec) for spec in (share, density) for value in (*small, *(k / 999 for k in range(1000)))]
+    calls = [[value, {"kind": spec.kind, "unit": spec.unit, "shown": spec.shown}] for value, spec in given]
     assert call("format.js", "ofSpec", calls) == [formatting.of_spec(value, spec) for value, spec in given]
 
 

@@ -79,7 +79,7 @@ def test_a_job_is_asked_for_and_found(client: TestClient) -> None:
         ({**ASKED, "reference": "two@x"}, "reference", "a number"),
         ({**ASKED, "tokens": -1}, "tokens", "greater than or equal to 1"),
         ({**ASKED, "tokens": "many"}, "tokens", "integer"),
-        ({**ASKED, "name": "A b"}, "name", "pattern"),
+        ({**ASKED, "name": "A b"}, "name", "lower-case letters"),
         ({**ASKED, "activations": "a", "text": "b"}, "activations", "one or the other"),
         ({**ASKED, "dtype": "float16"}, "dtype", "'float32' or 'bfloat16'"),
         ({**ASKED, "dtype": "bfloat16", "activations": "a"}, "dtype", "dtype is the precision of the model"),
@@ -197,7 +197,7 @@ def test_a_job_is_followed_until_it_ends(client: TestClient, site: tuple[Setting
     last = {"Last-Event-ID": f"{ended['version']}-0"}
     assert client.get("/api/v1/jobs/1/events", headers=last).status_code == 204, "browsers stop to ask then"
     assert client.get("/api/v1/jobs/9/events").status_code == 404
-    assert "/saes#folder" in client.get("/jobs/1").text
+    assert "/saes/of/folder" in client.get("/jobs/1").text
 
 
 def test_streams_are_counted(site: tuple[Settings, Engine]) -> None:
@@ -216,7 +216,9 @@ def test_cancel_and_resume(client: TestClient, site: tuple[Settings, Engine]) ->
     fail(site[1], claim, "the disk is full; free some space")
     page = client.get("/jobs/1").text
     assert "free some space" in page
-    assert "Resume" in page
+    assert "Failed before it started" in page
+    assert "Try again" in page
+    assert "Resume" not in page, "there is nothing to resume"
     assert client.post("/api/v1/jobs/1/resume").json()["error"] is None
     assert client.post("/api/v1/jobs/7/resume").status_code == 404
 

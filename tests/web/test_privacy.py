@@ -124,7 +124,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory, bundle: ComparisonBundle) -
 
 @pytest.fixture(scope="module")
 def app(engine: Engine, bundle: ComparisonBundle) -> FastAPI:
-    app = create_app(Settings(database_url=str(engine.url)), engine)
+    app = create_app(Settings(database_url=str(engine.url), input_dir=Path(TYPED)), engine)
     transport = httpx.MockTransport(answer_of_a_worker)
     app.state.inference = Inference(fixed("http://worker", SecretStr("x")), transport=transport)
     return app

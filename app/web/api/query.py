@@ -14,9 +14,10 @@ from app.errors import QueryError
 from app.records import Side
 from app.store.counts import CAP, FACETS, checked_facets
 from app.store.cursors import SORT_FIELDS
-from app.store.filters import CHOICES, FILTER_FIELDS, MAX_SEARCH_CHARACTERS, OPS, TEXT_FIELDS, TEXT_OPS, Filter
+from app.store.filters import CHOICES, FILTER_FIELDS, OPS, TEXT_FIELDS, TEXT_OPS, Filter
 from app.store.page import Count, LatentQuery
 from app.store.rows import LATENT_NAMES
+from app.store.search import MAX_SEARCH_CHARACTERS
 from app.web.http.deps import SettingsDep
 from app.web.http.params import check_parameters
 
@@ -59,7 +60,8 @@ async def _latent_query(
     q: Annotated[
         str | None,
         Query(
-            description=f"A number: the latent with that index; else what labels contain, in any case; at most "
+            description='`#151`: the latent with that index; `"not"`, ` not` or `le|la|les`: labels with such a '
+            "token; anything else: labels that contain it, in any case; a number finds both index and labels. At most "
             f"{MAX_SEARCH_CHARACTERS} characters."
         ),
     ] = None,

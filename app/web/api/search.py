@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from app.records import LatentScores, Side
 from app.store import read
-from app.store.filters import MAX_SEARCH_CHARACTERS
 from app.store.page import LatentQuery
+from app.store.search import MAX_SEARCH_CHARACTERS
 from app.store.text_search import TextPlace, search_text
 from app.web.api.routes import get, json_response
 from app.web.http.caching import immutable

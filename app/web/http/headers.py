@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors "
+    "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'"
 )
-"""Without its last value. Plotly draws with inline styles, data and blob images; there is no inline script anywhere."""
+"""Without who may frame the page. Plotly draws with inline styles, data and blob images; no script is inline."""
 
 HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -41,14 +41,16 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, frame_ancestors: Sequence[str] = ()) -> None:
         self.app = app
-        self._framing = " ".join(frame_ancestors) or "'none'"
+        # `*` stands for network schemes alone: pages of files and of editors may frame ours only where nothing is said.
+        sites = " ".join(frame_ancestors) or "'none'"
+        self._framing = "" if "*" in frame_ancestors else f"; frame-ancestors {sites}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and add the headers when its response starts."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        policy = CONTENT_SECURITY_POLICY + (self._framing if _is_embedded(scope) else "'none'")
+        policy = CONTENT_SECURITY_POLICY + (self._framing if _is_embedded(scope) else "; frame-ancestors 'none'")
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

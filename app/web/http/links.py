@@ -21,9 +21,8 @@ def home() -> str:
 
 
 def saes(name: str | None = None) -> str:
-    """The registered SAEs, or one of them on that page."""
-    path = below_prefix("/saes")
-    return path if name is None else f"{path}#{quote(name, safe='')}"
+    """The registered SAEs, or the page of one; a prefix `name@width` is on the page of its whole SAE."""
+    return below_prefix("/saes") if name is None else below_prefix(f"/saes/of/{quote(name.partition('@')[0])}")
 
 
 def sae_new() -> str:

@@ -30,6 +30,11 @@ COMMON = tuple(name for name in FILTER_FIELDS if all(LATENT_FIELDS[name].is_of(s
 """Fields that latents of both SAEs have: their filters are kept where one changes from one SAE to the other."""
 
 
+def common_filters(filters: Pairs) -> Pairs:
+    """Those of the filters that make sense for latents of either SAE."""
+    return tuple(pair for pair in filters if pair[0].partition("__")[0] in COMMON)
+
+
 def filter_fields(summary: ComparisonSummary, side: Side, filters: Pairs) -> tuple[FilterField, ...]:
     """The inputs of a filter form, filled in as the URL says."""
     values = dict(filters)

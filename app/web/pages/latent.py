@@ -77,7 +77,7 @@ def build(visit: Visit, side: Side, index: int) -> LatentPage:
         frame=_frame(visit, latent),
         summary=visit.summary,
         latent=latent,
-        scores=_scores(latent),
+        scores=_scores(latent, len((visit.summary.narrow if side == "narrow" else visit.summary.reference).levels)),
         degree=latent_degree(visit, side, index),
         releases=releases_of_latent(visit.engine, visit.slug, side, index),
         partners=rows,
@@ -95,10 +95,12 @@ def build(visit: Visit, side: Side, index: int) -> LatentPage:
     )
 
 
-def _scores(latent: LatentScores) -> tuple[ScoreSpec, ...]:
-    """The scores of its side; the absorbing latent only if there is one."""
-    shown = (spec for spec in LATENT_SPECS if latent.sae in spec.page)
-    return tuple(spec for spec in shown if spec.name != "absorbed_by" or latent.absorbed_by is not None)
+def _scores(latent: LatentScores, n_levels: int) -> tuple[ScoreSpec, ...]:
+    """The scores of its side; the absorbing latent only if there is one, the level only if there are several."""
+    hidden = {"absorbed_by"} if latent.absorbed_by is None else set()
+    if n_levels == 1:
+        hidden.add("level")
+    return tuple(spec for spec in LATENT_SPECS if latent.sae in spec.page and spec.name not in hidden)
 
 
 def _partners(visit: Visit, side: Side, index: int) -> list[Partner]:

@@ -20,16 +20,18 @@ from app.web.http import links
 from app.web.http.deps import EngineDep, SettingsDep
 from app.web.pages.contexts.common import FilterForm
 from app.web.pages.contexts.latents import Column, LatentsPage
-from app.web.pages.filterform import chips, filter_fields, other_filters
+from app.web.pages.filterform import COMMON, all_chips, common_filters, filter_fields, other_filters
 from app.web.pages.params import Pairs, Params, read_params
 from app.web.pages.respond import Visit, comparison_answer, comparison_frame, comparison_page, page, serve
+from app.web.pages.table_place import place_in_words, table_page
+from app.web.shared import formatting as show
 from app.web.shared.latent_files import CSV, NDJSON, Rows, latents_as_csv, latents_as_ndjson, without_body
 
 router = APIRouter()
 
 Blocks = Callable[[Iterable[Rows]], Iterator[bytes]]
 
-OWN = ("sae", "sort", "q", "limit", "cursor", "columns")
+OWN = ("sae", "sort", "q", "limit", "cursor", "columns", "start")
 LIMIT = 100
 DEFAULT_SORT: Mapping[Side, str] = {"narrow": "-hedging_score", "reference": "-density"}
 
@@ -56,19 +58,27 @@ class TableState:
         """How the table is shown."""
         return self.params.kept("limit", "columns")
 
-    def with_filters(self, filters: Pairs) -> str:
-        """The table with other filters, from its first page."""
+    def with_filters(self, q: str, filters: Pairs) -> str:
+        """The table with another search and other filters, from its first page."""
         order = (("sae", self.side), ("sort", str(self.sort)))
-        return links.latents(self.slug, (*order, *filters, *self.params.kept("q"), *self.layout))
+        search = (("q", q),) if q else ()
+        return links.latents(self.slug, (*order, *filters, *search, *self.layout))
+
+    def with_side(self, side: Side) -> str:
+        """The other SAE's table, with the search, and with order and filters where its latents have those fields."""
+        if side == self.side:
+            return self.at(())
+        order = (("sort", str(self.sort)),) if "sort" in self.params.own and self.sort.field in COMMON else ()
+        filters = common_filters(self.params.filters)
+        return links.latents(self.slug, (("sae", side), *order, *filters, *self.params.kept("q"), *self.layout))
 
     def with_sort(self, sort: Sort) -> str:
         """The table in another order, from its first page."""
         query = (("sae", self.side), ("sort", str(sort)), *self.params.filters, *self.params.kept("q"))
         return links.latents(self.slug, (*query, *self.layout))
 
-    def at(self, cursor: str | None) -> str:
-        """The page that a cursor leads to; the first for None."""
-        place = () if cursor is None else (("cursor", cursor),)
+    def at(self, place: Pairs) -> str:
+        """The page at a place; the first for none."""
         return links.latents(self.slug, (*self.query, *self.layout, *place))
 
 
@@ -95,12 +105,16 @@ def build(visit: Visit, most: int) -> LatentsPage:
     state = table_state(visit)
     params, side, summary = state.params, state.side, visit.summary
     limit = params.whole("limit", min(LIMIT, most), 1, most)
-    query = latent_query(state, limit=limit, cursor=params.own.get("cursor"))
-    found = read.latents_page(visit.engine, visit.slug, query)
+    found = table_page(visit.engine, visit.slug, latent_query(state, limit=limit), params)
     all_columns = params.choice("columns", "usual", ("usual", "all")) == "all"
     kept = (("sae", side), *params.kept("sort", "limit", "columns"), *other_filters(side, params.filters))
     return LatentsPage(
-        frame=comparison_frame(visit, "Latents", f"The latents of {summary.name}, with every score.", api="/latents"),
+        frame=comparison_frame(
+            visit,
+            "Latents",
+            f"The latents of {summary.name}, with every score.",
+            api=links.with_query("/latents", (*state.query, *params.kept("limit", "cursor"))),
+        ),
         summary=summary,
         sae=side,
         columns=tuple(_column(spec, state) for spec in _specs(side, all_columns)),
@@ -108,16 +122,18 @@ def build(visit: Visit, most: int) -> LatentsPage:
         columns_url=links.latents(
             visit.slug, (*state.query, *params.kept("limit"), *(() if all_columns else (("columns", "all"),)))
         ),
-        items=tuple(found.items),
+        items=found.items,
         total=found.total,
-        limit=limit,
+        place=place_in_words(found, show.number),
         q=params.own.get("q", ""),
         form=FilterForm(links.latents(visit.slug), filter_fields(summary, side, params.filters), kept),
-        chips=chips(params.filters, state.with_filters),
-        side_urls={one: links.latents(visit.slug, (("sae", one), *state.layout)) for one in SIDES},
-        first_url=state.at(None) if "cursor" in params.own else None,
+        chips=all_chips(params.own.get("q", ""), params.filters, state.with_filters),
+        side_urls={one: state.with_side(one) for one in SIDES},
+        clear_url=state.with_filters("", ()),
+        first_url=state.at(()) if found.start else None,
+        previous_url=None if found.previous is None else state.at(found.previous),
         next_url=None if found.next is None else state.at(found.next),
-        plot_url=links.comparison(visit.slug, (("sae", side), *params.filters)),
+        plot_url=links.comparison(visit.slug, (("sae", side), *params.filters, *params.kept("q"))),
         csv_url=links.latents_file(visit.slug, "csv", state.query),
         ndjson_url=links.latents_file(visit.slug, "ndjson", state.query),
         latent_query=tuple(pair for pair in state.query if pair[0] != "sae"),

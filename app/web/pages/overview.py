@@ -44,7 +44,7 @@ LOG_FIELDS = frozenset({"density", "n_firings", "max_activation", "mean_activati
 """Fields that spread over decades: their axes are logarithmic."""
 
 AXES = tuple(
-    AxisChoice(s.name, s.title, s.unit, s.definition, s.name in LOG_FIELDS, s.kind)
+    AxisChoice(s.name, s.title, s.unit, s.definition, s.name in LOG_FIELDS, s.kind, s.shown)
     for s in LATENT_SPECS
     if s.sortable and s.kind in ("integer", "number")
 )

@@ -12,11 +12,11 @@ from app.web.shared.text import tokens_of
 
 GROUP_TITLES: Mapping[str, str] = {
     "top": "Strongest firings",
-    "q5": "Strongest fifth of its firings",
-    "q4": "Fourth fifth",
-    "q3": "Middle fifth",
-    "q2": "Second fifth",
-    "q1": "Weakest fifth of its firings",
+    "q5": "Top 20 % of its firings",
+    "q4": "60–80 %",
+    "q3": "40–60 %",
+    "q2": "20–40 %",
+    "q1": "Bottom 20 % of its firings",
 }
 """Kinds of contexts, in the order in which they are shown."""
 

@@ -10,6 +10,8 @@ from typing import Literal
 from app.catalogue import ScoreSpec
 
 UNDEFINED = "–"
+SMALLEST = 0.001
+"""Shares below it are shown as such: their fourth digit is noise."""
 MINUS = "−"
 
 INTENSITY_STEPS = 10
@@ -57,15 +59,17 @@ def number(value: float | None) -> str:
     if size < 0.001 or size >= 1e6:
         return _signed(value, f"{size:.1e}".replace("e-0", "e-").replace("e+0", "e+"))
     if size < 1 and f"{size:.3f}" == "1.000":
-        return _signed(value, "0.999…")
+        return f"{'<' if value < 0 else '>'}{_signed(value, '0.999')}"
     return _signed(value, f"{size:,.{_decimals(size)}f}")
 
 
 def percent(share: float | None) -> str:
-    """A share in [0, 1] in percent, one decimal below 10 %."""
+    """A share in [0, 1] in percent, one decimal below 10 %, more below 0.1 %."""
     if share is None:
         return UNDEFINED
     value = 100 * share
+    if 0 < abs(value) < 0.1:
+        return f"{value:.{3 if abs(value) >= 0.01 else 4}f} %"
     return f"{value:.1f} %" if 0 < abs(value) < 10 or 99 < value < 100 else f"{value:.0f} %"
 
 
@@ -89,7 +93,16 @@ def of_spec(value: object, spec: ScoreSpec) -> str:
         return "yes" if value else "no"
     if spec.kind == "integer" and not spec.unit:
         return str(value)
+    if spec.shown == "percent" and isinstance(value, int | float):
+        return percent(value)
+    if spec.shown == "share" and isinstance(value, float) and 0 < value < SMALLEST:
+        return f"<{SMALLEST}"
     return number(value) if isinstance(value, int | float) else plain(str(value))
+
+
+def tenths(value: float | None) -> str:
+    """A number with one decimal, so that a column of them can be compared at a glance."""
+    return UNDEFINED if value is None else _signed(value, f"{abs(value):,.1f}")
 
 
 def pieces(token: str) -> tuple[Piece, ...]:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from app.errors import QueryError, RequestError
 from app.jobs.records import JobKind
-from app.records.request import ComparisonRequest, InterventionRequest, JobRequest, SaeRequest, about
+from app.records.request import NAME_CHARACTERS, ComparisonRequest, InterventionRequest, JobRequest, SaeRequest, about
 from app.web.http.bodies import read_form, read_object
 
 RECORDS: Mapping[JobKind, type[JobRequest]] = {
@@ -93,5 +93,8 @@ def _explained(error: ValidationError) -> QueryError:
     field = str(first["loc"][0])
     if first["type"] == "missing":
         return QueryError(f"{field} is missing; it is required", parameter=field)
+    if first["type"] == "string_pattern_mismatch" and field == "name":
+        found = str(first["input"])[:80]
+        return QueryError(f"name is {found!r}; expected {NAME_CHARACTERS}, a letter or digit first", parameter=field)
     message = first["msg"]
     return QueryError(f"{field} is {str(first['input'])[:80]!r}: {message[:1].lower()}{message[1:]}", parameter=field)

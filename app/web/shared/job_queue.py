@@ -16,6 +16,7 @@ from app.jobs.records import Job
 from app.records.request import JobRequest
 from app.web.http.caller import Caller
 from app.web.http.deps import EngineDep, SettingsDep
+from app.web.shared.job_paths import check_paths
 from app.web.shared.redact import public_job
 
 MOST_WAITING = 50
@@ -63,8 +64,10 @@ class JobQueue:
             share: whom it is counted for; None for nobody.
 
         Raises:
-            QueryError, ConflictError: as `queue.submit`; or that client has many jobs waiting.
+            QueryError, ConflictError: as `queue.submit`; a path leads out of the input folder; or that client has many
+                jobs waiting.
         """
+        check_paths(request, self._input_dir)
         if share is not None:
             self._shares.check(self, share)
         job = self._public(queue.submit(self._engine, request))

@@ -18,10 +18,15 @@ from app.records.sides import other_side
 from app.web.http import links
 from app.web.http.errors import Problem
 from app.web.shared import formatting as show
+from app.web.shared.figures.decomposition import ROLE_TITLES
 from app.web.shared.figures.svg import chart_svg
 
 SCRIPT_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 """Characters that could end a script element, or a line in it, as JSON escapes."""
+
+
+PAGE_TITLES = {"wrong-parameter": "Invalid link", "not-found": "Page not found"}
+"""Kinds of problems that people meet by a link, in their words."""
 
 
 def render(template: str, /, **fields: Any) -> str:
@@ -31,7 +36,9 @@ def render(template: str, /, **fields: Any) -> str:
 
 def error_page(problem: Problem) -> str:
     """The page of a problem."""
-    return render("error.html", status=problem.status, title=problem.title, detail=problem.detail, valid=problem.valid)
+    title = PAGE_TITLES.get(problem.kind, problem.title)
+    detail = problem.detail[:1].upper() + problem.detail[1:]
+    return render("error.html", status=problem.status, title=title, detail=detail, valid=problem.valid)
 
 
 @cache
@@ -57,6 +64,8 @@ def environment() -> Environment:
         pieces=show.pieces,
         range_text=range_text,
         relative=relative,
+        role=role,
+        tenths=show.tenths,
         words=words,
     )
     made.globals.update(
@@ -96,6 +105,11 @@ def relative(weight: float, among: Sequence[TokenWeight]) -> str:
 def numbers(values: Sequence[int]) -> str:
     """Whole numbers, separated by commas."""
     return ", ".join(show.number(value) for value in values)
+
+
+def role(diagnosis: str) -> str:
+    """A diagnosis as people read it."""
+    return ROLE_TITLES.get(diagnosis, diagnosis) if diagnosis != "main" else diagnosis
 
 
 def words(name: str) -> str:

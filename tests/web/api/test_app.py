@@ -84,6 +84,14 @@ def test_only_the_sites_that_are_named_frame_embedded_pages(
     assert client.get(f"/c/{slug}{path}").headers["content-security-policy"].endswith("frame-ancestors 'none'")
 
 
+def test_where_all_may_frame_pages_files_and_editors_may_too(site: tuple[Settings, Engine], slug: str) -> None:
+    """`frame-ancestors *` would refuse pages of `file:` and `vscode-webview:`."""
+    settings, engine = site
+    allowing = local_client(create_app(settings.model_copy(update={"frame_ancestors": ("*",)}), engine))
+    assert "frame-ancestors" not in allowing.get(f"/c/{slug}?embed=1").headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in allowing.get(f"/c/{slug}").headers["content-security-policy"]
+
+
 @pytest.mark.parametrize(("given", "kept"), [("trace-1.a_B", True), ("a\tb", False), ("x" * 65, False), ("a b", False)])
 def test_a_usable_request_id_is_kept(client: TestClient, given: str, kept: bool) -> None:
     response = client.get("/healthz", headers={"X-Request-ID": given})

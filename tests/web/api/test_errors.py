@@ -138,13 +138,21 @@ def test_only_get_and_head(client: TestClient, slug: str, method: str) -> None:
     assert problem["detail"].startswith(f"{method} is not allowed")
 
 
-@pytest.mark.parametrize("path", ["/nope", "/c/nope", "/c/{slug}/narrow/999", "/c/{slug}/latents?sort=nope"])
-def test_a_browser_gets_a_page(client: TestClient, slug: str, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("/nope", "Page not found"),
+        ("/c/nope", "Page not found"),
+        ("/c/{slug}/narrow/999", "Page not found"),
+        ("/c/{slug}/latents?sort=nope", "Invalid link"),
+    ],
+)
+def test_a_browser_gets_a_page(client: TestClient, slug: str, path: str, title: str) -> None:
     path = path.format(slug=slug)
     page = client.get(path, headers=HTML)
     problem = problem_of(client.get(path, headers={"Accept": "application/json"}), page.status_code)
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert problem["title"] in page.text
+    assert f"<h1>{title}</h1>" in page.text
     assert "Accept" in page.headers["vary"]
     for value in problem.get("valid", []):
         assert value in page.text

@@ -32,7 +32,7 @@ from app.web.pages.contexts.levels import LevelsPage
 from app.web.pages.contexts.overview import OverviewPage, TopLatent
 from app.web.pages.contexts.pair import PairPage
 from app.web.pages.contexts.prompt import PromptChoice, PromptNotice, PromptPage, PromptRow, PromptShown
-from app.web.pages.contexts.saes import SaesPage
+from app.web.pages.contexts.saes import SaePage, SaesPage
 from app.web.shared.figures.plot import DataTable, Plot
 from app.web.shared.interventions import ShownReleases, StoredIntervention
 from app.web.shared.latents import PartnerRow
@@ -48,6 +48,7 @@ TEMPLATES = {
     "degree.html": DegreePage,
     "intervention.html": InterventionPage,
     "prompt.html": PromptPage,
+    "sae.html": SaePage,
     "saes.html": SaesPage,
     "jobs.html": JobsPage,
     "job.html": JobPage,

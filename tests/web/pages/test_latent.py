@@ -108,7 +108,7 @@ def test_tokens_read_as_the_text(client: TestClient, slug: str, bundle: Comparis
 
 def test_spaces_and_line_breaks_are_kept_in_the_page(client: TestClient, slug: str) -> None:
     text = "".join(client.get(f"/c/{slug}/narrow/{index}").text for index in range(4))
-    assert '<span class="mark" title="line break">↵</span>\n' in text
+    assert '<span class="mark" title="line break">↵</span><span class="nl">\n</span>' in text
     assert "> naïve<" in text
 
 
@@ -196,3 +196,30 @@ def test_the_first_and_the_last_have_one_step(client: TestClient, slug: str) -> 
     assert (steps["previous"], steps["next"]) == (None, 1)
     steps = client.get(f"/c/{slug}/reference/59.json").json()["steps"][0]
     assert (steps["previous"], steps["next"]) == (58, None)
+
+
+def test_roles_are_named_for_people(client: TestClient, slug: str, bundle: ComparisonBundle) -> None:
+    unexplained = next(p for p in bundle.partners if p.diagnosis == "unexplained")
+    page = Document(client.get(f"/c/{slug}/narrow/{unexplained.narrow_index}").text)
+    badges = [badge.text for badge in page.all("span", "badge")]
+    assert "direction only" in badges
+    assert "unexplained" not in badges
+    reference = Document(client.get(f"/c/{slug}/reference/{unexplained.index}").text)
+    assert "Most mixed into" in reference.one("dl", "tiles").text
+    assert "Main partner" not in reference.one("dl", "tiles").text
+
+
+def test_a_level_is_shown_where_there_are_several(client: TestClient, slug: str) -> None:
+    heads = {
+        side: [e.text for e in Document(client.get(f"/c/{slug}/{side}/0").text).all("dt")]
+        for side in ("narrow", "reference")
+    }
+    levels = {side: client.get(f"/c/{slug}.json").json()["summary"][side]["levels"] for side in heads}
+    for side, shown in heads.items():
+        assert ("Level" in shown) == (len(levels[side]) > 1), side
+
+
+def test_the_comparison_is_one_click_away(client: TestClient, slug: str) -> None:
+    for path in ("narrow/0", "reference/0", "pairs/0/0"):
+        page = Document(client.get(f"/c/{slug}/{path}").text)
+        assert "Try your text" in page.one("nav", "tabs").text

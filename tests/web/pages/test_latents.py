@@ -89,9 +89,71 @@ def test_pages_follow_one_another(client: TestClient, slug: str, narrow: list[La
     assert any(e.attributes.get("rel") == "first" for e in page.all("a"))
 
 
+def rel(page: Document, name: str) -> str:
+    return next(e.attributes["href"] for e in page.all("a") if e.attributes.get("rel") == name)
+
+
+def test_each_page_knows_the_total_its_place_and_the_page_before(
+    client: TestClient, slug: str, narrow: list[LatentScores]
+) -> None:
+    first = table(client, f"/c/{slug}/latents?limit=7")
+    second = table(client, rel(first, "next"))
+    third = table(client, rel(second, "next"))
+    assert [page.one("output").text for page in (first, second, third)] == [
+        "1–7 of 24 latents",
+        "8–14 of 24 latents",
+        "15–21 of 24 latents",
+    ]
+    assert indices(table(client, rel(third, "prev"))) == by_score(narrow)[7:14]
+    assert indices(table(client, rel(second, "prev"))) == by_score(narrow)[:7]
+
+
+def test_a_start_without_a_page_is_refused(client: TestClient, slug: str) -> None:
+    assert "fewer than the latents" in client.get(f"/c/{slug}/latents?start=24").json()["detail"]
+    assert "at most 20000" in client.get(f"/c/{slug}/latents?start=20001").json()["detail"]
+
+
+def test_the_search_has_a_chip(client: TestClient, slug: str) -> None:
+    page = table(client, f"/c/{slug}/latents?q=+the&density__gt=0")
+    assert "Search:  the" in page.one("ul", "chips").text
+    assert any("density__gt=0" in href and "q=" not in href and "/latents?" in href for href in page.hrefs())
+
+
+def test_a_search_with_a_leading_space_finds_whole_tokens(
+    client: TestClient, slug: str, bundle: ComparisonBundle
+) -> None:
+    labels = {v.index: v.label.casefold() for v in bundle.latents if v.sae == "reference"}
+    for q in ('"the"', "+the"):
+        page = table(client, f"/c/{slug}/latents?sae=reference&sort=index&q={q}")
+        assert indices(page) == [i for i, label in labels.items() if "the" in label.split(" ")]
+    either = table(client, f"/c/{slug}/latents?sae=reference&sort=index&q=the|cat")
+    assert indices(either) == [i for i, label in labels.items() if {"the", "cat"} & set(label.split(" "))]
+
+
+def test_the_other_sae_keeps_search_and_common_filters(client: TestClient, slug: str) -> None:
+    page = table(client, f"/c/{slug}/latents?q=a&density__gt=0&hedging_score__gt=0&sort=-hedging_score&columns=all")
+    (switch,) = [e for e in page.all("a") if e.text == "reference"]
+    query = dict(parse_qsl(urlsplit(switch.attributes["href"]).query))
+    assert query == {"sae": "reference", "density__gt": "0", "q": "a", "columns": "all"}
+    assert client.get(switch.attributes["href"]).status_code == 200
+
+
+def test_the_plot_and_the_api_get_search_and_filters(client: TestClient, slug: str) -> None:
+    page = table(client, f"/c/{slug}/latents?q=a&density__gt=0&limit=5")
+    plot = next(e.attributes["href"] for e in page.all("a") if e.text == "Open as plot")
+    api = next(e.attributes["href"] for e in page.all("a") if e.text == "API")
+    assert dict(parse_qsl(urlsplit(plot).query)) == {"sae": "narrow", "density__gt": "0", "q": "a"}
+    assert dict(parse_qsl(urlsplit(api).query))["q"] == "a"
+    found = client.get(api).json()["items"]
+    assert [latent["index"] for latent in found] == indices(page)
+
+
 def test_a_search_finds_an_index_or_a_label(client: TestClient, slug: str) -> None:
     assert indices(table(client, f"/c/{slug}/latents?q=7")) == [7]
-    assert "No latents match these filters" in table(client, f"/c/{slug}/latents?q=nowhere-in-it").one("main").text
+    empty = table(client, f"/c/{slug}/latents?q=nowhere-in-it&density__gt=0")
+    assert "No latents match. Clear filters" in empty.one("main").text
+    clear = next(e.attributes["href"] for e in empty.all("a") if e.text == "Clear filters")
+    assert "density" not in clear
 
 
 def test_all_columns_are_the_catalogue(client: TestClient, slug: str) -> None:

@@ -120,7 +120,7 @@ def test_the_most_hedged_latents_have_partners_and_a_context(
 def test_both_saes_stand_beside_one_another(client: TestClient, slug: str, bundle: ComparisonBundle) -> None:
     table = Document(client.get(f"/c/{slug}").text).one("table", "sides").text
     for side in (bundle.summary.narrow, bundle.summary.reference):
-        assert show.number(side.l0) in table
+        assert show.tenths(side.l0) in table
         assert show.number(side.explained_variance) in table
         assert str(side.n_dead) in table
 

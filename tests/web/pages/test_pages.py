@@ -41,6 +41,7 @@ def paths_of(slug: str) -> list[str]:
     return [
         "/",
         "/saes",
+        "/saes/of/plain",
         "/about",
         "/lab",
         "/jobs",
@@ -193,3 +194,11 @@ def test_saes_say_what_the_preflight_found(pages: dict[str, Document]) -> None:
     text = pages["/saes"].one("main").text
     assert "release/with slashes:é" in text
     assert "decoder norms range from 0.9 to 1.1" in text
+
+
+def test_inner_levels_are_scored_by_a_filled_in_form(client: TestClient, slug: str) -> None:
+    page = Document(client.get(f"/c/{slug}/levels").text)
+    (href,) = [href for href in page.hrefs() if "/compare/new?narrow=" in href][:1]
+    assert client.get(href).status_code == 200
+    assert "hedgescope compare" not in page.one("main").text
+    assert "%40" in href

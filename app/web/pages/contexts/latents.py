@@ -34,8 +34,9 @@ class LatentsPage:
     """The table of one SAE's latents.
 
     Attributes:
-        total: latents that pass the filters; None where not counted.
-        first_url: the first page; None on it. `next_url`: the next page; None on the last.
+        total: latents that pass the filters; None where not counted. `place`: which of them the page has, in words.
+        first_url, previous_url: the first page and the one before; None on the first. `next_url`: None on the last.
+        clear_url: the table without search and filters.
         columns_url: the same with all columns, or with the usual ones again.
         latent_query: parameters that a latent's page takes to lead through the same order.
     """
@@ -48,12 +49,14 @@ class LatentsPage:
     columns_url: str
     items: tuple[LatentScores, ...]
     total: int | None
-    limit: int
+    place: str
     q: str
     form: FilterForm
     chips: tuple[FilterChip, ...]
     side_urls: Mapping[Side, str]
+    clear_url: str
     first_url: str | None
+    previous_url: str | None
     next_url: str | None
     plot_url: str
     csv_url: str

@@ -29,6 +29,7 @@ class AxisChoice:
     definition: str
     log: bool
     kind: Kind
+    shown: str
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from app.web.shared.latents import PartnerRow
 
 ROLES: tuple[PartnerDiagnosis, ...] = get_args(PartnerDiagnosis)
 
-ROLE_TITLES: Mapping[PartnerDiagnosis, str] = {
+ROLE_TITLES: Mapping[str, str] = {
     "main": "main partner",
     "hedged": "hedged",
     "absorbed": "absorbed",
