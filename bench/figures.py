@@ -18,7 +18,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from app.lab.trained import PERFECT
-from app.scores.typical import mode
 from bench.output import read_results
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -55,14 +54,12 @@ def idea() -> Figure:
     first = rng.normal(1.0, 0.12, n)
     second = np.where(rng.random(n) < p, rng.normal(1.0, 0.12, n), 0.0) + rng.normal(0, 0.03, n)
     latent = np.array([1, mixed]) / np.hypot(1, mixed)
-    typical = mode(np.stack([first, second], axis=1))
     figure = Figure(figsize=(5.4, 4.2))
     axes = figure.subplots()
     axes.scatter(first, second, s=9, color=GREY, alpha=0.6, label="input on a token where the latent fires")
     _arrow(axes, (1.45, 0.0), GREEN, "feature 1")
     _arrow(axes, (0.0, 1.2), GREEN, "feature 2")
     _arrow(axes, tuple(1.45 * latent), ORANGE, "decoder row")
-    axes.plot(*typical, "o", color=BLUE, markersize=11, label="typical input")
     angle = np.linspace(0, np.arctan2(latent[1], latent[0]), 30)
     axes.plot(0.55 * np.cos(angle), 0.55 * np.sin(angle), color=ORANGE)
     impurity = float(latent[1] ** 2)

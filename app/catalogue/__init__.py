@@ -1,7 +1,7 @@
 """Every number shown to people, declared once; the API, the pages and the docs read it here."""
 
-from app.catalogue.latent import HEDGING_SCORE_PARTS, LATENT_FIELDS, LATENT_SPECS, SCORING_VERSION
-from app.catalogue.partner import PARTNER_FIELDS, PARTNER_SPECS
+from app.catalogue.latent import LATENT_FIELDS, LATENT_SPECS, SCORING_VERSION
+from app.catalogue.partner import HEDGING_SCORE_PARTS, PARTNER_FIELDS, PARTNER_SPECS
 from app.catalogue.spec import PAPER, SPARSE_BUT_WRONG, Kind, ScoreSpec
 from app.catalogue.summary import SUMMARY_FIELDS, SUMMARY_SPECS
 

@@ -8,12 +8,13 @@ HEDGING_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec(
         "hedging_score",
         "Hedging score",
-        "How much of the latent's unit decoder row is not its own feature, as 1 - cos²: the larger of typical and "
-        "refit hedging, the latter halved if the latent keeps its whole length in the refit.",
+        "How much of the latent's unit decoder row is made of reference latents other than its own: the sum of the "
+        "mixed masses of its named partners, as a share of the squared length.",
         minimum=0,
         maximum=1,
         source=f"this project, after {PAPER}",
-        limits="Can't separate the feature from what always accompanies it and has no latent of its own in either SAE.",
+        limits="Relative to the reference: what the reference mixes too, or has no latent for, is not seen. Holds "
+        "merging as well as hedging.",
         undefined=NARROW_ONLY,
         page=NARROW,
         table=NARROW,
@@ -37,26 +38,22 @@ HEDGING_SPECS: tuple[ScoreSpec, ...] = (
         undefined=NARROW_ONLY,
     ),
     ScoreSpec(
-        "typical_hedging",
-        "Typical hedging",
-        "1 - cos² between the decoder row and the direction of the input on a typical token on which the latent fires, "
-        "minus what the SAE's other latents account for.",
+        "hedging_chance",
+        "Chance level",
+        "95 % point of the hedging scores that latents of similar density get with the decoder row of another one.",
         minimum=0,
         maximum=1,
-        source=f"this project, after {PAPER}",
-        limits="Needs no reference; blind to what is present on every firing token, and to what excludes the latent.",
         undefined=NARROW_ONLY,
         page=NARROW,
     ),
     ScoreSpec(
-        "refit_hedging",
-        "Refit hedging",
-        "1 - cos² between the decoder row and the latent's direction in a regression of the input on its activation "
-        "and those of the latents that fire with it more or less often than chance, excluding its best match.",
+        "merged_mass",
+        "Merged part",
+        "Part of the hedging score that lies with partners on which the latent fires by itself: at least a quarter of "
+        "the tokens with the partner and without the main one, and three times as often as elsewhere.",
         minimum=0,
         maximum=1,
-        source=f"this project, after {PAPER}",
-        limits="Relative to the reference: one that splits or merges the latent's feature can raise it.",
+        limits="A hint, since a latent that hedges fires on the feature that it mixes in too.",
         undefined=NARROW_ONLY,
         page=NARROW,
     ),

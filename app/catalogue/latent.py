@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.catalogue.hedging import HEDGING_SPECS
 from app.catalogue.spec import BOTH, NARROW, NARROW_ONLY, NEVER_FIRES, NO_MATCH, REFERENCE, SPARSE_BUT_WRONG, ScoreSpec
 
-SCORING_VERSION = "3"
+SCORING_VERSION = "4"
 """Part of every comparison's content hash: raise it whenever a number changes or a column is added."""
 
 LATENT_SPECS: tuple[ScoreSpec, ...] = (
@@ -115,8 +115,8 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec(
         "main_partner",
         "Main partner",
-        "Latent of the other SAE that carries the largest share of the decomposition (for a reference latent: the "
-        "narrow latent in whose decomposition its share is largest).",
+        "Reference latent that the narrow latent stands for: much of its decoder row, and activations that go with its "
+        "own (for a reference latent: the narrow latent in whose decomposition its share is largest).",
         "integer",
         minimum=0,
         sortable=False,
@@ -126,8 +126,9 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
     ),
     ScoreSpec(
         "n_hedged_partners",
-        "Hedged partners",
-        "Reference latents other than the main partner that are mixed into the decoder row and co-fire accordingly.",
+        "Named partners",
+        "Reference latents other than the main partner that are mixed into the decoder row with a mass of at least "
+        "0.005, significant at a false discovery rate of 5 %: the terms of the hedging score.",
         "integer",
         minimum=0,
         undefined=NARROW_ONLY,
@@ -148,8 +149,9 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
     ScoreSpec(
         "diagnosis",
         "Diagnosis",
-        "hedged (a score of at least 0.1), absorbed (another latent has taken over part of its tokens), novel (no "
-        "match beyond chance), dead, or clean.",
+        "hedged (the interval of its score lies above 0.05 and its chance level), uncertain (the interval holds that "
+        "level), absorbed (another latent has taken over part of its tokens), novel (no match beyond chance), dead, or "
+        "clean.",
         "text",
         limits="Right for most latents of worlds with known features, not for all: see the docs' validation table.",
         undefined=NARROW_ONLY,
@@ -197,5 +199,3 @@ LATENT_SPECS: tuple[ScoreSpec, ...] = (
 
 
 LATENT_FIELDS: dict[str, ScoreSpec] = {spec.name: spec for spec in LATENT_SPECS}
-HEDGING_SCORE_PARTS: tuple[ScoreSpec, ...] = (LATENT_FIELDS["typical_hedging"], LATENT_FIELDS["refit_hedging"])
-"""The numbers that the hedging score combines; its definition says how."""

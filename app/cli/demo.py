@@ -21,7 +21,7 @@ SAES = {"demo-narrow": "narrow", "demo-matryoshka": "matryoshka"}
 TOKENS = 65_536
 N_SHOWN = 10
 MAX_PARTNERS = 3
-"""Hedged partners named in a line of the table."""
+"""Named partners in a line of the table."""
 
 
 def demo(
@@ -114,7 +114,7 @@ def _print_hedged(engine: sa.Engine, summary: ComparisonSummary) -> None:
     from app.store.read import get_detail, partners_of_narrow, text_rows
 
     query = LatentQuery(side="narrow", sort="-hedging_score", limit=N_SHOWN)
-    table = Table("latent", "hedging score", "main partner", "hedged partners", "a top context", box=None)
+    table = Table("latent", "hedging score", "main partner", "named partners", "a top context", box=None)
     for latent in latents_page(engine, summary.slug, query).items:
         if latent.hedging_score is None:
             continue
@@ -124,11 +124,15 @@ def _print_hedged(engine: sa.Engine, summary: ComparisonSummary) -> None:
         table.add_row(
             str(latent.index),
             _score_text(latent),
-            _partners_text(partners, "main"),
-            _partners_text(partners, "hedged"),
+            ", ".join(f"{partner.index}" for partner in partners if partner.diagnosis == "main"),
+            _named_text(partners),
             _context_text(context, tokens),
         )
-    output.print(f"{summary.n_hedged} of {summary.n_scored} scored narrow latents are hedged; the most hedged ones:")
+    hedged, merged = summary.n_hedged, summary.n_merged
+    output.print(
+        f"{hedged} of {summary.n_scored} scored narrow latents are hedged; {merged} of these may be merged instead. "
+        "The highest scores, with the mass of each named partner:"
+    )
     output.print(table, highlight=False)
 
 
@@ -140,9 +144,10 @@ def _score_text(latent: LatentScores) -> str:
     return f"{latent.hedging_score:.2f} ({latent.hedging_score_low:.2f} to {latent.hedging_score_high:.2f})"
 
 
-def _partners_text(partners: list[Partner], role: str) -> str:
-    """The partners of a role with their shares, largest first; what is too many for a line is counted."""
-    found = [f"{partner.index} ({partner.share:.0%})" for partner in partners if partner.diagnosis == role]
+def _named_text(partners: list[Partner]) -> str:
+    """The partners that the score counts with their masses, largest first; what is too many for a line is counted."""
+    named = sorted((p for p in partners if p.mixed_mass is not None), key=lambda p: -p.predicted_mass)
+    found = [f"{partner.index} ({partner.predicted_mass:.0%})" for partner in named]
     more = [f"{len(found) - MAX_PARTNERS} more"] if len(found) > MAX_PARTNERS else []
     return ", ".join([*found[:MAX_PARTNERS], *more])
 

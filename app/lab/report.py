@@ -12,8 +12,6 @@ from app.lab.validation import IMPURE, Validation
 
 TITLES = {
     "hedging_score": "hedging score",
-    "typical_hedging": "typical hedging",
-    "refit_hedging": "refit hedging",
     "decoder_hedging": "decoder hedging",
     "activation_hedging": "activation hedging",
     "1 - best cosine": "1 − best decoder cosine",
@@ -76,11 +74,11 @@ def _families(found: Validation) -> Sheet:
 
 def _leads(found: Validation) -> Sheet:
     return Sheet(
-        "The score against its best single part, AUROC by family",
-        ("", "best part", "the score's lead", "95 % interval"),
+        "The score against the best other measure, AUROC by family",
+        ("", "best other", "the score's lead", "95 % interval"),
         tuple(
-            (family, TITLES[part], f"{lead.difference:+.3f}", f"{lead.low:+.3f} to {lead.high:+.3f}")
-            for family, (part, lead) in found.leads.items()
+            (family, TITLES[rival], f"{lead.difference:+.3f}", f"{lead.low:+.3f} to {lead.high:+.3f}")
+            for family, (rival, lead) in found.leads.items()
         ),
     )
 

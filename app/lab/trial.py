@@ -23,17 +23,18 @@ from app.progress import silent
 from app.records import ComparisonRequest
 from app.scores.diagnosis import MIN_SCORE
 from app.scores.geometry import geometry_of
-from app.scores.hedging import hedging_scores
+from app.scores.mixing.mixing import mixing
 from app.stats.input_sample import Sample
 from app.store.read import columns
 
 SCORE = "hedging_score"
-PARTS = ("typical_hedging", "refit_hedging", "decoder_hedging", "activation_hedging")
+OTHER_SCORES = ("decoder_hedging", "activation_hedging")
 BASELINES = ("1 - best cosine", "1 - best Jaccard", "c_dec")
-MEASURES = (SCORE, *PARTS, *BASELINES)
+RIVALS = (*OTHER_SCORES, *BASELINES)
+MEASURES = (SCORE, *RIVALS)
 FIELDS = (
     SCORE,
-    *PARTS,
+    *OTHER_SCORES,
     "max_decoder_cosine",
     "max_jaccard",
     "c_dec",
@@ -50,11 +51,11 @@ class Trial:
     Attributes:
         family, world, reference: which.
         impurity: `[n]` truth, of the latents that have a score.
-        measures: name -> `[n]` score, part or baseline; NaN where undefined.
+        measures: name -> `[n]` score or baseline; NaN where undefined.
         low, high: `[n]` interval of the score.
         diagnosis: `[n]`.
         n_unscored: latents without a score.
-        shuffled: share of latents that score as hedged after their activations were shuffled.
+        shuffled: share of latents that are called hedged after their activations were shuffled.
     """
 
     family: str
@@ -102,9 +103,9 @@ def _trial(engine: Any, world: TrainedWorld, reference: str, folder: Path) -> Tr
 
 
 def _measures(numbers: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-    """The score, its parts and the baselines, each larger for a more impure latent."""
+    """The scores and the baselines, each larger for a more impure latent."""
     baselines = 1 - numbers["max_decoder_cosine"], 1 - numbers["max_jaccard"], numbers["c_dec"]
-    return {**{name: numbers[name] for name in (SCORE, *PARTS)}, **dict(zip(BASELINES, baselines, strict=True))}
+    return {**{name: numbers[name] for name in (SCORE, *OTHER_SCORES)}, **dict(zip(BASELINES, baselines, strict=True))}
 
 
 def _shuffled(inputs: ComparisonInputs, seed: int) -> float:
@@ -114,6 +115,6 @@ def _shuffled(inputs: ComparisonInputs, seed: int) -> float:
     order = np.random.default_rng(seed).permutation(len(sample))
     shuffled = Sample(sample.inputs, sample.narrow_rows[order].tocsc(), sample.reference, sample.bounds)
     counted: NDArray[np.bool_] = geometry_of(inputs.weights, statistics).reference.matchable
-    scores = hedging_scores(shuffled, inputs.weights.narrow.decoder, counted).score
+    found = mixing(shuffled, inputs.weights.map(lambda side: side.decoder), counted)
     # A latent whose score is undefined is not called hedged.
-    return float((np.nan_to_num(scores) >= MIN_SCORE).mean())
+    return float((found.low > np.maximum(found.chance, MIN_SCORE)).mean())

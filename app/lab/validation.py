@@ -18,7 +18,7 @@ import numpy as np
 from app.lab.constructed import confusion, found_in, macro_f1
 from app.lab.metrics import Lead, Quality, auroc, calibration, lead, quality
 from app.lab.trained import PERFECT
-from app.lab.trial import MEASURES, PARTS, SCORE, Trial, run_world
+from app.lab.trial import MEASURES, RIVALS, SCORE, Trial, run_world
 from app.lab.worlds import FAMILIES, Family, WorldSpec
 
 IMPURE = 0.1
@@ -88,7 +88,7 @@ class Validation:
         pooled: measure -> quality over all worlds, references trained on them.
         perfect: the same against the true features: the bound that no reference can lift.
         by_family: family -> measure -> quality, trained references.
-        leads: family -> (best of the score's parts, how far the score's AUROC lies above it), trained references.
+        leads: family -> (best of the other measures, how far the score's AUROC lies above it), trained references.
         calibration: (score from, to, latents, mean score, mean impurity).
         coverage: share of latents whose interval, 0.01 wider, holds the impurity.
         false_alarms: share of latents of independent worlds that score as impure.
@@ -159,9 +159,9 @@ def _has_both(trials: Sequence[Trial]) -> bool:
 
 
 def _lead(trials: Sequence[Trial]) -> tuple[str, Lead]:
-    """The part that ranks best by itself, and the score's lead over it."""
+    """The other measure that ranks best, and the score's lead over it."""
     impure = _pool(trials, None) > IMPURE
-    best = max(PARTS, key=lambda part: auroc(_pool(trials, part), impure))
+    best = max(RIVALS, key=lambda name: auroc(_pool(trials, name), impure))
     return best, lead(_pool(trials, SCORE), _pool(trials, best), impure)
 
 

@@ -13,7 +13,7 @@ from app.activations.hook_names import spelling
 from app.arrays import Flags, Float32s, Float64s, Int64s
 from app.errors import SaeError
 from app.pipeline.register import open_recorded
-from app.records import Candidate, ComparisonSummary, Partner, Side, SideSummary
+from app.records import Candidate, ComparisonSummary, Side, SideSummary
 from app.records.pair import PartnerDiagnosis
 from app.sae.load import LoadedSae, prefix
 from app.scores.release import choose_candidates
@@ -57,18 +57,6 @@ class Subjects:
         """`[m, d_in]` unit decoder rows of the candidates."""
         rows: Float32s = self.reference.unit_decoder[self.candidates]
         return rows
-
-
-def predicted_mass(partner: Partner) -> float:
-    """The part of a narrow latent's squared norm that its comparison says lies with a partner, its own feature aside.
-
-    Comparisons of scoring version 4 store it; older ones store the shares of a sparse decomposition, of which those
-    of hedged partners count.
-    """
-    mixed: float | None = getattr(partner, "mixed_mass", None)
-    if mixed is not None:
-        return mixed
-    return partner.share if partner.diagnosis == "hedged" else 0.0
 
 
 def open_subjects(engine: sa.Engine, comparison: ComparisonSummary, *, n_add: int | None) -> Subjects:
@@ -144,7 +132,7 @@ def _masses(engine: sa.Engine, comparison: ComparisonSummary) -> tuple[NDArray[A
         for partner in partners_among(
             engine, comparison.slug, "narrow", range(begin, min(begin + LATENTS_AT_ONCE, n)), get_args(PartnerDiagnosis)
         )
-        if (mass := predicted_mass(partner)) > 0
+        if (mass := partner.predicted_mass) > 0
     ]
     rows, places, values = zip(*found, strict=True) if found else ((), (), ())
     return np.array(rows, dtype=np.int64), np.array(places, dtype=np.int64), np.array(values, dtype=np.float64)

@@ -15,6 +15,7 @@ from app.sparse.csr import SparseActs
 from app.sparse.read import ShardReader
 from app.sparse.shards import Shard
 from app.stats.collect import Statistics, StatisticsCollector
+from app.stats.pairs import LatentPairs
 from app.stats.partner_counts import PartnerCounter, PartnerCounts
 
 
@@ -61,11 +62,11 @@ def collect_statistics(reader: ShardReader, progress: Progress, executor: Execut
 
 
 def count_partners(
-    reader: ShardReader, statistics: Statistics, progress: Progress, lists: PartnerLists
+    reader: ShardReader, statistics: Statistics, progress: Progress, pairs: LatentPairs, lists: PartnerLists
 ) -> PartnerCounts:
     """The second pass: sums and joint firings of the partner pairs, and contexts of every strength."""
     advance = progress("partners and contexts", reader.shape.n_tokens, "tokens")
     with BoundedQueue() as queue:
-        counter = PartnerCounter(statistics, lists.partners, lists.valid, queue)
+        counter = PartnerCounter(statistics, pairs, lists.partners, lists.valid, queue=queue)
         LocalExecutor().fold(counter, AddActs(reader), reader.shards, progress=advance)
     return counter.finalize()

@@ -143,7 +143,7 @@ def compute(inputs: ComparisonInputs, progress: Progress, executor: Executor | N
         scored=scored,
         text=text,
         records=score_records(scored.scores, labels),
-        profiles=pair_profiles(weights, statistics.co_firing.n_both, scored.geometry, scored.scores.partners),
+        profiles=pair_profiles(weights, statistics.co_firing.n_both, scored.geometry, scored.scores.pairs.pairs),
     )
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from app.arrays import none_if_nan
 from app.catalogue import SCORING_VERSION
 from app.pipeline.identity import versions
 from app.pipeline.inputs import ComparisonInputs
@@ -52,6 +53,8 @@ def summarize(inputs: ComparisonInputs, results: Results) -> ComparisonSummary:
         score_histogram=histogram,
         n_scored=n_scored,
         n_hedged=_n_hedged(latents.narrow),
+        n_merged=sum(_may_be_merged(latent) for latent in latents.narrow),
+        chance_level=none_if_nan(results.scored.scores.mixing.chance_level),
         null=null_summary(geometry.narrow.null, int(geometry.reference.matchable.sum())),
         command=shlex.join(replace(inputs.request, name=inputs.name).command),
         versions=versions(),
@@ -102,6 +105,12 @@ def _levels(
 
 def _n_hedged(latents: Sequence[LatentScores]) -> int:
     return sum(latent.diagnosis == "hedged" for latent in latents)
+
+
+def _may_be_merged(latent: LatentScores) -> bool:
+    """Whether at least half of a hedged latent's score lies with partners on which it fires by itself."""
+    score, merged = latent.hedging_score, latent.merged_mass
+    return latent.diagnosis == "hedged" and score is not None and merged is not None and merged >= score / 2
 
 
 def null_summary(null: Null, n_latents: int) -> NullSummary:

@@ -88,6 +88,10 @@ class ComparisonSummary:
         score_histogram: counts of narrow hedging scores in 20 equal bins of [0, 1].
         n_scored: narrow latents with a hedging score.
         n_hedged: narrow latents diagnosed as hedged.
+        n_merged: hedged latents that may be merged instead: at least half of the score lies with partners on which they
+            fire by themselves.
+        chance_level: 95 % point of the hedging scores by chance; None where no latent has a score, and in comparisons
+            before scoring version 4.
         command: what repeats it.
         versions: program and library versions.
         rows: how the text was cut into rows; None where activations came from a file, and in comparisons stored by an
@@ -118,3 +122,5 @@ class ComparisonSummary:
     rows: RowRules | None = None
     notes: tuple[str, ...] = ()
     mismatch: str | None = None
+    n_merged: int = 0
+    chance_level: float | None = None

@@ -8,7 +8,7 @@ from typing import Literal
 
 from app.records.sides import Side
 
-LatentDiagnosis = Literal["clean", "hedged", "absorbed", "novel", "dead"]
+LatentDiagnosis = Literal["clean", "hedged", "uncertain", "absorbed", "novel", "dead"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class LatentScores:
     hedging_score: float | None = None
     hedging_score_low: float | None = None
     hedging_score_high: float | None = None
-    typical_hedging: float | None = None
-    refit_hedging: float | None = None
+    hedging_chance: float | None = None
+    merged_mass: float | None = None
     decoder_hedging: float | None = None
     activation_hedging: float | None = None
     decomposition_residual: float | None = None

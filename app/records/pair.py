@@ -11,18 +11,25 @@ PartnerDiagnosis = Literal["main", "hedged", "absorbed", "split", "unexplained"]
 
 @dataclass(frozen=True)
 class Partner:
-    """A narrow latent and one reference latent of its decomposition, with the evidence.
+    """A narrow latent and a reference latent of its decomposition or its hedging score, with the evidence.
 
     Attributes:
         narrow_index, index: the two latents; `index` is the reference latent's.
-        rank: 0 for the main partner, then by descending share.
+        rank: 0 for the main partner, then by descending share, then by descending mixed mass.
         level: Matryoshka level of the reference latent.
-        weight: of the reference direction in the narrow latent's decomposition.
+        weight: of the reference direction in the narrow latent's decomposition, 0 outside it.
         share: of the decomposition, in [0, 1].
-        activation_share: of the narrow latent's explained activation variance, in [0, 1].
+        activation_share: of the narrow latent's explained activation variance, in [0, 1]; None outside the
+            decomposition.
         n_both: tokens on which both fire; `n_narrow`, `n_reference`: on which each fires.
         jaccard, p_j_given_i, p_i_given_j, lift, phi: of the firings; `*_low`, `*_high`: 95 % Wilson.
         z: standard score of `n_both` under independence.
+        mixed_mass: the term of the hedging score that it is; `*_low`, `*_high`: its 95 % interval. This and what
+            follows is None for a partner that the score does not count, and in comparisons before scoring version 4.
+        composition_mass, residual_mass: the two estimates of which the larger is the mixed mass.
+        q_value: false discovery rate at which its evidence is significant.
+        p_i_given_j_own_silent: share of `n_own_silent` tokens on which the narrow latent fires: those with this
+            reference latent and without the main partner.
     """
 
     narrow_index: int
@@ -47,6 +54,25 @@ class Partner:
     phi: float | None
     z: float | None
     diagnosis: PartnerDiagnosis
+    mixed_mass: float | None = None
+    mixed_mass_low: float | None = None
+    mixed_mass_high: float | None = None
+    composition_mass: float | None = None
+    residual_mass: float | None = None
+    q_value: float | None = None
+    p_i_given_j_own_silent: float | None = None
+    n_own_silent: int | None = None
+
+    @property
+    def predicted_mass(self) -> float:
+        """The part of the narrow latent's squared norm that the comparison says lies with this partner, 0 for none.
+
+        Comparisons of scoring version 4 store it; older ones store the shares of a sparse decomposition, of which
+        those of hedged partners count.
+        """
+        if self.mixed_mass is not None:
+            return self.mixed_mass
+        return self.share if self.diagnosis == "hedged" else 0.0
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """From weights and statistics to scores: the one entry to this package. Arrays only; no files, torch or settings.
 
-The partners of a latent are known only once its decoder row is decomposed, and what they do together is counted
-by a second pass over the activations. The caller gives a function that does this.
+The partners of a latent are known only once its decoder row is decomposed and its mixed masses are estimated, and
+what they do together is counted by a second pass over the activations. The caller gives a function that does this.
 """
 
 from __future__ import annotations
@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.arrays import Flags, Int64s
 from app.progress import Progress, silent
 from app.records import BySide
 from app.scores.absorption import absorbed_by
 from app.scores.cosines import mutual_best
 from app.scores.geometry import Geometry, geometry_of
-from app.scores.hedging import hedging_scores
-from app.scores.overlap import significant_z
+from app.scores.mixing.mixing import mixing
+from app.scores.mixing.results import Mixing
 from app.scores.partner_evidence import partner_evidence, partner_moments
-from app.scores.partners import PartnerLists, as_lists, decompose_all, partner_cosines
+from app.scores.partner_pairs import pair_cosines, partner_pairs
+from app.scores.partners import PartnerLists, as_lists, decompose_all
 from app.scores.scored import LatentArrays, Scored
 from app.scores.weights import ComparedWeights
 from app.stats.collect import Statistics
+from app.stats.pairs import LatentPairs
 from app.stats.partner_counts import PartnerCounts
 
 
@@ -39,8 +42,8 @@ class ScoredComparison:
     scores: Scored
 
 
-CountPartners = Callable[[PartnerLists], PartnerCounts]
-"""Counts what given pairs do together, in one more pass over all tokens."""
+CountPartners = Callable[[LatentPairs, PartnerLists], PartnerCounts]
+"""Counts what given pairs do together, and the partners of each list, in one more pass over all tokens."""
 
 
 def score_comparison(
@@ -50,34 +53,44 @@ def score_comparison(
 
     Args:
         statistics: of all tokens.
-        count: called once, with the partners of each narrow latent.
+        count: called once, with all partners of each narrow latent and with its decomposition.
 
     Raises:
         ScoringError: the reference has no latent to compare with.
     """
     geometry = geometry_of(weights, statistics)
-    lists = as_lists(decompose_all(weights, geometry, statistics, progress))
-    counts = count(lists)
-    decoders, counted = weights.map(lambda side: side.decoder), geometry.reference.matchable
-    moments = partner_moments(statistics, lists, counts.sums)
-    n_pairs = len(decoders.narrow) * int(counted.sum())
-    advance = progress("hedging scores", len(decoders.narrow), "latents")
+    counted = geometry.reference.matchable
+    mixed = _mixing(weights, statistics, counted, progress)
+    lists = as_lists(decompose_all(weights, geometry, statistics, progress), mixed.own)
+    partners = partner_pairs(lists, mixed.partners)
+    counts = count(partners.pairs, lists)
+    moments = partner_moments(statistics, lists, counts.sums.pairs.of(partners.listed), counts.sums.products)
     scores = Scored(
         latents=latent_arrays(weights, statistics, geometry),
-        hedging=hedging_scores(statistics.sample, decoders.narrow, counted, advance),
+        mixing=mixed,
         partners=lists,
-        cosines=partner_cosines(weights, lists),
-        n_both=moments.n_both,
-        evidence=partner_evidence(moments, lists, significant_z(n_pairs)),
-        absorbed_by=absorbed_by(
-            statistics.sample,
-            encoder=weights.narrow.encoder,
-            decoder=decoders.reference,
-            match=geometry.narrow.other_sae,
-            counted=counted,
-        ),
+        evidence=partner_evidence(moments, lists),
+        pairs=partners,
+        n_both=counts.sums.pairs.n_both,
+        cosines=pair_cosines(weights, lists, partners.pairs),
+        absorbed_by=_absorbed_by(weights, statistics, geometry),
     )
     return ScoredComparison(geometry, counts, scores)
+
+
+def _mixing(weights: ComparedWeights, statistics: Statistics, counted: Flags, progress: Progress) -> Mixing:
+    decoders = weights.map(lambda side: side.decoder)
+    return mixing(statistics.sample, decoders, counted, is_prefix=weights.is_prefix, progress=progress)
+
+
+def _absorbed_by(weights: ComparedWeights, statistics: Statistics, geometry: Geometry) -> Int64s:
+    return absorbed_by(
+        statistics.sample,
+        encoder=weights.narrow.encoder,
+        decoder=weights.reference.decoder,
+        match=geometry.narrow.other_sae,
+        counted=geometry.reference.matchable,
+    )
 
 
 def latent_arrays(weights: ComparedWeights, statistics: Statistics, geometry: Geometry) -> BySide[LatentArrays]:

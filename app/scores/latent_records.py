@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from app.arrays import none_if_nan
 from app.records import BySide, LatentDiagnosis, LatentScores, Partner, Side
-from app.scores.diagnosis import diagnose_latent
-from app.scores.partner_evidence import MIN_FIRINGS
+from app.scores.diagnosis import ScoreFindings, diagnose_latent
+from app.scores.mixing.results import Mixing
 from app.scores.partner_records import partner_records
 from app.scores.reasons import narrow_reasons, with_reasons
 from app.scores.scored import LatentArrays, Scored
@@ -45,20 +47,19 @@ def narrow_latent(scored: Scored, i: int, label: str, partners: Sequence[Partner
     Args:
         partners: its partners' records.
     """
-    scores, evidence, absorbed_by = scored.hedging, scored.evidence, int(scored.absorbed_by[i])
-    enough = int(scored.latents.narrow.firing.n_firings[i]) >= MIN_FIRINGS
+    mixing, evidence, absorbed_by = scored.mixing, scored.evidence, int(scored.absorbed_by[i])
     latent = replace(
         _common(scored.latents.narrow, "narrow", i, label),
-        hedging_score=none_if_nan(scores.score[i]),
-        hedging_score_low=none_if_nan(scores.low[i]),
-        hedging_score_high=none_if_nan(scores.high[i]),
-        typical_hedging=none_if_nan(scores.typical[i]),
-        refit_hedging=none_if_nan(scores.refit[i]),
+        hedging_score=none_if_nan(mixing.score[i]),
+        hedging_score_low=none_if_nan(mixing.low[i]),
+        hedging_score_high=none_if_nan(mixing.high[i]),
+        hedging_chance=none_if_nan(mixing.chance[i]),
+        merged_mass=none_if_nan(mixing.merged[i]),
         decoder_hedging=none_if_nan(evidence.decoder[i]),
         activation_hedging=none_if_nan(evidence.activation[i]),
-        decomposition_residual=float(scored.partners.residual[i]) if partners else None,
-        main_partner=partners[0].index if partners else None,
-        n_hedged_partners=_n_hedged(partners) if partners and enough else None,
+        decomposition_residual=float(scored.partners.residual[i]) if scored.partners.valid[i, 0] else None,
+        main_partner=int(scored.partners.partners[i, 0]) if scored.partners.valid[i, 0] else None,
+        n_hedged_partners=None if np.isnan(mixing.score[i]) else _n_named(partners),
         absorbed_by=absorbed_by if absorbed_by >= 0 else None,
         diagnosis=_diagnosis(scored, i),
     )
@@ -79,8 +80,8 @@ def reference_latent(arrays: LatentArrays, j: int, label: str, main_partner: int
     return with_reasons(latent, {})
 
 
-def _n_hedged(partners: Sequence[Partner]) -> int:
-    return sum(partner.diagnosis == "hedged" for partner in partners)
+def _n_named(partners: Sequence[Partner]) -> int:
+    return sum(partner.mixed_mass is not None for partner in partners)
 
 
 def _diagnosis(scored: Scored, i: int) -> LatentDiagnosis | None:
@@ -88,9 +89,14 @@ def _diagnosis(scored: Scored, i: int) -> LatentDiagnosis | None:
     return diagnose_latent(
         n_firings=int(arrays.firing.n_firings[i]),
         percentile=none_if_nan(arrays.percentile[i]),
-        score=none_if_nan(scored.hedging.score[i]),
+        findings=None if np.isnan(scored.mixing.score[i]) else _findings(scored.mixing, i),
         absorbed=int(scored.absorbed_by[i]) >= 0,
     )
+
+
+def _findings(mixing: Mixing, i: int) -> ScoreFindings:
+    values = mixing.low, mixing.high, mixing.chance
+    return ScoreFindings(*(float(each[i]) for each in values))
 
 
 def _common(arrays: LatentArrays, side: Side, index: int, label: str) -> LatentScores:

@@ -12,8 +12,8 @@ from app.records import PairProfile
 from app.scores.blocks import blocks
 from app.scores.cosines import cosines_of_pairs
 from app.scores.geometry import Geometry
-from app.scores.partners import PartnerLists
 from app.scores.weights import ComparedWeights
+from app.stats.pairs import LatentPairs
 
 MAX_PROFILE = 8192
 """Reference latents a profile lists at most: all of them up to this width, else the most co-firing."""
@@ -23,16 +23,17 @@ N_MOST = 1024
 
 
 def pair_profiles(
-    weights: ComparedWeights, n_both: sp.csr_array, geometry: Geometry, lists: PartnerLists
+    weights: ComparedWeights, n_both: sp.csr_array, geometry: Geometry, pairs: LatentPairs
 ) -> Iterator[PairProfile]:
     """Each narrow latent against every reference latent, or the ones that matter most.
 
     Args:
         n_both: `[n_narrow, n_reference]` co-firing counts.
+        pairs: all partners, by narrow latent.
     """
     narrow, reference = weights.narrow.decoder, weights.reference.decoder
     if len(reference) > MAX_PROFILE:
-        yield from _short_profiles(weights, n_both, geometry, lists)
+        yield from _short_profiles(weights, n_both, geometry, pairs)
         return
     for block in blocks(len(narrow)):
         counts = n_both[block].toarray()
@@ -43,16 +44,17 @@ def pair_profiles(
 
 
 def _short_profiles(
-    weights: ComparedWeights, n_both: sp.csr_array, geometry: Geometry, lists: PartnerLists
+    weights: ComparedWeights, n_both: sp.csr_array, geometry: Geometry, pairs: LatentPairs
 ) -> Iterator[PairProfile]:
     """Of each narrow latent the reference latents that fire with it most often, its partners and its neighbours."""
     narrow, reference = weights.narrow.decoder, weights.reference.decoder
+    bounds = np.searchsorted(pairs.narrow, np.arange(len(narrow) + 1))
     for i in range(len(narrow)):
         entries = slice(n_both.indptr[i], n_both.indptr[i + 1])
         columns, counts = n_both.indices[entries].astype(np.int64), n_both.data[entries]
         most = columns[np.argsort(-counts, kind="stable")[:N_MOST]]
         nearest = geometry.narrow.other_sae.index[i]
-        indices = np.unique(np.concatenate([most, lists.of(i), nearest[nearest >= 0]]))
+        indices = np.unique(np.concatenate([most, pairs.reference[bounds[i] : bounds[i + 1]], nearest[nearest >= 0]]))
         cosines = cosines_of_pairs(narrow, reference, np.full(len(indices), i), indices)
         yield PairProfile(i, indices.tolist(), _counts_at(indices, columns, counts).tolist(), cosines.tolist(), False)
 

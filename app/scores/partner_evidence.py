@@ -1,18 +1,15 @@
-"""Which reference latents a narrow latent is mixed with: shares, gated by sign and co-firing.
+"""Which part of a narrow latent lies with which reference latent: shares of its direction and of its activation.
 
 For narrow latent i with partners j (the first one the main partner):
 
     decoder share     s_ij   of the explained squared norm of its decoder row    (decomposition.py)
     activation share  v_ij   of its explained activation variance                (regression below)
-    gate              g_ij   sign(w_ij) · z_ij >= threshold, 5 % for any false one among all pairs
 
     decoder hedging     = sum of s_ij over j other than the main partner
     activation hedging  = sum of v_ij over j other than the main partner
-    hedged partner      : other than the main one, gated, with (s_ij + v_ij) / 2 of at least MIN_HEDGED_SHARE
 
-Hedging mixes a positive component of positively correlated features into a latent and a negative
-component of anti-correlated ones (Chanin, Dulka & Garriga-Alonso, arXiv 2505.11756): hence the
-gate. All functions work on all narrow latents at once; lists of partners are padded.
+Both count every other component, whatever its cause; mixed masses (`mixing`) say which of it is hedging. All
+functions work on all narrow latents at once; lists of partners are padded.
 """
 
 from __future__ import annotations
@@ -22,16 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.arrays import RELATIVE_ZERO, Flags, Float64s, Int64s
-from app.scores.overlap import overlap
 from app.scores.partners import PartnerLists
 from app.stats.collect import Statistics
-from app.stats.partner_counts import PartnerSums
+from app.stats.pairs import PairTotals
 
 MIN_FIRINGS = 30
-"""A narrow latent that fires on fewer tokens has no activation hedging and no hedged partners."""
-
-MIN_HEDGED_SHARE = 0.05
-"""A gated partner counts as hedged from this mean share on."""
+"""A narrow latent that fires on fewer tokens has no activation hedging."""
 
 RIDGE = 1e-6
 """Of the mean variance of the regressors: keeps the regression solvable when two are the same."""
@@ -68,23 +61,23 @@ class PartnerEvidence:
     Attributes:
         decoder, activation: `[L]` in [0, 1].
         activation_share: `[L, K]`.
-        z: `[L, K]` standard score of the co-firing.
-        gated: `[L, K]` whether the sign agrees with significant co-firing.
-        hedged: `[L, K]` partners other than the main one that count as hedged.
     """
 
     decoder: Float64s
     activation: Float64s
     activation_share: Float64s
-    z: Float64s
-    gated: Flags
-    hedged: Flags
 
 
-def partner_moments(statistics: Statistics, lists: PartnerLists, sums: PartnerSums) -> PartnerMoments:
-    """Moments over all tokens."""
+def partner_moments(
+    statistics: Statistics, lists: PartnerLists, listed: PairTotals, products: Float64s
+) -> PartnerMoments:
+    """Moments over all tokens.
+
+    Args:
+        listed: of the valid pairs of the lists, in their order; products: `[L, K, K]` sums among the partners.
+    """
     n_both, sum_products = np.zeros(lists.partners.shape, dtype=np.int64), np.zeros(lists.partners.shape)
-    n_both[lists.valid], sum_products[lists.valid] = sums.pairs.n_both, sums.pairs.sum_products
+    n_both[lists.valid], sum_products[lists.valid] = listed.n_both, listed.sum_products
     narrow, reference = statistics.narrow.firing, statistics.reference.firing
     return PartnerMoments(
         n_tokens=narrow.n_tokens,
@@ -95,7 +88,7 @@ def partner_moments(statistics: Statistics, lists: PartnerLists, sums: PartnerSu
         sum_j=reference.sum_activation[lists.partners] * lists.valid,
         n_both=n_both,
         sum_ij=sum_products,
-        sum_jk=sums.products,
+        sum_jk=products,
     )
 
 
@@ -125,20 +118,12 @@ def activation_shares(moments: PartnerMoments, valid: Flags) -> Float64s:
         return np.where(explained, contribution / total, np.nan)
 
 
-def partner_evidence(moments: PartnerMoments, lists: PartnerLists, threshold: float) -> PartnerEvidence:
-    """Shares and gates of all narrow latents.
-
-    Args:
-        threshold: |z| from which co-firing is significant (`app.scores.overlap.significant_z`).
-    """
+def partner_evidence(moments: PartnerMoments, lists: PartnerLists) -> PartnerEvidence:
+    """Shares of all narrow latents."""
     valid = lists.valid
     others = valid.copy()
     others[:, 0] = False
-    n_i = np.broadcast_to(moments.n_i[:, None], moments.n_both.shape)
-    z = overlap(moments.n_both, n_i, moments.n_j, moments.n_tokens).z
-    gated = valid & (np.sign(lists.weights) * np.nan_to_num(z) >= threshold)
     activation_share = activation_shares(moments, valid)
-    mean_share = (lists.shares + activation_share) / 2
     has_partner = valid[:, 0]
     enough = has_partner & (moments.n_i >= MIN_FIRINGS)
     scored = enough & np.isfinite(activation_share[:, 0])
@@ -146,9 +131,6 @@ def partner_evidence(moments: PartnerMoments, lists: PartnerLists, threshold: fl
         decoder=_total(lists.shares, others, has_partner),
         activation=_total(activation_share, others, scored),
         activation_share=activation_share,
-        z=z,
-        gated=gated,
-        hedged=others & gated & (mean_share >= MIN_HEDGED_SHARE),
     )
 
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.arrays import Flags, Float32s, Float64s, Int64s
+from app.arrays import Flags, Float64s, Int64s
 from app.progress import Progress
 from app.records import BySide
 from app.scores.blocks import blocks
 from app.scores.candidates import candidates_of
-from app.scores.cosines import cosines_of_pairs
 from app.scores.decomposition import Decomposition, decompose
 from app.scores.geometry import Geometry
 from app.scores.weights import ComparedWeights
@@ -21,7 +20,7 @@ from app.stats.collect import Statistics
 
 @dataclass(frozen=True)
 class PartnerLists:
-    """The decompositions of L narrow latents as arrays, by descending share: the first is the main partner.
+    """The decompositions of L narrow latents as arrays: the main partner first, the others by descending share.
 
     Attributes:
         partners: `[L, K]` int64 reference latents; weights, shares: `[L, K]` of them.
@@ -54,18 +53,6 @@ class PartnerLists:
         return BySide(narrow, reference)
 
 
-@dataclass(frozen=True)
-class PartnerCosines:
-    """Decoder cosines of partners, `[L, K]` each.
-
-    Attributes:
-        to_narrow: to the narrow latent; to_main: to its main partner.
-    """
-
-    to_narrow: Float32s
-    to_main: Float32s
-
-
 def decompose_all(
     weights: ComparedWeights, geometry: Geometry, statistics: Statistics, progress: Progress
 ) -> list[Decomposition]:
@@ -87,8 +74,14 @@ def decompose_all(
     return result
 
 
-def as_lists(decompositions: Sequence[Decomposition]) -> PartnerLists:
-    """Pad the decompositions; there is at least one column."""
+def as_lists(decompositions: Sequence[Decomposition], own: Int64s) -> PartnerLists:
+    """Pad the decompositions; there is at least one column.
+
+    Args:
+        own: `[L]` reference latent that each narrow latent stands for, which becomes the main partner; -1 where
+            nothing says so: then it is the one with the largest share.
+    """
+    decompositions = [_with_own_first(each, j) for each, j in zip(decompositions, own.tolist(), strict=True)]
     width = max(1, *(len(each.partners) for each in decompositions))
     shape = (len(decompositions), width)
     partners, valid = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.bool_)
@@ -100,13 +93,16 @@ def as_lists(decompositions: Sequence[Decomposition]) -> PartnerLists:
     return PartnerLists(partners, weights, shares, valid, np.array([each.residual for each in decompositions]))
 
 
-def partner_cosines(weights: ComparedWeights, lists: PartnerLists) -> PartnerCosines:
-    """Cosines of every narrow latent to its partners, and of those to the main partner."""
-    n_latents, width = lists.partners.shape
-    narrow, reference = weights.narrow.decoder, weights.reference.decoder
-    flat = lists.partners.ravel()
-    own, main = np.repeat(np.arange(n_latents), width), np.repeat(lists.partners[:, 0], width)
-    return PartnerCosines(
-        to_narrow=cosines_of_pairs(narrow, reference, own, flat).reshape(n_latents, width),
-        to_main=cosines_of_pairs(reference, reference, main, flat).reshape(n_latents, width),
+def _with_own_first(decomposition: Decomposition, own: int) -> Decomposition:
+    """The same, with the main partner in front; one outside the decomposition has share 0."""
+    if own < 0:
+        return decomposition
+    others = decomposition.partners != own
+    order = np.concatenate([np.flatnonzero(~others), np.flatnonzero(others)])
+    missing = int(others.all())
+    return Decomposition(
+        partners=np.concatenate([np.full(missing, own), decomposition.partners[order]]),
+        weights=np.concatenate([np.zeros(missing), decomposition.weights[order]]),
+        shares=np.concatenate([np.zeros(missing), decomposition.shares[order]]),
+        residual=decomposition.residual,
     )

@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from app.catalogue import LATENT_SPECS
 from app.records import LatentScores
+from app.scores.mixing.candidates import MIN_FIRINGS as MIN_SAMPLED
 from app.scores.partner_evidence import MIN_FIRINGS
 from app.scores.scored import Scored
-from app.scores.typical import MIN_TOKENS
 
 NOTHING_EXPLAINED = "its partners' activations explain nothing of its own"
-GROUP_TOO_SMALL = "too few firings, or rows of text, to tell its direction from noise"
-NOISY_REFIT = "two halves of the tokens give it different directions: what the regression says is noise"
+TOO_FEW_ROWS = "the text has too few rows to tell a mixture from noise"
 NOT_ABSORBED = "no sign that another latent has taken over its feature"
 NOT_FOUND = "no reference latent explains 1 % of its decoder row"
+
+OF_SCORE = (
+    "hedging_score",
+    "hedging_score_low",
+    "hedging_score_high",
+    "hedging_chance",
+    "merged_mass",
+    "n_hedged_partners",
+    "diagnosis",
+)
+"""Fields that a latent without a hedging score lacks."""
 
 
 def with_reasons(latent: LatentScores, own: Mapping[str, str]) -> LatentScores:
@@ -32,17 +40,14 @@ def with_reasons(latent: LatentScores, own: Mapping[str, str]) -> LatentScores:
 
 def narrow_reasons(scored: Scored, i: int) -> dict[str, str]:
     """Why a narrow latent's own fields are None, where they are."""
-    scores, firing = scored.hedging, scored.latents.narrow.firing
-    of_score = _too_few(int(scores.n_firings[i]), scores.n_tokens, MIN_TOKENS, "sampled")
-    of_score = of_score or (GROUP_TOO_SMALL if np.isnan(scores.typical[i]) else NOISY_REFIT)
-    of_interval = of_score if np.isnan(scores.score[i]) else GROUP_TOO_SMALL
+    mixing, firing = scored.mixing, scored.latents.narrow.firing
+    of_score = _too_few(int(mixing.n_firings[i]), mixing.n_tokens, MIN_SAMPLED, "sampled") or TOO_FEW_ROWS
     of_partners = _too_few(int(firing.n_firings[i]), firing.n_tokens, MIN_FIRINGS, "scored") or NOTHING_EXPLAINED
     if not scored.partners.valid[i, 0]:
         of_partners = NOT_FOUND
     return {
-        **dict.fromkeys(("hedging_score", "typical_hedging", "refit_hedging", "diagnosis"), of_score),
-        **dict.fromkeys(("hedging_score_low", "hedging_score_high"), of_interval),
-        **dict.fromkeys(("activation_hedging", "n_hedged_partners"), of_partners),
+        **dict.fromkeys(OF_SCORE, of_score),
+        "activation_hedging": of_partners,
         **dict.fromkeys(("decoder_hedging", "decomposition_residual", "main_partner"), NOT_FOUND),
         "absorbed_by": NOT_ABSORBED,
     }

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from app.arrays import Flags, Float32s, Int64s
 from app.records import BySide
 from app.scores.cosines import Nearest
-from app.scores.hedging import HedgingScores
+from app.scores.mixing.results import Mixing
 from app.scores.partner_evidence import PartnerEvidence
-from app.scores.partners import PartnerCosines, PartnerLists
+from app.scores.partner_pairs import PairCosines, PartnerPairs
+from app.scores.partners import PartnerLists
 from app.stats.best_partners import BestPartners
 from app.stats.density import FiringTotals
 
@@ -45,17 +46,18 @@ class Scored:
 
     Attributes:
         latents: of both SAEs.
-        hedging: hedging scores of the narrow latents.
-        partners: reference latents that each narrow latent is made of; cosines: theirs.
-        n_both: `[L, K]` tokens on which a narrow latent and its partner fire.
-        evidence: of the partners.
+        mixing: hedging scores of the narrow latents and their named partners.
+        partners: the decomposition of each narrow latent; evidence: of its partners.
+        pairs: all pairs of a narrow latent and a partner; n_both: `[N]` tokens on which both fire.
+        cosines: of these pairs.
         absorbed_by: `[n_narrow]` reference latent that absorbs each one's feature, -1 for none.
     """
 
     latents: BySide[LatentArrays]
-    hedging: HedgingScores
+    mixing: Mixing
     partners: PartnerLists
-    cosines: PartnerCosines
-    n_both: Int64s
     evidence: PartnerEvidence
+    pairs: PartnerPairs
+    n_both: Int64s
+    cosines: PairCosines
     absorbed_by: Int64s

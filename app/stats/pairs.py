@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.arrays import Float32s, Float64s, Int32s, Int64s
+from app.arrays import Flags, Float32s, Float64s, Int32s, Int64s
 from app.sparse.csr import SparseActs
 from app.sparse.latent_major import LatentMajor
 from app.stats.checks import expect_same_tokens, expect_width
@@ -92,6 +92,10 @@ class PairTotals:
 
     n_both: Int64s
     sum_products: Float64s
+
+    def of(self, chosen: Flags) -> PairTotals:
+        """Those of some pairs."""
+        return PairTotals(self.n_both[chosen], self.sum_products[chosen])
 
 
 class PairSums:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from app.arrays import Flags, Float64s, Int64s
 from app.parallel import BoundedQueue, together
 from app.records import BySide
@@ -22,11 +20,11 @@ N_JOINT_BINS = 8
 
 @dataclass(frozen=True)
 class PartnerSums:
-    """What scores need of the partners, for lists of up to K partners of L narrow latents.
+    """What scores need of the partners.
 
     Attributes:
-        pairs: of the pairs that are valid, in their order.
-        products: `[L, K, K]` sums of products among the partners.
+        pairs: of the pairs that were counted, in their order.
+        products: `[L, K, K]` sums of products among the partners of each list.
     """
 
     pairs: PairTotals
@@ -59,14 +57,18 @@ class PartnerCounter:
 
     Args:
         statistics: of all shards.
-        partners, valid: `[L, K]` reference latents of each narrow latent; false for padding.
+        pairs: that are counted, by narrow latent.
+        partners, valid: `[L, K]` lists of reference latents whose products with one another are wanted; false for
+            padding.
         queue: runs what may take longer than a shard; has to be empty before `finalize`.
     """
 
-    def __init__(self, statistics: Statistics, partners: Int64s, valid: Flags, queue: BoundedQueue) -> None:
+    def __init__(
+        self, statistics: Statistics, pairs: LatentPairs, partners: Int64s, valid: Flags, *, queue: BoundedQueue
+    ) -> None:
         self._queue = queue
         sides = statistics.sides
-        self.pairs = LatentPairs(np.nonzero(valid)[0], partners[valid])
+        self.pairs = pairs
         self.edges = sides.map(lambda side: side.histograms.bands(N_JOINT_BINS))
         self._tops = sides.map(lambda side: side.top)
         self._bands = sides.map(SideStatistics.band_contexts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Table, select
+from sqlalchemy import ColumnElement, Engine, Table, func, select
 
 from app.records import (
     PairDetail,
@@ -31,7 +31,7 @@ from app.store.tables import partners
 
 
 def partners_of_narrow(engine: Engine, slug: str, i: int) -> list[Partner]:
-    """The reference latents in narrow latent `i`'s decomposition, main partner first; none for a dead one.
+    """The reference latents of narrow latent `i`'s decomposition and hedging score, by rank; none for a dead one.
 
     Raises:
         NotFoundError: no such comparison or latent.
@@ -40,12 +40,18 @@ def partners_of_narrow(engine: Engine, slug: str, i: int) -> list[Partner]:
 
 
 def partners_of_reference(engine: Engine, slug: str, j: int) -> list[Partner]:
-    """The narrow latents whose decomposition holds reference latent `j`, largest share first.
+    """The narrow latents that reference latent `j` is a partner of: largest mixed mass first, then largest share.
 
     Raises:
         NotFoundError: no such comparison or latent.
     """
-    return _partners(engine, slug, "reference", j, [partners.c.share.desc(), partners.c.narrow_index])
+    return _partners(
+        engine,
+        slug,
+        "reference",
+        j,
+        [func.coalesce(partners.c.mixed_mass, 0).desc(), partners.c.share.desc(), partners.c.narrow_index],
+    )
 
 
 def _partners(engine: Engine, slug: str, side: Side, index: int, order: list[ColumnElement[Any]]) -> list[Partner]:

@@ -161,31 +161,33 @@ function axisLayout(axis, range) {
   return layout;
 }
 
-/** Whether a view has an axis on which the chance level of the narrow latents' decoder cosine is drawn. */
-export function showsChance(view) {
-  return view.sae === "narrow" && (view.x === "max_decoder_cosine" || view.y === "max_decoder_cosine");
+/** Whether a view has an axis on which a chance level is drawn: only fields of narrow latents have one. */
+export function showsChance(view, chance) {
+  return view.sae === "narrow" && (view.x in chance || view.y in chance);
 }
 
-/** The dashed line at the chance level, where one axis is the narrow latents' decoder cosine. */
-function nullLines(view, q95, colour) {
-  if (!showsChance(view)) return { shapes: [], annotations: [] };
+/** A dashed line at the chance level of each axis that has one. */
+function chanceLines(view, chance, colour) {
+  if (!showsChance(view, chance)) return { shapes: [], annotations: [] };
   const line = { color: colour, width: 1.5, dash: "dash" };
   const shapes = [];
   const annotations = [];
   const note = { text: "chance, 95 %", showarrow: false, font: { size: 11 } };
-  if (view.x === "max_decoder_cosine") {
-    shapes.push({ type: "line", x0: q95, x1: q95, y0: 0, y1: 1, yref: "paper", line });
-    annotations.push({ ...note, x: q95, y: 1, yref: "paper", xanchor: "left", yanchor: "top", xshift: 4 });
+  if (view.x in chance) {
+    const x = chance[view.x];
+    shapes.push({ type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper", line });
+    annotations.push({ ...note, x, y: 1, yref: "paper", xanchor: "left", yanchor: "top", xshift: 4 });
   }
-  if (view.y === "max_decoder_cosine") {
-    shapes.push({ type: "line", y0: q95, y1: q95, x0: 0, x1: 1, xref: "paper", line });
-    annotations.push({ ...note, y: q95, x: 1, xref: "paper", xanchor: "right", yanchor: "bottom" });
+  if (view.y in chance) {
+    const y = chance[view.y];
+    shapes.push({ type: "line", y0: y, y1: y, x0: 0, x1: 1, xref: "paper", line });
+    annotations.push({ ...note, y, x: 1, xref: "paper", xanchor: "right", yanchor: "bottom" });
   }
   return { shapes, annotations };
 }
 
-/** Layout of the scatter for a view, in the style of its element. */
-export function scatterLayout(view, axes, q95, style, narrowScreen) {
+/** Layout of the scatter for a view, in the style of its element; `chance` has the chance levels of some fields. */
+export function scatterLayout(view, axes, chance, style, narrowScreen) {
   const [x0, x1, y0, y1] = view.zoom ?? [];
   const layout = {
     xaxis: axisLayout(axes[view.x], view.zoom && [x0, x1]),
@@ -195,7 +197,7 @@ export function scatterLayout(view, axes, q95, style, narrowScreen) {
     spikedistance: 0,
     dragmode: narrowScreen ? "pan" : "zoom",
     margin: { l: 54, r: 10, t: narrowScreen ? 56 : 14, b: 46 },
-    ...nullLines(view, q95, style.text),
+    ...chanceLines(view, chance, style.text),
   };
   return themed(layout, style);
 }

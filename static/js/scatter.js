@@ -53,7 +53,7 @@ async function drawNow() {
   const withPlace = placed(rows, columns, view, axes);
   const drawn = drawnRows(withPlace, screen);
   const traces = scatterTraces(drawn, columns, view, axes, screen);
-  const layout = scatterLayout(view, axes, data.null.q95, styleOf(element), screen.narrow);
+  const layout = scatterLayout(view, axes, data.chance, styleOf(element), screen.narrow);
   const { react } = await plotly;
   await react(element, traces, layout, config(`${data.name}-${view.sae}-${view.x}-${view.y}`, screen));
   const grey = traces.length > 1 ? traces[0].x.length : 0;
@@ -88,7 +88,7 @@ function showState() {
   windowButton.hidden = !view.zoom;
   filtersButton.hidden = !view.filters.length && !view.q;
   viewButton.hidden = !view.zoom && ["x", "y", "color"].every((name) => view[name] === data.usual[name]);
-  document.getElementById("scatter-chance").hidden = !showsChance(view);
+  document.getElementById("scatter-chance").hidden = !showsChance(view, data.chance);
   const search = view.q ? [["q", view.q]] : [];
   const query = new URLSearchParams([["sae", view.sae], ...view.filters, ...search]);
   document.getElementById("scatter-table").search = query.toString();

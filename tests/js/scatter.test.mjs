@@ -27,6 +27,7 @@ const COLUMNS = {
 const VIEW = { sae: "narrow", x: "max_decoder_cosine", y: "n_firings", color: "hedging_score", filters: [], q: "", zoom: null };
 const SCREEN = { webgl: true, narrow: false, touch: false };
 const WORDS = { titles: { level: "Level", n_firings: "Firings" }, signs: { eq: "is", in: "is one of", gte: "≥" } };
+const CHANCE = { max_decoder_cosine: 0.3, hedging_score: 0.1 };
 const STYLE = { text: "black", grid: "grey", surface: "white", family: "serif" };
 
 before(() => openPage());
@@ -98,22 +99,26 @@ test("without WebGL an even sample is drawn as SVG", () => {
 });
 
 test("hovering looks for no spike line", () => {
-  assert.equal(scatterLayout(VIEW, AXES, 0.3, STYLE, false).spikedistance, 0);
+  assert.equal(scatterLayout(VIEW, AXES, CHANCE, STYLE, false).spikedistance, 0);
 });
 
 test("the chance level is explained where it is drawn", () => {
-  assert.ok(showsChance(VIEW));
-  assert.ok(!showsChance({ ...VIEW, x: "density" }));
-  assert.ok(!showsChance({ ...VIEW, sae: "reference" }));
+  assert.ok(showsChance(VIEW, CHANCE));
+  assert.ok(showsChance({ ...VIEW, x: "density", y: "hedging_score" }, CHANCE));
+  assert.ok(!showsChance({ ...VIEW, x: "density" }, CHANCE));
+  assert.ok(!showsChance({ ...VIEW, sae: "reference" }, CHANCE));
 });
 
 test("the layout has the zoom in the axis' own coordinates, and the chance level", () => {
-  const layout = scatterLayout({ ...VIEW, zoom: [0, 1, 10, 1000] }, AXES, 0.3, STYLE, false);
+  const layout = scatterLayout({ ...VIEW, zoom: [0, 1, 10, 1000] }, AXES, CHANCE, STYLE, false);
   assert.deepEqual(layout.xaxis.range, [0, 1]);
   assert.deepEqual(layout.yaxis.range, [1, 3]);
   assert.equal(layout.yaxis.title.text, "Firings (tokens)");
   assert.equal(layout.shapes[0].x0, 0.3);
-  assert.deepEqual(scatterLayout({ ...VIEW, sae: "reference" }, AXES, 0.3, STYLE, true).shapes, []);
+  assert.equal(layout.shapes.length, 1);
+  const both = scatterLayout({ ...VIEW, y: "hedging_score" }, AXES, CHANCE, STYLE, false);
+  assert.deepEqual(both.shapes.map((shape) => [shape.x0, shape.y0]), [[0.3, 0], [0, 0.1]]);
+  assert.deepEqual(scatterLayout({ ...VIEW, sae: "reference" }, AXES, CHANCE, STYLE, true).shapes, []);
 });
 
 test("a link has all of a view", () => {
@@ -188,7 +193,7 @@ test("the screen has WebGL only where the browser gives a context", async () => 
 async function openScatter(answer = { ok: true, json: async () => ({ n: 4, columns: COLUMNS }) }, changes = {}) {
   const usual = { x: "max_decoder_cosine", y: "n_firings", color: "hedging_score" };
   const urls = { points_url: "/points", overview_url: "/c/one" };
-  const shown = { axes: Object.values(AXES), view: { ...VIEW, ...changes }, null: { q95: 0.3 }, name: "one" };
+  const shown = { axes: Object.values(AXES), view: { ...VIEW, ...changes }, chance: CHANCE, name: "one" };
   const data = { ...shown, ...urls, ...WORDS, usual, common: ["density"] };
   const parts = ["count", "form", "window", "filters", "view", "table", "chips", "chance"];
   const names = ["scatter", ...parts.map((part) => `scatter-${part}`)];

@@ -6,16 +6,15 @@ Plain loops over latents, tokens and rows; no code of the program is used here.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
+from tests.pipeline.dense_mixing import DenseMixing
 from tests.pipeline.dense_sae import ROW, Dense, Floats, band, encode
-from tests.pipeline.dense_typical import typical
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,14 @@ class DensePair:
     Attributes:
         possible: reference latents that can be a narrow latent's match.
         inputs: `[n_tokens, d_in]` what both SAEs read.
+        is_prefix: whether the narrow SAE is the reference's own prefix.
     """
 
     narrow: Dense
     reference: Dense
     possible: tuple[int, ...]
-    inputs: Floats = field(default_factory=lambda: np.empty(0))
+    inputs: Floats
+    is_prefix: bool
 
     @property
     def n_tokens(self) -> int:
@@ -107,7 +108,16 @@ class DensePair:
 
     @cached_property
     def partners(self) -> list[list[DensePartner]]:
-        return [self.decompose(i)[0] for i in range(len(self.narrow.n))]
+        """The decompositions, with the latent that each stands for in front."""
+        return [self._own_first(i, self.decompose(i)[0]) for i in range(len(self.narrow.n))]
+
+    def _own_first(self, i: int, partners: list[DensePartner]) -> list[DensePartner]:
+        evidence = self.mixing.evidence[i]
+        if evidence is None or evidence.own < 0:
+            return partners
+        own = [partner for partner in partners if partner.index == evidence.own]
+        others = [partner for partner in partners if partner.index != evidence.own]
+        return [*(own or [DensePartner(evidence.own, 0.0, 0.0)]), *others]
 
     def activation_shares(self, i: int, tokens: NDArray[np.bool_]) -> Floats:
         """Shares in the variance that a regression on the partners explains."""
@@ -121,47 +131,20 @@ class DensePair:
         return shares
 
     @cached_property
-    def significant(self) -> float:
-        """|z| that any of all pairs reaches by chance with probability 5 %."""
-        return float(norm.isf(0.025 / (len(self.narrow.n) * len(self.possible))))
-
-    def beside(self, i: int) -> Floats:
-        """`[n_tokens, 1 + k]` activations of latent i and of those it is refitted beside."""
-        own = self.narrow.acts[:, i]
-        together = {j: float(np.corrcoef(own, self.reference.acts[:, j])[0, 1]) for j in self.possible}
-        main = max(together, key=lambda j: together[j])
-        strong = {j: abs(self.z(i, j, self.every)) for j in self.possible if j != main}
-        chosen = sorted((j for j in strong if strong[j] >= self.significant), key=lambda j: -strong[j])[:32]
-        within = DensePair(self.narrow, self.narrow, tuple(range(len(self.narrow.n))))
-        near = [k for k in within.possible if abs(float(self.narrow.unit[i] @ self.narrow.unit[k])) <= 0.2]
-        away = {k: abs(within.z(i, k, self.every)) for k in near}
-        others = sorted((k for k in away if away[k] >= self.significant), key=lambda k: -away[k])[:16]
-        return np.column_stack([own, self.narrow.acts[:, others], self.reference.acts[:, chosen]])
-
-    def refit(self, i: int) -> tuple[float, float] | None:
-        """(impurity, length kept) from the regression of the input, by halves of the rows; None where it is noise."""
+    def mixing(self) -> DenseMixing:
+        """The hedging scores, from the same tokens."""
         group = np.arange(self.n_tokens) // self.narrow.row % 4
-        regressors, row = self.beside(i), self.narrow.unit[i]
-        directions = []
-        for half in ((0, 1), (2, 3)):
-            tokens = np.isin(group, half)
-            z, x = regressors[tokens], self.inputs[tokens]
-            z, x = z - z.mean(axis=0), x - x.mean(axis=0)
-            # The ridge as rows of its own: a thousandth of each regressor's sum of squares.
-            ridge = np.diag(np.sqrt(1e-3 * np.square(z).sum(axis=0)))
-            rows = np.vstack([z, ridge]), np.vstack([x, np.zeros((len(ridge), x.shape[1]))])
-            directions.append(np.linalg.lstsq(*rows, rcond=None)[0][0])
-        first, second = directions
-        product = float(first @ second)
-        if product <= 0.5 * float(np.linalg.norm(first) * np.linalg.norm(second)):
-            return None
-        impurity = 1 - float(first @ row) * float(second @ row) / product
-        return min(max(impurity, 0.0), 1.0), float((first + second) @ row) / 2
-
-    def typical(self, i: int) -> float | None:
-        """Impurity from the input on the typical token on which latent i fires."""
-        row = np.arange(self.n_tokens) // self.narrow.row
-        return typical(self.inputs, self.narrow.acts, self.narrow.unit, i, row)
+        order = np.argsort(group, kind="stable")
+        return DenseMixing(
+            inputs=self.inputs[order],
+            a=self.narrow.acts[order],
+            z=self.reference.acts[order],
+            d=self.narrow.unit,
+            e=self.reference.unit,
+            group=group[order],
+            possible=self.possible,
+            is_prefix=self.is_prefix,
+        )
 
     def main_partner_of_reference(self, j: int) -> int | None:
         shares = [(partner.share, -i) for i, each in enumerate(self.partners) for partner in each if partner.index == j]
@@ -206,4 +189,4 @@ def compare(
     reference = encode(reference_folder, acts, row=row, first=first)
     first = narrow_width or 0
     possible = tuple(j for j in range(first, len(reference.n)) if reference.n[j])
-    return DensePair(narrow, reference, possible, acts.astype(np.float64))
+    return DensePair(narrow, reference, possible, acts.astype(np.float64), narrow_width is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.records import LatentScores
+from app.records import LatentScores, Partner
 from app.scores.partner_evidence import MIN_FIRINGS
 from app.store import read
 from tests.pipeline.dense_cases import Case, rich_only
@@ -14,8 +14,8 @@ from tests.pipeline.dense_cases import Case, rich_only
 def test_partners(case: Case) -> None:
     dense = case.dense
     for i, latent in enumerate(case.latents("narrow")):
-        stored = read.partners_of_narrow(case.engine, case.summary.slug, i)
-        expected, left = dense.decompose(i)
+        expected, left = dense.partners[i], dense.decompose(i)[1]
+        stored = [partner for partner in partners_of(case, i) if partner.rank < len(expected)]
         assert [partner.index for partner in stored] == [partner.index for partner in expected]
         assert latent.decomposition_residual == (pytest.approx(left, abs=1e-5) if expected else None)
         assert latent.main_partner == (expected[0].index if expected else None)
@@ -46,20 +46,30 @@ def test_scores(case: Case) -> None:
             assert latent.activation_hedging is None
             continue
         check_activation_shares(case, i, latent)
-        assert latent.typical_hedging == pytest.approx(case.dense.typical(i), abs=1e-3)
-        refit = case.dense.refit(i)
-        if refit is None or latent.typical_hedging is None:
-            assert latent.hedging_score is None
+        assert latent.hedging_score == pytest.approx(case.dense.mixing.scores[i], abs=2e-3)
+
+
+@rich_only
+def test_masses_of_named_partners(case: Case) -> None:
+    n_named = 0
+    for i, evidence in enumerate(case.dense.mixing.evidence):
+        named = {p.index: p.mixed_mass for p in partners_of(case, i) if p.mixed_mass is not None}
+        n_named += len(named)
+        if evidence is None:
+            assert named == {}
             continue
-        assert latent.refit_hedging == pytest.approx(refit[0], abs=0.01)
-        assert latent.refit_hedging is not None
-        expected = max(latent.typical_hedging, (0.5 if refit[1] >= 0.95 else 1) * latent.refit_hedging)
-        assert latent.hedging_score == pytest.approx(expected)
+        mass = dict(zip(evidence.used, evidence.mass.tolist(), strict=True))
+        assert named == pytest.approx({j: mass[j] for j in named}, abs=1e-3)
+    assert n_named
+
+
+def partners_of(case: Case, i: int) -> list[Partner]:
+    return read.partners_of_narrow(case.engine, case.summary.slug, i)
 
 
 def check_activation_shares(case: Case, i: int, latent: LatentScores) -> None:
-    partners = read.partners_of_narrow(case.engine, case.summary.slug, i)
-    if not partners:
+    partners = partners_of(case, i)[: len(case.dense.partners[i])]
+    if not case.dense.partners[i]:
         assert latent.activation_hedging is None
         return
     shares = case.dense.activation_shares(i, case.dense.every)
@@ -70,38 +80,46 @@ def check_activation_shares(case: Case, i: int, latent: LatentScores) -> None:
 def test_roles_of_partners(case: Case) -> None:
     dense = case.dense
     for i in range(case.summary.narrow.sae.d_sae):
-        for partner in read.partners_of_narrow(case.engine, case.summary.slug, i):
+        for partner in partners_of(case, i):
             main = dense.reference.unit[dense.partners[i][0].index]
-            gate = np.sign(partner.weight) * dense.z(i, partner.index, dense.every) >= dense.significant
-            large = partner.activation_share is not None and partner.share + partner.activation_share >= 0.1
             if partner.rank == 0:
                 expected = "main"
             elif partner.index == case.latents("narrow")[i].absorbed_by:
                 expected = "absorbed"
+            elif partner.mixed_mass is not None:
+                expected = "hedged"
             elif float(main @ dense.reference.unit[partner.index]) >= 0.8:
                 expected = "split"
             else:
-                expected = "hedged" if gate and large else "unexplained"
+                expected = "unexplained"
             assert partner.diagnosis == expected
 
 
 def test_diagnoses(case: Case) -> None:
     for latent in case.latents("narrow"):
         assert latent.max_decoder_cosine_percentile is not None
-        partners = read.partners_of_narrow(case.engine, case.summary.slug, latent.index)
-        n_hedged = sum(partner.diagnosis == "hedged" for partner in partners)
+        terms = [p.mixed_mass for p in partners_of(case, latent.index) if p.mixed_mass is not None]
         if not latent.n_firings:
             expected = "dead"
         elif latent.max_decoder_cosine_percentile < 0.95:
             expected = "novel"
         elif latent.hedging_score is not None:
-            expected = "hedged" if latent.hedging_score >= 0.1 else "clean"
-            expected = expected if latent.absorbed_by is None else "absorbed"
+            expected = called(latent) if latent.absorbed_by is None else "absorbed"
         else:
             expected = None
         assert latent.diagnosis == expected
-        known = partners and latent.n_firings >= MIN_FIRINGS
-        assert latent.n_hedged_partners == (n_hedged if known else None)
+        assert latent.n_hedged_partners == (None if latent.hedging_score is None else len(terms))
+        if latent.hedging_score is not None:
+            assert latent.hedging_score == pytest.approx(min(sum(terms), 1))
+
+
+def called(latent: LatentScores) -> str:
+    """By the interval and the chance level."""
+    numbers = latent.hedging_score_low, latent.hedging_score_high, latent.hedging_chance
+    low, high, chance = (value or 0.0 for value in numbers)
+    if low > max(0.05, chance):
+        return "hedged"
+    return "uncertain" if high > max(0.05, chance) else "clean"
 
 
 def test_pairs(case: Case) -> None:
@@ -127,6 +145,6 @@ def test_pairs(case: Case) -> None:
 
 @rich_only
 def test_only_partners_have_a_joint_histogram(case: Case) -> None:
-    partners = {partner.index for partner in case.dense.partners[0]}
+    partners = {partner.index for partner in partners_of(case, 0)}
     other = next(j for j in range(len(case.dense.reference.n)) if j not in partners)
     assert read.get_pair_detail(case.engine, case.summary.slug, 0, other) is None

@@ -24,6 +24,7 @@ from app.stats.contexts import TopContexts
 from app.stats.density import FiringCounts
 from app.stats.histograms import ActivationHistograms
 from app.stats.input_sample import N_GROUPS, Sample
+from app.stats.pairs import LatentPairs
 from app.stats.partner_counts import PartnerCounter, PartnerCounts
 from app.stats.reconstruction import ExplainedVariance
 from tests.stats.dense_text import to_shard
@@ -77,12 +78,12 @@ def compared(turn: Float64s) -> tuple[ComparedWeights, Statistics]:
     return ComparedWeights(weights.narrow, weights.reference, is_prefix=False), statistics
 
 
-def counted(statistics: Statistics, lists: PartnerLists) -> PartnerCounts:
+def counted(statistics: Statistics, pairs: LatentPairs, lists: PartnerLists) -> PartnerCounts:
     """The second pass, on the whole text as one shard."""
     position = np.zeros(N_TOKENS, dtype=np.int32)
     acts = BySide(*(to_shard(each, np.arange(N_TOKENS), position) for each in activations()))
     with BoundedQueue() as queue:
-        counter = PartnerCounter(statistics, lists.partners, lists.valid, queue)
+        counter = PartnerCounter(statistics, pairs, lists.partners, lists.valid, queue=queue)
         counter.update(acts)
     return counter.finalize()
 
@@ -105,7 +106,7 @@ def records(scored: Scored) -> ScoreRecords:
 def test_a_mixed_latent_is_hedged_and_a_pure_one_is_clean(records: ScoreRecords) -> None:
     mixed, pure = records.latents.narrow
     assert (mixed.diagnosis, pure.diagnosis) == ("hedged", "clean")
-    assert mixed.typical_hedging == pytest.approx(0.2, abs=0.05)
+    assert mixed.hedging_score == pytest.approx(0.2, abs=0.05)
     assert pure.hedging_score == pytest.approx(0, abs=0.01)
 
 
@@ -113,7 +114,10 @@ def test_partners_are_the_features_that_were_mixed(scored: Scored, records: Scor
     assert scored.partners.of(MIXED).tolist() == [0, 1]
     assert scored.partners.of(PURE).tolist() == [2]
     np.testing.assert_allclose(scored.partners.shares[MIXED], [0.8, 0.2], atol=1e-6)
-    assert [partner.diagnosis for partner in records.partners[MIXED]] == ["main", "hedged"]
+    main, hedged = records.partners[MIXED]
+    assert (main.diagnosis, main.mixed_mass) == ("main", None)
+    assert hedged.diagnosis == "hedged"
+    assert hedged.mixed_mass == records.latents.narrow[MIXED].hedging_score
     assert records.partners[MIXED][1].n_both == int((activations()[1][:, 1] > 0).sum())
 
 
@@ -125,7 +129,7 @@ def test_the_reference_looks_the_other_way(records: ScoreRecords) -> None:
 
 def test_rotation_of_the_input_space_changes_nothing(scored: Scored) -> None:
     turned = score(scipy.stats.ortho_group.rvs(D_IN, random_state=3))
-    np.testing.assert_allclose(turned.hedging.score, scored.hedging.score, atol=5e-3)
+    np.testing.assert_allclose(turned.mixing.score, scored.mixing.score, atol=5e-3)
     np.testing.assert_array_equal(turned.partners.partners, scored.partners.partners)
     np.testing.assert_allclose(turned.cosines.to_narrow, scored.cosines.to_narrow, atol=1e-6)
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from app.records import BySide, LatentScores, Partner
 from app.scores.cosines import mutual_best, nearest, neighbours
 from app.scores.decomposition import decompose
-from app.scores.hedging import hedging_scores
 from app.scores.latent_records import reference_latent, score_records
+from app.scores.mixing.mixing import mixing
 from app.scores.null import null_of
 from app.scores.partner_evidence import MIN_FIRINGS, partner_evidence
-from app.scores.partners import as_lists, partner_cosines
+from app.scores.partner_pairs import pair_cosines, partner_pairs
+from app.scores.partners import as_lists
 from app.scores.scored import LatentArrays, Scored
 from app.scores.weights import ComparedWeights, Weights
 from app.stats.best_partners import best_of_rows
@@ -98,22 +99,24 @@ def labels(n: int) -> list[str]:
 def build() -> Built:
     (d, e), (narrow, reference) = decoders(), activations()
     alive = np.flatnonzero(np.asarray(reference.any(axis=0)))
-    lists = as_lists([decompose(row, e[alive], alive) for row in d])
-    dense = Dense(narrow, reference, lists.partners, lists.weights, lists.shares, lists.valid)
-    rng = np.random.default_rng(2)
-    inputs = (reference @ e + 0.1 * rng.standard_normal((N_TOKENS, e.shape[1]))).astype(np.float32)
+    inputs = (reference @ e + 0.1 * np.random.default_rng(2).standard_normal((N_TOKENS, e.shape[1]))).astype(np.float32)
     bounds = np.linspace(0, N_TOKENS, N_GROUPS + 1).astype(np.int64)
     sample = Sample(inputs, sp.csc_array(narrow.astype(np.float32)), sp.csc_array(reference.astype(np.float32)), bounds)
+    mixed = mixing(sample, BySide(d, e), np.asarray(reference.any(axis=0)))
+    lists = as_lists([decompose(row, e[alive], alive) for row in d], mixed.own)
+    pairs = partner_pairs(lists, mixed.partners)
+    dense = Dense(narrow, reference, lists.partners, lists.weights, lists.shares, lists.valid)
     latents = BySide(arrays(narrow, reference, d, e), arrays(reference, narrow, e, d))
     no_encoder = np.zeros((0, D_IN), dtype=np.float32)
     weights = BySide.of(lambda side: Weights("", BySide(d, e)[side], no_encoder, latents[side].level))
     scored = Scored(
         latents=latents,
-        hedging=hedging_scores(sample, d.astype(np.float32), np.asarray(reference.any(axis=0))),
+        mixing=mixed,
         partners=lists,
-        cosines=partner_cosines(ComparedWeights(weights.narrow, weights.reference, is_prefix=False), lists),
-        n_both=dense.moments().n_both,
-        evidence=partner_evidence(dense.moments(), lists, 4.5),
+        evidence=partner_evidence(dense.moments(), lists),
+        pairs=pairs,
+        n_both=((narrow > 0).T.astype(np.int64) @ (reference > 0))[pairs.pairs.narrow, pairs.pairs.reference],
+        cosines=pair_cosines(ComparedWeights(weights.narrow, weights.reference, is_prefix=False), lists, pairs.pairs),
         absorbed_by=np.full(N_LATENTS, -1),
     )
     records = score_records(scored, BySide(labels(N_LATENTS), labels(N_REFERENCE)))
@@ -153,7 +156,7 @@ def test_a_latent_that_never_fires(built: Built) -> None:
     latent = built.narrow[SILENT]
     assert latent.diagnosis == "dead"
     assert latent.n_firings == latent.density == 0
-    for field in ("hedging_score", "hedging_score_low", "activation_hedging", "n_hedged_partners"):
+    for field in ("hedging_score", "hedging_score_low", "hedging_chance", "activation_hedging", "n_hedged_partners"):
         assert "never fires" in latent.reasons[field]
     assert latent.decoder_hedging is not None
     assert latent.main_partner is not None
@@ -165,13 +168,14 @@ def test_a_latent_that_fires_on_too_few_tokens(built: Built) -> None:
     assert latent.hedging_score is None
     assert latent.n_hedged_partners is None
     assert "fires on 29 of 1,200 sampled tokens; at least 30" in latent.reasons["hedging_score"]
-    assert "fires on 29 of 1,200 scored tokens; at least 30" in latent.reasons["n_hedged_partners"]
+    assert "fires on 29 of 1,200 scored tokens; at least 30" in latent.reasons["activation_hedging"]
+    assert latent.reasons["n_hedged_partners"] == latent.reasons["hedging_score"]
     assert latent.reasons["hedging_score_low"] == latent.reasons["hedging_score"]
 
 
 def test_a_latent_without_partners(built: Built) -> None:
     latent = built.narrow[ORTHOGONAL]
-    assert built.partners[ORTHOGONAL] == []
+    assert all(partner.rank > 0 and partner.share == 0 for partner in built.partners[ORTHOGONAL])
     assert latent.hedging_score is not None
     for field in ("decoder_hedging", "activation_hedging", "decomposition_residual", "main_partner"):
         assert getattr(latent, field) is None
@@ -237,21 +241,37 @@ def test_partners_numbers_from_dense_activations(built: Built) -> None:
 
 def test_partners_are_ranked_and_match_their_latent(built: Built) -> None:
     for latent, partners in zip(built.narrow, built.partners, strict=True):
-        assert [partner.rank for partner in partners] == list(range(len(partners)))
-        if not partners:
+        first = int(latent.main_partner is None)
+        assert [partner.rank for partner in partners] == list(range(first, first + len(partners)))
+        if latent.main_partner is None:
             continue
         assert latent.main_partner == partners[0].index
         assert partners[0].diagnosis == "main"
         assert sum(partner.share for partner in partners) == pytest.approx(1)
         assert latent.decoder_hedging == pytest.approx(1 - partners[0].share)
-        if latent.n_hedged_partners is not None:
-            assert latent.n_hedged_partners == sum(partner.diagnosis == "hedged" for partner in partners)
+        terms = [partner.mixed_mass for partner in partners if partner.mixed_mass is not None]
+        if latent.hedging_score is not None:
+            assert latent.n_hedged_partners == len(terms)
+            assert latent.hedging_score == pytest.approx(min(sum(terms), 1))
+
+
+def test_named_partners_outside_the_decomposition_have_no_share(built: Built) -> None:
+    named = [partner for each in built.partners for partner in each if partner.mixed_mass is not None]
+    outside = [partner for partner in named if partner.weight == 0]
+    assert 0 < len(outside) < len(named)
+    assert all((partner.share, partner.activation_share) == (0, None) for partner in outside)
+    for partner in named:
+        assert partner.composition_mass is not None
+        assert partner.residual_mass is not None
+        assert partner.q_value is not None
+        assert partner.mixed_mass == max(partner.composition_mass, partner.residual_mass) >= 0.005
+        assert partner.q_value <= 0.05
 
 
 def test_the_main_partner_of_a_reference_latent(built: Built) -> None:
     everyone = [partner for each in built.partners for partner in each]
     for latent in built.reference:
-        own = [partner for partner in everyone if partner.index == latent.index]
+        own = [partner for partner in everyone if partner.index == latent.index and partner.share > 0]
         expected = max(own, key=lambda partner: partner.share).narrow_index if own else None
         assert latent.main_partner == expected
     assert built.reference[DEAD].diagnosis == "dead"

@@ -54,7 +54,9 @@ def test_partners_are_listed_from_both_sides(readable: Engine, bundle: Compariso
         expected = sorted((p for p in bundle.partners if p.narrow_index == i), key=lambda p: p.rank)
         assert read.partners_of_narrow(readable, slug, i) == expected
     for j in range(60):
-        expected = sorted((p for p in bundle.partners if p.index == j), key=lambda p: (-p.share, p.narrow_index))
+        expected = sorted(
+            (p for p in bundle.partners if p.index == j), key=lambda p: (-(p.mixed_mass or 0), -p.share, p.narrow_index)
+        )
         assert read.partners_of_reference(readable, slug, j) == expected
 
 

@@ -36,7 +36,7 @@ def plots(bundle: ComparisonBundle) -> list[Plot]:
     return [
         score_distribution(bundle.summary),
         explained_variance(bundle.summary.narrow, bundle.summary.reference),
-        level_scores(bundle.summary.narrow),
+        level_scores(bundle.summary.narrow, bundle.summary.chance_level),
         decomposition(narrow(bundle, 0), rows_of(bundle, 0)),
         activation_histogram(detail.histogram),
         joint_histogram(pair),
@@ -60,7 +60,7 @@ def test_every_mark_and_tick_lies_within_the_axes(plots: list[Plot]) -> None:
 
 
 def test_score_distribution_has_each_latent_once(bundle: ComparisonBundle) -> None:
-    (series,) = score_distribution(bundle.summary).chart.series
+    series, _ = score_distribution(bundle.summary).chart.series
     assert sum(bar.y1 for bar in series.marks) == bundle.summary.n_scored
     assert (series.marks[0].x0, series.marks[-1].x1) == (0, 1)
 
@@ -118,7 +118,7 @@ def test_joint_histogram_has_a_cell_where_there_are_tokens(bundle: ComparisonBun
 
 
 def test_shares_of_levels_are_drawn_from_0_to_1(bundle: ComparisonBundle) -> None:
-    axis = level_scores(bundle.summary.narrow).chart.y
+    axis = level_scores(bundle.summary.narrow, bundle.summary.chance_level).chart.y
     assert (axis.low, axis.high) == (0, 1)
 
 
@@ -152,3 +152,14 @@ def test_ticks_are_written_with_thousands_separated() -> None:
 def test_roles_have_a_title_each() -> None:
     assert set(ROLE_TITLES) == set(get_args(PartnerDiagnosis))
     assert len(set(ROLE_TITLES.values())) == len(ROLE_TITLES)
+
+
+def test_the_chance_level_is_drawn_on_plots_of_the_score(bundle: ComparisonBundle) -> None:
+    summary = bundle.summary
+    assert summary.chance_level is not None
+    for plot, across in ((score_distribution(summary), "x"), (level_scores(summary.narrow, summary.chance_level), "y")):
+        (line,) = [series for series in plot.chart.series if series.name == "chance level"]
+        (mark,) = line.marks
+        assert {getattr(mark, f"{across}{end}") for end in (0, 1)} == {summary.chance_level}
+    older = replace(summary, chance_level=None)
+    assert all(series.name != "chance level" for series in score_distribution(older).chart.series)

@@ -177,8 +177,9 @@ class Latent(LatentScores):
     """One latent: its scores, and the evidence for them.
 
     Attributes:
-        partners: of a narrow latent, the reference latents in its decomposition, main partner first; of a reference
-            latent, the narrow latents (`narrow_index`) whose decomposition holds it, largest share first.
+        partners: of a narrow latent, the reference latents of its decomposition and of its hedging score, by rank;
+            of a reference latent, the narrow latents (`narrow_index`) that it is a partner of, largest mixed mass
+            first, then largest share.
         histogram: of its activations.
         contexts: `top` first by activation, then `q5` … `q1`.
         neighbours: by decoder cosine.

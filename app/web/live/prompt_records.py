@@ -53,7 +53,7 @@ class TokenActivation:
 
 @dataclass(frozen=True)
 class PromptPartner:
-    """A partner of a latent: in the other SAE, main or hedged.
+    """A partner of a latent: in the other SAE, main or named.
 
     Attributes:
         index: of the latent of the other SAE.
@@ -79,7 +79,7 @@ class PromptLatent:
         diagnosis: as stored with the comparison; null if it has none.
         hedging_score: of a narrow latent; null if it has none, and for a reference latent.
         max_activation: the largest on the comparison's text; null if it never fired there.
-        partners: its main and hedged partners: of a narrow latent reference latents, of a reference latent the narrow
+        partners: its main and named partners: of a narrow latent reference latents, of a reference latent the narrow
             latents that it is mixed into.
         firings: all tokens of the prompt on which it fires, in order.
     """

@@ -44,7 +44,7 @@ def build(visit: Visit) -> DegreePage:
         return DegreePage(frame, visit.summary, (), None, None, axis, CHOICES)
     columns = read.columns(visit.engine, visit.slug, "narrow", AXES)
     correlation = spearman(columns["hedging_score"], [latent.degree for latent in found[0].latents])
-    scatter = degree_plot(found[0], columns, axis)
+    scatter = degree_plot(found[0], columns, axis, chance_level=visit.summary.chance_level)
     return DegreePage(frame, visit.summary, tuple(found), correlation, scatter, axis, CHOICES)
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.catalogue import LATENT_FIELDS, LATENT_SPECS, ScoreSpec
-from app.records import LatentDetail, LatentScores, Partner, Side
+from app.records import ComparisonSummary, LatentDetail, LatentScores, Partner, Side
 from app.records.sides import other_side
 from app.store import read
 from app.store.cursors import parse_sort
@@ -39,6 +39,8 @@ MOST_PARTNERS = 100
 """A reference latent may be in the decomposition of many narrow ones; the table holds the first."""
 
 MOST_BARS = 16
+MOST_TERMS = 6
+"""Masses written out in the sentence on the score; the table has all."""
 
 
 @page(router, "/c/{slug}/narrow/{index}")
@@ -82,6 +84,7 @@ def build(visit: Visit, side: Side, index: int) -> LatentPage:
         releases=releases_of_latent(visit.engine, visit.slug, side, index),
         partners=rows,
         n_partners=len(partners),
+        terms=_terms(latent, partners, visit.summary),
         decomposition=_decomposition(latent, rows),
         histogram=activation_histogram(detail.histogram) if detail.histogram.counts else None,
         groups=groups,
@@ -104,8 +107,33 @@ def _scores(latent: LatentScores, n_levels: int) -> tuple[ScoreSpec, ...]:
 
 
 def _partners(visit: Visit, side: Side, index: int) -> list[Partner]:
-    partners_of = read.partners_of_narrow if side == "narrow" else read.partners_of_reference
-    return partners_of(visit.engine, visit.slug, index)
+    if side == "reference":
+        return read.partners_of_reference(visit.engine, visit.slug, index)
+    partners = read.partners_of_narrow(visit.engine, visit.slug, index)
+    return sorted(partners, key=lambda partner: (partner.rank > 0, -partner.predicted_mass, partner.rank))
+
+
+def _terms(latent: LatentScores, partners: Sequence[Partner], summary: ComparisonSummary) -> str | None:
+    """The sum that the hedging score is, in words; comparisons before scoring version 4 have none."""
+    if summary.chance_level is None or latent.hedging_score is None:
+        return None
+    masses = sorted((partner.mixed_mass for partner in partners if partner.mixed_mass is not None), reverse=True)
+    chance = f"The chance level is {show.number(latent.hedging_chance)}."
+    if not masses:
+        return f"No partner but the main one is mixed in significantly, so the hedging score is 0. {chance}"
+    shown = [show.number(mass) for mass in masses[:MOST_TERMS]]
+    more = [f"{len(masses) - MOST_TERMS} smaller ones"] if len(masses) > MOST_TERMS else []
+    cut = ", cut to 1" if sum(masses) > 1 else ""
+    score = f"Hedging score {show.number(latent.hedging_score)}"
+    return f"{score} = {' + '.join(shown + more)}{cut}: the mixed masses. {chance}{_merged(latent)}"
+
+
+def _merged(latent: LatentScores) -> str:
+    """A hint at merging, where there is one."""
+    if not latent.merged_mass:
+        return ""
+    mass = show.number(latent.merged_mass)
+    return f" {mass} of it lies with partners on which the latent fires by itself: it may be merged."
 
 
 def _other_index(partner: Partner, side: Side) -> int:

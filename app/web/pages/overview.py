@@ -38,7 +38,7 @@ router = APIRouter()
 OWN = ("sae", "x", "y", "color", "q", "zoom")
 TOP = 10
 HEDGED_IN_TOP = 3
-"""Hedged partners named with each of the most hedged latents; its own page has all."""
+"""Named partners shown with each of the most hedged latents; its own page has all."""
 
 LOG_FIELDS = frozenset({"density", "n_firings", "max_activation", "mean_activation"})
 """Fields that spread over decades: their axes are logarithmic."""
@@ -96,7 +96,7 @@ def scatter_data(summary: ComparisonSummary, params: Params) -> ScatterData:
     return ScatterData(
         view=view,
         axes=AXES,
-        null=summary.null,
+        chance=_chance(summary),
         name=summary.name,
         points_url=links.points(summary.slug),
         overview_url=links.comparison(summary.slug),
@@ -108,6 +108,12 @@ def scatter_data(summary: ComparisonSummary, params: Params) -> ScatterData:
         titles={name: LATENT_FIELDS[name].title for name in FILTER_FIELDS},
         signs={name: op.sign for name, op in OPS.items()},
     )
+
+
+def _chance(summary: ComparisonSummary) -> dict[str, float]:
+    """The chance levels that a comparison has; before scoring version 4 the score had none."""
+    levels = {"max_decoder_cosine": summary.null.q95, "hedging_score": summary.chance_level}
+    return {name: level for name, level in levels.items() if level is not None}
 
 
 def _query(view: ScatterView) -> Pairs:
@@ -179,7 +185,8 @@ def top_latents(engine: Engine, slug: str) -> tuple[TopLatent, ...]:
 
 def _shown_partners(partners: list[Partner]) -> list[Partner]:
     main = [partner for partner in partners if partner.diagnosis == "main"]
-    return main + [partner for partner in partners if partner.diagnosis == "hedged"][:HEDGED_IN_TOP]
+    named = [partner for partner in partners if partner.diagnosis != "main" and partner.predicted_mass > 0]
+    return main + sorted(named, key=lambda partner: -partner.predicted_mass)[:HEDGED_IN_TOP]
 
 
 def _strongest_contexts(

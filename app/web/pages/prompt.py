@@ -31,6 +31,8 @@ from app.web.shared.find import find_comparison
 router = APIRouter()
 
 TOP = 4
+MOST_NAMED = 3
+"""Partners named in a sentence; the latent's page has all."""
 """Latents shown for each token and SAE."""
 
 HEALTH_S = 1.5
@@ -222,11 +224,12 @@ def _choices(side: Side, active: Sequence[ActiveLatent], latents: Latents) -> tu
 
 
 def _partners(latent: PromptLatent) -> str:
-    """Its hedged partners in words."""
-    hedged = [partner for partner in latent.partners if partner.diagnosis == "hedged"]
-    if not hedged:
+    """Its named partners in words."""
+    found = [f"{p.index} {show.plain(p.label)}".strip() for p in latent.partners if p.diagnosis == "hedged"]
+    if not found:
         return ""
-    named = ", ".join(f"{partner.index} {show.plain(partner.label)}".strip() for partner in hedged)
+    more = [f"{len(found) - MOST_NAMED} more"] if len(found) > MOST_NAMED else []
+    named = ", ".join(found[:MOST_NAMED] + more)
     return f"hedged with reference {named}" if latent.sae == "narrow" else f"mixed into narrow {named}"
 
 

@@ -11,7 +11,7 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from app.catalogue import HEDGING_SCORE_PARTS, LATENT_FIELDS, PARTNER_FIELDS, SUMMARY_FIELDS, ScoreSpec
+from app.catalogue import HEDGING_SCORE_PARTS, LATENT_FIELDS, PARTNER_FIELDS, SCORING_VERSION, SUMMARY_FIELDS, ScoreSpec
 from app.paths import resource
 from app.records import TokenWeight
 from app.records.sides import other_side
@@ -71,6 +71,7 @@ def environment() -> Environment:
     made.globals.update(
         links=links,
         score_parts=HEDGING_SCORE_PARTS,
+        scoring_version_now=SCORING_VERSION,
         spec=LATENT_FIELDS.__getitem__,
         partner_spec=PARTNER_FIELDS.__getitem__,
         summary_spec=SUMMARY_FIELDS.__getitem__,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from app.catalogue import LATENT_FIELDS
+from app.catalogue import PARTNER_FIELDS
 from app.records import ComparisonBundle, LatentScores
 from app.settings import Settings
 from app.store.filters import parse_filters
@@ -18,6 +19,7 @@ from app.store.session import make_engine, upgrade
 from app.store.write import write_comparison
 from app.web.main import create_app
 from app.web.pages.neighbours import before_and_after
+from app.web.shared import formatting as show
 from tests.builders import make_bundle
 from tests.local_client import local_client
 from tests.web.pages.markup import Document
@@ -64,16 +66,40 @@ def absorbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestCli
     engine.dispose()
 
 
-def test_the_parts_of_the_score_are_shown_and_explained(client: TestClient, slug: str) -> None:
-    latent = client.get(f"/c/{slug}/narrow/0.json").json()["latent"]
-    page = Document(client.get(f"/c/{slug}/narrow/0").text)
-    for name in ("typical_hedging", "refit_hedging"):
-        tile = page.one("div", "tile", name)
-        assert f"{latent[name]:.3f}" in tile.text
-        assert LATENT_FIELDS[name].title in tile.text
+def test_the_terms_of_the_score_are_shown_and_explained(
+    client: TestClient, slug: str, bundle: ComparisonBundle
+) -> None:
+    index = next(partner.narrow_index for partner in bundle.partners if partner.mixed_mass is not None)
+    shown = client.get(f"/c/{slug}/narrow/{index}.json").json()
+    text = client.get(f"/c/{slug}/narrow/{index}").text
+    masses = [row["partner"]["mixed_mass"] for row in shown["partners"]]
+    terms = [mass for mass in masses if mass is not None]
+    assert masses[0] is None, "the main partner is no term"
+    assert masses[1 : len(terms) + 1] == sorted(terms, reverse=True)
+    assert sum(terms) == pytest.approx(shown["latent"]["hedging_score"])
+    written = " + ".join(show.number(mass) for mass in terms[:6])
+    assert f"Hedging score {show.number(sum(terms))} = {written}" in shown["terms"]
+    assert shown["terms"] in text
+    page = Document(text)
+    assert show.number(shown["latent"]["hedging_chance"]) in page.one("div", "tile", "hedging_chance").text
     explained = [link.attributes.get("title", "") for link in page.all("a", "term")]
-    assert any(text.startswith(LATENT_FIELDS["typical_hedging"].definition) for text in explained)
-    assert any(text.startswith(LATENT_FIELDS["refit_hedging"].definition) for text in explained)
+    for name in ("mixed_mass", "composition_mass", "residual_mass", "q_value", "p_i_given_j_own_silent"):
+        assert any(title.startswith(PARTNER_FIELDS[name].definition) for title in explained)
+
+
+def test_a_comparison_of_an_older_scoring_version_says_so(tmp_path: Path) -> None:
+    whole = make_bundle(name="older", n_narrow=6, n_reference=12, widths=(4, 12))
+    settings = Settings(data_dir=tmp_path)
+    upgrade(settings.resolved_database_url)
+    engine = make_engine(settings.resolved_database_url)
+    summary = replace(whole.summary, scoring_version="3", chance_level=None)
+    write_comparison(engine, replace(whole, summary=summary))
+    with TestClient(create_app(settings, engine)) as client:
+        for path in ("", "/latents", "/levels", "/narrow/0", "/reference/0"):
+            page = Document(client.get(f"/c/{summary.slug}{path}").text)
+            assert any("Scored by version 3" in notice.text for notice in page.all("p", "notice"))
+        assert client.get(f"/c/{summary.slug}/narrow/0.json").json()["terms"] is None
+    engine.dispose()
 
 
 def test_what_absorbs_a_latent_is_shown_where_something_does(absorbed: tuple[TestClient, str]) -> None:

@@ -47,8 +47,9 @@ class LatentPage:
 
     Attributes:
         scores: the catalogue's fields that this side has.
-        partners: reference latents of a narrow latent's decomposition by rank; for a reference latent
-            the narrow latents in whose decomposition it takes part, by share.
+        partners: of a narrow latent the main partner, the terms of its score by mass, then the rest of its
+            decomposition; of a reference latent the narrow latents that it is a partner of, by mass, then share.
+        terms: the sum that the score is, in words; None where the latent has no score or it has no terms stored.
         n_partners: all of them; `partners` may hold only the first.
         degree: the latent's hedging degree, where its SAE's was measured.
         releases: what the newest intervention measured of the latent and its pairs; None without one.
@@ -65,6 +66,7 @@ class LatentPage:
     releases: ShownReleases | None
     partners: tuple[PartnerRow, ...]
     n_partners: int
+    terms: str | None
     decomposition: Plot | None
     histogram: Plot | None
     groups: tuple[ContextGroup, ...]

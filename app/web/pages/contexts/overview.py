@@ -10,7 +10,6 @@ from app.records import (
     ComparisonSummary,
     DegreeRecord,
     LatentScores,
-    NullSummary,
     Side,
 )
 from app.web.pages.contexts.common import FilterChip, FilterForm, Frame, ShownContext
@@ -57,6 +56,7 @@ class ScatterData:
 
     Attributes:
         name: of the comparison, for the names of saved pictures.
+        chance: field -> chance level of narrow latents, where it has one.
         usual: the axes and the colour of a plot for which the URL names none.
         common: fields that latents of both SAEs have, so that their filters make sense for either.
         titles: field -> its title; `signs`: operation of a filter -> its sign. Both for the words of filters.
@@ -66,7 +66,7 @@ class ScatterData:
 
     view: ScatterView
     axes: tuple[AxisChoice, ...]
-    null: NullSummary
+    chance: Mapping[str, float]
     points_url: str
     overview_url: str
     table_url: str

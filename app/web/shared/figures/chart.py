@@ -84,6 +84,14 @@ def line(series: Sequence[Mark]) -> tuple[Mark, ...]:
     return tuple(Mark(a.x0, a.y0, b.x0, b.y0, "") for a, b in itertools.pairwise(series))
 
 
+def chance_line(level: float | None, low: float, high: float, *, along: Literal["x", "y"]) -> tuple[Series, ...]:
+    """A line at a chance level on one axis, from `low` to `high` on the other; nothing without a level."""
+    if level is None:
+        return ()
+    ends = (level, low, level, high) if along == "x" else (low, level, high, level)
+    return (Series("chance level", "muted", "line", (Mark(*ends, f"chance level: {level:.3g}"),)),)
+
+
 def linear_axis(title: str, low: float, high: float) -> Axis:
     """An axis with round ticks."""
     return Axis(title, low, high, linear_ticks(low, high))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from app.catalogue import LATENT_FIELDS
 from app.records import DegreeRecord
 from app.web.shared import formatting as show
-from app.web.shared.figures.chart import Axis, Chart, Series, fitted_axis, linear_axis, log_axis, point
+from app.web.shared.figures.chart import Axis, Chart, Series, chance_line, fitted_axis, linear_axis, log_axis, point
 from app.web.shared.figures.plot import DataTable, Plot
 
 AXES = ("hedging_score", "mean_activation", "density")
@@ -21,12 +21,13 @@ MOST_ROWS = 100
 Columns = Mapping[str, Sequence[float | None]]
 
 
-def degree_plot(record: DegreeRecord, columns: Columns, x: str = AXES[0]) -> Plot:
+def degree_plot(record: DegreeRecord, columns: Columns, x: str = AXES[0], *, chance_level: float | None = None) -> Plot:
     """Hedging degree of each latent against one of `AXES`; latents without one of the two are only in the table.
 
     Args:
         columns: each of `AXES` for all narrow latents, by index.
         x: which of them is drawn.
+        chance_level: of the hedging score.
     """
     title = LATENT_FIELDS[x].title
     # A latent that never fires has a 0, which a log axis can't show.
@@ -39,6 +40,8 @@ def degree_plot(record: DegreeRecord, columns: Columns, x: str = AXES[0]) -> Plo
         point(value, degree, f"{index}: {title.lower()} {show.number(value)}, degree {show.number(degree)}")
         for index, value, degree in both
     )
+    degrees = fitted_axis("Hedging degree", [0.0, *(degree for _, _, degree in both)])
+    chance = chance_line(chance_level if x == "hedging_score" else None, degrees.low, degrees.high, along="x")
     drawn, total = show.number(len(both)), show.number(record.n_latents)
     return Plot(
         name="degree-by-score",
@@ -46,8 +49,8 @@ def degree_plot(record: DegreeRecord, columns: Columns, x: str = AXES[0]) -> Plo
         description=f"One point for each latent. {drawn} of {total} latents have both numbers.",
         chart=Chart(
             _x_axis(x, [value for _, value, _ in both]),
-            fitted_axis("Hedging degree", [0.0, *(degree for _, _, degree in both)]),
-            (Series("", "narrow", "circle", points),),
+            degrees,
+            (Series("", "narrow", "circle", points), *chance),
             height=320,
         ),
         table=_table(record, columns),

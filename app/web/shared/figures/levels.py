@@ -14,6 +14,7 @@ from app.web.shared.figures.chart import (
     Series,
     Shape,
     Tone,
+    chance_line,
     fitted_axis,
     line,
     linear_axis,
@@ -31,7 +32,7 @@ BAR_WIDTH = 0.36
 def level_plots(summary: ComparisonSummary) -> tuple[Plot, ...]:
     """Explained variance by prefix of both SAEs; mean hedging score by group, if there are several groups."""
     plots = (explained_variance(summary.narrow, summary.reference),)
-    return (*plots, level_scores(summary.narrow)) if len(summary.narrow.levels) > 1 else plots
+    return (*plots, level_scores(summary.narrow, summary.chance_level)) if len(summary.narrow.levels) > 1 else plots
 
 
 def explained_variance(narrow: SideSummary, reference: SideSummary) -> Plot:
@@ -63,8 +64,12 @@ def explained_variance(narrow: SideSummary, reference: SideSummary) -> Plot:
     )
 
 
-def level_scores(side: SideSummary) -> Plot:
-    """Hedging of each level's group of latents: mean score, and share diagnosed as hedged."""
+def level_scores(side: SideSummary, chance_level: float | None) -> Plot:
+    """Hedging of each level's group of latents: mean score, and share diagnosed as hedged.
+
+    Args:
+        chance_level: of the score.
+    """
     levels = [level for level in side.levels if level.mean_hedging_score is not None]
     names = [f"{level.level} (to {show.number(level.width)})" for level in levels]
     scores = [level.mean_hedging_score or 0.0 for level in levels]
@@ -80,6 +85,7 @@ def level_scores(side: SideSummary) -> Plot:
             (
                 Series("mean hedging score", "narrow", "bar", tuple(_bars("mean hedging score", scores, -BAR_WIDTH))),
                 Series("share hedged", "plain", "bar", tuple(_bars("share hedged", shares, 0))),
+                *chance_line(chance_level, -0.5, len(names) - 0.5, along="y"),
             ),
         ),
         table=_score_table(side.levels),
