@@ -15,6 +15,7 @@ from app.activations.text import read_text
 from app.errors import HedgescopeError, ModelError, NotFoundError, Place, PreflightError, SaeError, TextError
 from app.paths import resource
 from app.pipeline.identity import checked_name
+from app.pipeline.preflight import findings, low_note
 from app.pipeline.sample import reconstruct_sample
 from app.pipeline.source import FindFile, as_given, rules_for
 from app.records import ComparisonRequest, SaeRecord, SaeRequest
@@ -23,8 +24,6 @@ from app.store.read import get_sae
 from app.store.write import register_sae
 
 SAMPLE_TOKENS = 4096
-LOW_EXPLAINED_VARIANCE = 0.3
-"""Below this, an SAE most likely reads another hook or model, or was loaded as another architecture."""
 
 
 def add_sae(
@@ -100,13 +99,12 @@ def _sampled(loaded: LoadedSae, models: ModelShelf) -> SaeRecord:
         )
     found = reconstruct_sample(stream, loaded)
     record = replace(record, explained_variance=found.explained_variance, l0=found.l0)
-    if found.explained_variance is not None and found.explained_variance < LOW_EXPLAINED_VARIANCE:
-        return _noted(
-            record,
-            f"explains only {found.explained_variance:.2f} of the variance on a sample: "
-            "is it the right model, hook and architecture?",
-        )
-    return record
+    for finding in findings(language_model, stream.rows, str(record.hook_name), loaded):
+        record = _noted(record, finding)
+    note = low_note(found.explained_variance)
+    return (
+        record if note is None else _noted(record, f"{note} on a sample: is it the right model, hook and architecture?")
+    )
 
 
 def _noted(record: SaeRecord, note: str) -> SaeRecord:

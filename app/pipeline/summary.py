@@ -13,6 +13,7 @@ from app.arrays import none_if_nan
 from app.catalogue import SCORING_VERSION
 from app.pipeline.identity import versions
 from app.pipeline.inputs import ComparisonInputs
+from app.pipeline.preflight import low_note
 from app.pipeline.results import Results
 from app.records import (
     BySide,
@@ -59,15 +60,17 @@ def summarize(inputs: ComparisonInputs, results: Results) -> ComparisonSummary:
         command=shlex.join(replace(inputs.request, name=inputs.name).command),
         versions=versions(),
         rows=source.rules,
-        notes=notes_of(inputs),
+        notes=notes_of(inputs, sides),
         mismatch=inputs.places.mismatch,
     )
 
 
-def notes_of(inputs: ComparisonInputs) -> tuple[str, ...]:
+def notes_of(inputs: ComparisonInputs, sides: BySide[SideSummary]) -> tuple[str, ...]:
     """What to know before the numbers are believed: of the text, of the places read, and of each SAE."""
     of_saes = [f"{sae.record.name}: {note}" for sae in inputs.saes for note in sae.record.notes]
-    return tuple(dict.fromkeys([*inputs.source.notes, *inputs.places.notes, *of_saes]))
+    low = [(side.sae.name, low_note(side.explained_variance)) for side in sides]
+    said = [f"{name} {note} of these activations: does it read them?" for name, note in low if note is not None]
+    return tuple(dict.fromkeys([*inputs.source.notes, *inputs.places.notes, *said, *of_saes]))
 
 
 def side_summary(sae: LoadedSae, statistics: SideStatistics, latents: Sequence[LatentScores]) -> SideSummary:

