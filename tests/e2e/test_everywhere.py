@@ -28,6 +28,7 @@ def paths_of(slug: str) -> list[str]:
         "/",
         "/saes",
         "/saes/of/tiny-matryoshka",
+        "/search?q=a",
         "/saes/new",
         "/compare/new",
         "/jobs",
@@ -140,3 +141,28 @@ def test_an_embedded_page_opens_links_outside(open_tab: OpenTab, slugs: dict[str
     with page.context.expect_page() as opened:
         page.locator("table.partners tbody a").first.click()
     assert "/reference/" in opened.value.url
+
+
+def test_the_search_box_suggests_and_opens_by_keyboard(open_tab: OpenTab, slugs: dict[str, str]) -> None:
+    page = open_tab(f"/c/{slugs['tiny']}/levels")
+    page.keyboard.press("/")
+    page.keyboard.type("#5")
+    page.locator("#find-list [role=option]").first.wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/narrow/5")
+    page.keyboard.press("j")
+    page.wait_for_url("**/narrow/6")
+    page.keyboard.press("g")
+    page.keyboard.press("l")
+    page.wait_for_url("**/latents")
+    page.keyboard.press("?")
+    assert page.locator("#keys").is_visible()
+
+
+def test_the_search_box_works_without_javascript(open_tab: OpenTab, slugs: dict[str, str]) -> None:
+    page = open_tab(f"/c/{slugs['tiny']}/levels", java_script_enabled=False)
+    page.fill("#find", "#5")
+    page.press("#find", "Enter")
+    page.locator(".hits a").first.click()
+    assert page.url.endswith("/narrow/5")

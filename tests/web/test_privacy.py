@@ -143,6 +143,7 @@ def values_of(bundle: ComparisonBundle) -> dict[str, tuple[str, ...]]:
         "name": ("plain", "nope"),
         "job_id": ("1", "99"),
         "number": ("1", "99"),
+        **dict.fromkeys(("a", "b"), (bundle.summary.slug, "nope")),
         **dict.fromkeys(("index", "i", "j"), ("0", "1", "9999", "x")),
     }
 
@@ -189,11 +190,12 @@ def asked(client: TestClient, method: str, path: str) -> Iterator[Any]:
     """Answers of one path: as a page and as data, with right and wrong parameters and bodies."""
     if method == "HEAD":
         yield client.head(path)
+        yield client.head(f"{path}?q=a")
         return
     for body in BODIES if method == "POST" else ({},):
         yield client.request(method, path, headers=PAGE, **body)
         yield client.request(method, path, headers=DATA, **body)
-    for query in ("?nope=1", "?latent=narrow:1"):
+    for query in ("?nope=1", "?latent=narrow:1", "?q=a"):
         yield client.request(method, path + query, headers=PAGE, data={"text": "a"} if method == "POST" else None)
 
 

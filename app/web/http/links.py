@@ -35,6 +35,11 @@ def compare_new(query: Pairs = ()) -> str:
     return with_query(below_prefix("/compare/new"), query)
 
 
+def search(query: Pairs = ()) -> str:
+    """What a search finds."""
+    return with_query(below_prefix("/search"), query)
+
+
 def jobs(before: int | None = None) -> str:
     """The jobs, newest first; those before one of them."""
     return with_query(below_prefix("/jobs"), () if before is None else (("before", str(before)),))

@@ -20,6 +20,7 @@ from app.web.pages import (
     points,
     prompt,
     saes,
+    search,
 )
 
 router = APIRouter()
@@ -28,6 +29,7 @@ for part in (
     home,
     about,
     lab,
+    search,
     saes,
     job_forms,
     jobs,

@@ -113,9 +113,15 @@ def comparison_answer(
 
 
 def make_frame(
-    request: Request, title: str, description: str, crumbs: tuple[Crumb, ...] = (), api_url: str | None = None
+    request: Request,
+    title: str,
+    description: str,
+    crumbs: tuple[Crumb, ...] = (),
+    api_url: str | None = None,
+    *,
+    slug: str | None = None,
 ) -> Frame:
-    """What every page has, for the page and its twin alike."""
+    """What every page has, for the page and its twin alike; `slug` is that of its comparison."""
     path = quote(_path(request).removesuffix(".json"))
     query = [pair for pair in request.query_params.multi_items() if pair[0] not in FRAME]
     return Frame(
@@ -126,6 +132,7 @@ def make_frame(
         api_url=api_url,
         embed=request.query_params.get("embed") == "1",
         version=app.__version__,
+        slug=slug,
     )
 
 
@@ -136,7 +143,7 @@ def comparison_frame(visit: Visit, title: str, description: str, *crumbs: Crumb,
         above = (*above, Crumb(visit.summary.name, links.comparison(visit.slug)), *crumbs)
         title = f"{title} · {visit.summary.name}"
     api_url = None if api is None else links.api_comparison(visit.slug) + api
-    frame = make_frame(visit.request, title, description, above, api_url)
+    frame = make_frame(visit.request, title, description, above, api_url, slug=visit.slug)
     return replace(frame, warning=visit.summary.mismatch)
 
 

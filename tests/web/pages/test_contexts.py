@@ -33,6 +33,7 @@ from app.web.pages.contexts.overview import OverviewPage, TopLatent
 from app.web.pages.contexts.pair import PairPage
 from app.web.pages.contexts.prompt import PromptChoice, PromptNotice, PromptPage, PromptRow, PromptShown
 from app.web.pages.contexts.saes import SaePage, SaesPage
+from app.web.pages.contexts.search import SearchPage
 from app.web.shared.figures.plot import DataTable, Plot
 from app.web.shared.interventions import ShownReleases, StoredIntervention
 from app.web.shared.latents import PartnerRow
@@ -50,6 +51,7 @@ TEMPLATES = {
     "prompt.html": PromptPage,
     "sae.html": SaePage,
     "saes.html": SaesPage,
+    "search.html": SearchPage,
     "jobs.html": JobsPage,
     "job.html": JobPage,
     "compare_new.html": CompareNewPage,

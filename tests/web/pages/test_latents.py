@@ -59,10 +59,16 @@ def test_the_form_keeps_what_it_does_not_show(client: TestClient, slug: str) -> 
     url = f"/c/{slug}/latents?sae=narrow&sort=density&max_jaccard__lt=0.9&hedging_score__gte=0.1&q=a&limit=5"
     page = table(client, url)
     hidden = {
-        e.attributes["name"]: e.attributes["value"] for e in page.all("input") if e.attributes["type"] == "hidden"
+        e.attributes["name"]: e.attributes["value"]
+        for e in page.all("input")
+        if e.attributes["type"] == "hidden" and e.attributes["name"] != "in"
     }
     assert hidden == {"sae": "narrow", "sort": "density", "limit": "5", "max_jaccard__lt": "0.9"}
-    shown = {e.attributes["name"]: e.attributes["value"] for e in page.all("input") if e.attributes["type"] != "hidden"}
+    shown = {
+        e.attributes["name"]: e.attributes.get("value", "")
+        for e in page.all("input")
+        if e.attributes["type"] != "hidden"
+    }
     assert (shown["q"], shown["hedging_score__gte"]) == ("a", "0.1")
 
 

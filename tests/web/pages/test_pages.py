@@ -42,6 +42,7 @@ def paths_of(slug: str) -> list[str]:
         "/",
         "/saes",
         "/saes/of/plain",
+        "/search?q=a",
         "/about",
         "/lab",
         "/jobs",

@@ -31,6 +31,7 @@ class Frame:
         api_url: the same in the API; None where the API has no such resource.
         embed: whether the page is shown without header and footer, inside another page.
         version: of the program.
+        slug: of the comparison that the page belongs to; the search box searches it.
         warning: what every page of a comparison says first; None for nothing.
     """
 
@@ -42,6 +43,7 @@ class Frame:
     embed: bool
     version: str
     warning: str | None = None
+    slug: str | None = None
 
 
 @dataclass(frozen=True)
