@@ -79,6 +79,12 @@ class Settings(BaseSettings):
         description="Address that serves the pages; the default is reachable from this computer only.",
     )
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port that serves the pages; 0 picks a free one.")
+    processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that `serve` answers with; each uses one core and its part of the limits per client.",
+    )
     worker_url: str | None = Field(
         default=None,
         description="URL of an inference worker, for pages that need a live model; default: `serve` starts its own.",

@@ -70,6 +70,7 @@ class Child:
         stop_s: seconds it has to end once it is asked to.
         extra: what is sent with the settings.
         first_pause_s: before it is started again; doubled each time, up to a minute.
+        pass_fds: open files that it gets.
     """
 
     reads_output = False
@@ -84,8 +85,10 @@ class Child:
         stop_s: float,
         extra: Mapping[str, str] | None = None,
         first_pause_s: float = FIRST_PAUSE_S,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         self.name = name
+        self._pass_fds = tuple(pass_fds)
         self._command = tuple(command)
         self._sent = {"settings": settings.model_dump(mode="json", exclude=PRIVATE), **(extra or {})}
         self._stop_s = stop_s
@@ -140,7 +143,12 @@ class Child:
         """Run the process until it ends; its exit status."""
         output = subprocess.PIPE if self.reads_output else None
         with subprocess.Popen(  # noqa: S603 - this program itself
-            self._command, stdin=subprocess.PIPE, stdout=output, text=True, start_new_session=True
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            text=True,
+            start_new_session=True,
+            pass_fds=self._pass_fds,
         ) as process:
             self._process = process
             if self._stopping.is_set():

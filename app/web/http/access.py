@@ -58,7 +58,7 @@ class Access:
     def __init__(self, app: ASGIApp, settings: Settings, engine: Engine) -> None:
         self.app = app
         self._settings, self._engine = settings, engine
-        self._rates = Rates(settings.rate_limit) if settings.rate_limit else None
+        self._rates = Rates(-(-settings.rate_limit // settings.processes)) if settings.rate_limit else None
         self._wrong = Rates(WRONG_KEYS)
         self._threads: CapacityLimiter | None = None
 
