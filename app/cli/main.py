@@ -9,6 +9,7 @@ import typer
 
 from app import __version__
 from app.cli import (
+    bundle,
     compare,
     comparison,
     database,
@@ -38,6 +39,8 @@ app.command("demo")(demo.demo)
 app.add_typer(sae.app, name="sae")
 app.command("compare")(compare.compare)
 app.add_typer(comparison.app, name="comparison")
+app.command("export")(bundle.export)
+app.command("import")(bundle.import_)
 app.command("train")(train.train)
 app.command("extend")(extend.extend)
 app.command("degree")(degree.degree)

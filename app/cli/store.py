@@ -65,9 +65,9 @@ def _check_is_there(url: str) -> None:
 
 
 @contextmanager
-def opened_store() -> Iterator[sa.Engine]:
+def opened_store(*, writes: bool = False) -> Iterator[sa.Engine]:
     """As `open_store`, with the settings of this process; its connections are closed at the end."""
-    engine = open_store(load_settings())
+    engine = open_store(load_settings(), writes=writes)
     try:
         yield engine
     finally:
