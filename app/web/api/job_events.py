@@ -25,11 +25,23 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "Events named `job`, each with the job as JSON; the stream ends when the job has ended",
         "content": {
             "text/event-stream": {
+                # As a list of events; OpenAPI 3.1 has no words for a stream.
                 "schema": {
-                    "type": "string",
-                    "contentMediaType": "application/json",
-                    "contentSchema": {"$ref": "#/components/schemas/Job"},
-                    "description": "Lines `id: STATE`, `event: job` and `data: JOB`, where JOB is as `contentSchema`.",
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "id": {"type": "string", "description": "Names the job's state, for `Last-Event-ID`."},
+                            "event": {"const": "job"},
+                            "retry": {"type": "integer", "description": "Milliseconds until to connect again."},
+                            "data": {
+                                "type": "string",
+                                "description": "The job, as JSON.",
+                                "contentMediaType": "application/json",
+                                "contentSchema": {"$ref": "#/components/schemas/Job"},
+                            },
+                        },
+                    },
                 },
                 "example": 'id: 3-1\nevent: job\ndata: {"id": 1, "state": "running"}\n\n',
             }

@@ -32,6 +32,12 @@ _FIELDS = ", ".join(f"`{field}`" for field in SORT_FIELDS)
 _ANY = "|".join(SORT_FIELDS)
 
 
+def _some(names: Sequence[str]) -> str:
+    """A pattern of some of these names, separated by commas."""
+    one = f"({'|'.join(names)})"
+    return f"^{one}(,{one})*$"
+
+
 async def _filters(request: Request) -> tuple[Filter, ...]:
     """The filters among the query's parameters; every parameter must be one or be in `OWN`.
 
@@ -112,15 +118,26 @@ class Selection:
 
 async def _selection(
     query: Annotated[LatentQuery, Depends(_latent_query)],
-    fields: Annotated[str | None, Query(description="Only these fields of each latent, separated by commas.")] = None,
+    fields: Annotated[
+        str | None,
+        Query(
+            description="Only these fields of each latent, separated by commas.",
+            json_schema_extra={"pattern": _some(LATENT_NAMES)},
+        ),
+    ] = None,
     include: Annotated[
-        str | None, Query(description="Evidence of each latent: `partners`, `contexts` or both, separated by a comma.")
+        str | None,
+        Query(
+            description="Evidence of each latent: `partners`, `contexts` or both, separated by a comma.",
+            json_schema_extra={"pattern": _some(INCLUDABLE)},
+        ),
     ] = None,
     facets: Annotated[
         str | None,
         Query(
             description="Fields whose values are counted over the whole filtered view, separated by commas: "
-            f"{', '.join(FACETS)}."
+            f"{', '.join(FACETS)}.",
+            json_schema_extra={"pattern": _some(FACETS)},
         ),
     ] = None,
 ) -> Selection:

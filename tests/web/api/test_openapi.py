@@ -242,10 +242,9 @@ def test_the_largest_page_is_in_the_document(site: tuple[Settings, Engine], docu
 
 
 def test_events_are_described_as_jobs(document: dict[str, Any]) -> None:
-    stream = document["paths"]["/api/v1/jobs/{job_id}/events"]["get"]["responses"]["200"]["content"][
-        "text/event-stream"
-    ]
-    assert resolve(stream["schema"]["contentSchema"]["$ref"], document)["properties"]["state"]
+    answer = document["paths"]["/api/v1/jobs/{job_id}/events"]["get"]["responses"]["200"]
+    data = answer["content"]["text/event-stream"]["schema"]["items"]["properties"]["data"]
+    assert resolve(data["contentSchema"]["$ref"], document)["properties"]["state"]
 
 
 def test_what_excludes_one_another_is_in_the_schema(client: TestClient, document: dict[str, Any]) -> None:
