@@ -160,6 +160,9 @@ addEventListener("popstate", () => {
   if (location.search !== shownSearch) location.reload();
 });
 showState();
+// A link to a view leads to the plot; the plain address of the comparison to its answer.
+const isView = [...new URLSearchParams(location.search).keys()].some((name) => !["embed", "theme"].includes(name));
+if (isView && !location.hash) document.getElementById("explore")?.scrollIntoView();
 await draw();
 if (element.on) {
   element.on("plotly_click", openLatent);

@@ -87,7 +87,7 @@ def test_coloured_points_are_drawn_by_webgl(open_tab: OpenTab, overview: str, ch
     assert coloured > 1500
     assert colours > 8
     count = page.locator("#scatter-count").inner_text()
-    left_out = "16 not shown (no value on these axes); 104 grey (no value for the colour)"
+    left_out = "16 not shown (no value on these axes)"
     assert count == f"144 of 160 latents shown; {left_out}"
 
 
@@ -115,7 +115,7 @@ def test_a_shared_link_shows_the_same(open_tab: OpenTab, overview: str, server: 
     page.select_option("select[name=x]", "density")
     page.select_option("select[name=color]", "max_jaccard")
     page.locator(".filters summary").click()
-    page.fill("input[name=hedging_score__gte]", "0.4")
+    page.fill("input[name=hedging_score__gte]", "0.24")
     page.select_option("select[name=diagnosis]", "hedged")
     page.locator("input[name=hedging_score__gte]").blur()
     state = drawn_state(page)
@@ -125,18 +125,18 @@ def test_a_shared_link_shows_the_same(open_tab: OpenTab, overview: str, server: 
         "x": "density",
         "y": "max_jaccard",
         "color": "max_jaccard",
-        "hedging_score__gte": "0.4",
+        "hedging_score__gte": "0.24",
         "diagnosis": "hedged",
     }
     slug = overview.removeprefix("/c/")
-    filters = {"sae": "narrow", "hedging_score__gte": "0.4", "diagnosis": "hedged", "limit": "1"}
+    filters = {"sae": "narrow", "hedging_score__gte": "0.24", "diagnosis": "hedged", "limit": "1"}
     answer = httpx.get(f"{server}/api/v1/comparisons/{slug}/latents", params=filters).json()
     assert 0 < answer["total"] < 144
     assert state["points"] == answer["total"]
     assert (state["x"], state["y"]) == ("Density", "Activation overlap")
     afresh = open_tab(page.url)
     assert drawn_state(afresh) == state
-    assert afresh.input_value("input[name=hedging_score__gte]") == "0.4"
+    assert afresh.input_value("input[name=hedging_score__gte]") == "0.24"
     afresh.click("#scatter-table")
     assert f"{answer['total']} latents" in afresh.locator(".actions output").inner_text()
 
@@ -187,7 +187,7 @@ def test_filters_are_those_of_the_table(open_tab: OpenTab, overview: str, server
       return passing(filters, answer.columns, answer.n).length;
     }"""
     queries = [
-        {"hedging_score__gte": "0.4", "hedging_score__lt": "0.7"},
+        {"hedging_score__gte": "0.24", "hedging_score__lt": "0.28"},
         {"hedging_score__isnull": "1"},
         {"hedging_score__isnull": "0", "n_hedged_partners__gt": "0"},
         {"diagnosis__in": "novel,dead", "density__lte": "0.1"},
@@ -269,3 +269,16 @@ def test_a_browser_of_2022_without_webgl_draws_a_sample(
     page.goto(overview)
     assert drawn_state(page)["types"] == ["scatter"]
     assert page.locator("#scatter .point").count() == 144
+
+
+def test_the_answer_comes_first_and_a_shared_view_shows_the_plot(open_tab: OpenTab, overview: str) -> None:
+    page = open_tab(overview)
+    tops = [
+        page.locator(selector).evaluate("(one) => one.getBoundingClientRect().top + scrollY")
+        for selector in ("#score-distribution", "table.top", "#scatter")
+    ]
+    assert tops == sorted(tops)
+    assert tops[0] < 900, "the distribution of the scores is on the first screen"
+    shared = open_tab(f"{overview}?color=c_dec")
+    drawn_state(shared)
+    assert shared.evaluate("scrollY") > 200
