@@ -203,3 +203,9 @@ def test_inner_levels_are_scored_by_a_filled_in_form(client: TestClient, slug: s
     assert client.get(href).status_code == 200
     assert "hedgescope compare" not in page.one("main").text
     assert "%40" in href
+
+
+def test_home_begins_with_what_was_found(pages: dict[str, Document]) -> None:
+    """A phone shows two or three columns: the name and the result."""
+    heads = [e.text.strip() for e in pages["/"].all("th") if e.attributes.get("scope") == "col"]
+    assert heads[:3] == ["Comparison", "Hedged latents", "Hedging score, median"]
