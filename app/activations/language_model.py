@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from app.activations.checkpoint import first_line, from_pretrained, load_whole, refuse_pointers
+from app.activations.gguf_tokenizer import gguf_tokenizer
 from app.activations.layers import text_config
 from app.activations.model_names import model_source
 from app.disk import full, is_full
@@ -21,6 +22,9 @@ from app.records import DTYPES
 
 ROWS_PER_FORWARD = 16
 """Rows in one forward pass: 16 × 128 tokens is where matmul on two cores stops getting faster."""
+
+CONVERSION = "v2"
+"""Of the way in which GGUF files are converted: copies of another one are left alone."""
 
 PARTIAL_SUFFIX = ".partial"
 """Of a converted model's folder while it is being written."""
@@ -93,7 +97,7 @@ def load_language_model(name: str, *, cache_dir: Path, dtype: torch.dtype = torc
         assert isinstance(found.place, Path)
         refuse_pointers([found.place / found.gguf_file])
         checksum = file_checksum(found.place / found.gguf_file)
-        folder = cache_dir / f"{Path(found.gguf_file).stem}-{checksum[:12]}"
+        folder = cache_dir / f"{Path(found.gguf_file).stem}-{checksum[:12]}-{CONVERSION}"
         if not folder.is_dir():
             _convert_gguf(found.place, found.gguf_file, folder)
         model, tokenizer = from_pretrained(folder, dtype)
@@ -115,25 +119,24 @@ def load_tokenizer(name: str, *, cache_dir: Path) -> Any | None:
             return None
         if gguf_file is None:
             return AutoTokenizer.from_pretrained(source)
-        copies = [path.parent for path in sorted(cache_dir.glob(f"{Path(gguf_file).stem}-*/tokenizer.json"))]
+        name = f"{Path(gguf_file).stem}-*-{CONVERSION}"
+        copies = [path.parent for path in sorted(cache_dir.glob(f"{name}/tokenizer.json"))]
         for copy in copies:
             if copy.suffix != PARTIAL_SUFFIX:
                 return AutoTokenizer.from_pretrained(copy)
-        return AutoTokenizer.from_pretrained(source, gguf_file=gguf_file)
+        return gguf_tokenizer(source, gguf_file)
     except (ModelError, OSError, ValueError):
         return None
 
 
 def _convert_gguf(source: Path, gguf_file: str, folder: Path) -> None:
     """Write the dequantized model and its tokenizer to `folder`, all or nothing, also if two processes do."""
-    from transformers import AutoTokenizer
-
     partial = folder.with_name(f"{folder.name}.{os.getpid()}{PARTIAL_SUFFIX}")
     shutil.rmtree(partial, ignore_errors=True)
     n_bytes = (source / gguf_file).stat().st_size  # what is written is larger, by how much is not known yet
     try:
         partial.mkdir(parents=True)
-        AutoTokenizer.from_pretrained(source, gguf_file=gguf_file).save_pretrained(partial)
+        gguf_tokenizer(source, gguf_file).save_pretrained(partial)
         model = load_whole(source / gguf_file, source, gguf_file=gguf_file, dtype=torch.float32)
         # The weights are plain float32 now; transformers would refuse to save what it still
         # believes to be a quantized model.

@@ -13,7 +13,7 @@ from app.activations.hooks import hook_width, model_batches, point_of
 from app.activations.language_model import LanguageModel
 from app.activations.layers import text_config
 from app.activations.text import Text
-from app.activations.tokenize import DEFAULT, control_token_note, tokenize
+from app.activations.tokenize import DEFAULT, control_token_note, tokenize, tokenizer_checksum
 from app.errors import ModelError
 from app.records import RowRules
 
@@ -78,6 +78,7 @@ class ModelStream:
             "model": language_model.name,
             "model_checksum": language_model.checksum,
             "dtype": str(language_model.model.dtype),
+            "tokenizer_checksum": tokenizer_checksum(language_model.tokenizer),
             "hook_name": point_of(language_model, hook_name).key,
             "text_checksum": text.checksum,
             "row_length": self.rows.ids.shape[1],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -83,6 +85,13 @@ def tokenize_prompt(text: str, tokenizer: Any, rules: RowRules = DEFAULT) -> Tok
     keep = ~np.isin(ids, special_ids(tokenizer))
     keep[:, : rules.bos] = False
     return TokenRows(ids, keep)
+
+
+def tokenizer_checksum(tokenizer: Any) -> str:
+    """What tells tokenizers apart: a hash of vocabulary, merges and rules; of the vocabulary alone for a slow one."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    content = json.dumps(tokenizer.get_vocab(), sort_keys=True) if backend is None else backend.to_str()
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def special_ids(tokenizer: Any) -> NDArray[np.int32]:

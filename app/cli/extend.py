@@ -22,6 +22,7 @@ def extend(
         typer.Option(help="Cached activations: a folder or a .safetensors file; made from --text if given."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Language model; default: the SAE's.")] = None,
+    hook: Annotated[str | None, typer.Option(help="Where it reads; only for an SAE whose files do not say.")] = None,
     text: Annotated[str | None, typer.Option(help="Text to train on: .txt, .jsonl or a dataset.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Tokens per step.")] = 1024,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 6e-4,
@@ -47,7 +48,7 @@ def extend(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     start = load_start(sae)
     record = start.loaded.record
-    folder = _activations(activations, model or record.model_name, record.hook_name, text)
+    folder = _activations(activations, model or record.model_name, record.hook_name or hook, text)
     plan = ExtensionPlan(
         n_tokens=tokens,
         batch_size=batch_size,
@@ -75,7 +76,9 @@ def _activations(activations: Path | None, model: str | None, hook: str | None, 
         return activations
     if model is None or hook is None:
         missing = "model" if model is None else "hook"
-        raise SettingsError(f"the SAE's metadata name no {missing}; give activations that the model has made")
+        raise SettingsError(
+            f"the SAE's files name no {missing}; give --{missing}, or activations that the model has made"
+        )
     settings = load_settings()
     folder = activations or settings.data_dir / "activations" / hook
     if text is not None:

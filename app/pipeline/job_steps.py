@@ -236,15 +236,19 @@ def allowed(name: str, folder: Path) -> str:
     if name in BUNDLED_MODELS:
         return name
     root = folder.resolve()
-    try:
-        path = (root / name).resolve()
-        if path.is_relative_to(root) and path != root and path.exists():
-            return str(path)
-    except (OSError, ValueError):
-        pass
+    # A text may have options behind it, such as `?column=body`.
+    file, mark, options = name.partition("?")
+    for inside, behind in ((name, ""), (file, f"{mark}{options}")):
+        try:
+            path = (root / inside).resolve()
+            if inside and path.is_relative_to(root) and path != root and path.exists():
+                return f"{path}{behind}"
+        except (OSError, ValueError):
+            pass
+    name, behind = file, f"{mark}{options}"
     source, colon, inner = name.partition(":")
     is_hub_name = HUB_NAME.fullmatch(source) and ".." not in name and not inner.startswith(("/", "~"))
     # The libraries look for a file of this name first, wherever the program was started.
     if not is_hub_name or (not colon and Path(name).exists()):
         raise HedgescopeError("there is no such file or folder in the input folder (HEDGESCOPE_INPUT_DIR)", place=name)
-    return name
+    return name + behind

@@ -185,4 +185,7 @@ def shelf_of(settings: Settings) -> ModelShelf:
 
 
 def _whole_path(name: str | None) -> str | None:
-    return str(Path(name).resolve()) if name is not None and Path(name).exists() else name
+    if name is None or Path(name).exists():
+        return None if name is None else str(Path(name).resolve())
+    file, mark, options = name.partition("?")
+    return f"{Path(file).resolve()}{mark}{options}" if mark and Path(file).exists() else name

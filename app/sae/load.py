@@ -27,6 +27,9 @@ from app.sae.habits import habits_of
 from app.sae.hub import fetched, load_release
 from app.sae.levels import find_widths
 
+LARGEST = 1e12
+"""Beyond it, products of weights overflow."""
+
 _UNSUPPORTED = {
     "abstopk": "its activations can be negative, but co-firing is defined only for positive ones",
     "transcoder": "it reads one hook and writes another; an SAE was expected",
@@ -159,6 +162,8 @@ def weight_problems(module: Any) -> tuple[list[str], list[str]]:
             problems.append(f"{name} has dtype {tensor.dtype}; expected a floating-point one")
         elif n_bad := int((~torch.isfinite(tensor)).sum()):
             problems.append(f"{name} has {n_bad} values that are NaN or infinite; expected none")
+        elif tensor.numel() and (largest := float(tensor.abs().max())) > LARGEST:
+            problems.append(f"{name} has values up to {largest:.0e}; its file is damaged, download it again")
     if not problems:
         n_zero = int((module.W_dec.norm(dim=1) == 0).sum())
         if n_zero == len(module.W_dec):

@@ -98,7 +98,8 @@ def _arrays(path: Path) -> dict[str, torch.Tensor]:
     import zipfile
 
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # Opened here: NumPy leaves its own file open where it is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(np.asarray(arrays[name])) for name in arrays}
     except (ValueError, zipfile.BadZipFile, EOFError, TypeError) as error:
         raise SaeError(
