@@ -68,6 +68,7 @@ OF_WORKER = frozenset(
         "safetensors",
         "scipy",
         "threadpoolctl",
+        "tokenizers",
         "torch",
         "transformer_lens",
         "transformers",
