@@ -122,7 +122,8 @@ def _terms(latent: LatentScores, partners: Sequence[Partner], summary: Compariso
     if not masses:
         return f"No partner but the main one is mixed in significantly, so the hedging score is 0. {chance}"
     shown = [show.number(mass) for mass in masses[:MOST_TERMS]]
-    more = [f"{len(masses) - MOST_TERMS} smaller ones"] if len(masses) > MOST_TERMS else []
+    left = len(masses) - MOST_TERMS
+    more = [f"{left} smaller {'one' if left == 1 else 'ones'}"] if left > 0 else []
     cut = ", cut to 1" if sum(masses) > 1 else ""
     score = f"Hedging score {show.number(latent.hedging_score)}"
     return f"{score} = {' + '.join(shown + more)}{cut}: the mixed masses. {chance}{_merged(latent)}"
