@@ -38,6 +38,9 @@ def find_comparison(
         NotFoundError: no such comparison.
         QueryError: several comparisons have that name.
     """
+    if "\x00" in slug:
+        # PostgreSQL takes no text with it: the database would seem to fail.
+        raise NotFoundError(f"no comparison {slug!r}: a name has no NUL")
     try:
         return public_summary(read.get_comparison(engine, slug))
     except NotFoundError:

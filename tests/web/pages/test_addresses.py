@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from app.records import ComparisonBundle
+from app.settings import Settings
+from app.web.main import create_app
+from tests.local_client import local_client
 
 HTML = {"accept": "text/html"}
 
@@ -115,3 +119,11 @@ def test_what_is_wrong_is_said(client: TestClient, slug: str, path: str, status:
 def test_the_theme_is_a_parameter_of_every_page(client: TestClient, slug: str) -> None:
     for path in ("/", "/about", f"/c/{slug}", f"/c/{slug}/latents", f"/c/{slug}/pairs/0/0"):
         assert client.get(f"{path}?theme=dark").status_code == 200
+
+
+def test_a_name_with_nul_is_not_looked_for(site: tuple[Settings, Engine], monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL refuses such a text, which would look as if the database had failed."""
+    client = local_client(create_app(*site))
+    monkeypatch.setattr("app.store.read.get_comparison", None)
+    for path in ("/c/%00", "/c/a%00b/latents", "/c/%00.json"):
+        assert client.get(path).status_code == 404
