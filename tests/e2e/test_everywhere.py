@@ -118,6 +118,9 @@ def test_a_printed_page_is_whole(open_tab: OpenTab, slugs: dict[str, str]) -> No
     assert page.locator("table.partners td").count() > 10
     assert page.evaluate(cut) == 0
     assert page.evaluate("getComputedStyle(document.documentElement).color") == "rgb(28, 33, 39)"
+    assert [page.locator(part).first.is_visible() for part in (".tabs", ".steps", ".prompt-box", "header.site")] == [
+        False
+    ] * 4
 
 
 def test_tabs_stay_in_one_row_on_a_phone(open_tab: OpenTab, slugs: dict[str, str]) -> None:

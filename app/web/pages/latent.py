@@ -165,9 +165,8 @@ def _groups(
 
 
 def _decomposition(latent: LatentScores, rows: Sequence[PartnerRow]) -> Plot | None:
-    if not rows:
-        return None
-    return decomposition(latent, rows[:MOST_BARS])
+    weighted = [row for row in rows if row.partner.weight]
+    return decomposition(latent, weighted[:MOST_BARS]) if weighted else None
 
 
 def _steps(visit: Visit, latent: LatentScores, params: Params) -> tuple[Steps, ...]:

@@ -249,3 +249,12 @@ def test_the_comparison_is_one_click_away(client: TestClient, slug: str) -> None
     for path in ("narrow/0", "reference/0", "pairs/0/0"):
         page = Document(client.get(f"/c/{slug}/{path}").text)
         assert "Try your text" in page.one("nav", "tabs").text
+
+
+def test_the_plot_leaves_out_partners_without_weight(client: TestClient, slug: str, bundle: ComparisonBundle) -> None:
+    for index in range(24):
+        page = client.get(f"/c/{slug}/narrow/{index}.json").json()
+        weighted = [row["index"] for row in page["partners"] if row["partner"]["weight"]]
+        plot = page["decomposition"]
+        drawn = [] if plot is None else [int(tick["text"].split()[0]) for tick in plot["chart"]["y"]["ticks"]]
+        assert sorted(drawn) == sorted(weighted[:16]), index
