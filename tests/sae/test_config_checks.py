@@ -49,6 +49,7 @@ def flat(folder: Path, *without: str, **changes: Any) -> Path:
         ({"activation_fn": "topk", "activation_fn_kwargs": {"k": 5}}, ("activation_fn_str",)),
         ({"activation_fn_str": "topk", "activation_fn_kwargs": {"k": 5}}, ("architecture",)),
         ({"architecture": "topk", "k": 5}, ("activation_fn_str", "activation_fn_kwargs")),
+        ({"activation_fn": {"name": "topk", "k": 5}}, ("activation_fn_str", "activation_fn_kwargs")),
         ({"architecture": "topk", "activation_fn_kwargs": {"k": 5}}, ("activation_fn_str",)),
     ],
 )
@@ -60,6 +61,23 @@ def test_old_top_k_configurations_run_as_top_k(
     assert (record.architecture, record.model_name, record.hook_name) == ("topk", MODEL_NAME, HOOK_NAME)
     assert (record.context_length, record.bos) == (128, True)
     assert int(loaded.module.cfg.k) == 5
+
+
+@pytest.mark.parametrize("activation", ["topk", {"name": "topk", "k": 5}])
+def test_a_newer_configuration_that_only_names_its_activation_runs_as_top_k(tmp_path: Path, activation: Any) -> None:
+    """SAELens 6 does not look at it, and would run ReLU."""
+    folder = save_sae(tmp_path / "a")
+    edit_config(folder, activation_fn=activation, activation_fn_kwargs={"k": 5})
+    loaded = load_sae(str(folder))
+    assert loaded.record.architecture == "topk"
+    assert int((loaded.module.encode(torch.randn(9, D_IN)) > 0).sum(dim=1).max()) <= 5
+
+
+def test_thresholds_that_were_saved_as_logarithms(tmp_path: Path) -> None:
+    plain = load_sae(str(save_sae(tmp_path / "plain", "jumprelu")))
+    folder = save_sae(tmp_path / "log", "jumprelu")
+    edit_weights(folder, lambda tensors: tensors.update(log_threshold=tensors.pop("threshold").log()))
+    assert torch.allclose(load_sae(str(folder)).module.threshold, plain.module.threshold)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,10 @@ def read(folder: Path) -> RawSae:
     problems = _shape_problems(tensors, config) or config_problems(config, tensors, has_scaler(folder))
     if problems:
         raise PreflightError(str(folder), problems)
+    config = _with_top_k(config)
+    if config.get("architecture") == "jumprelu" and "log_threshold" in tensors and "threshold" not in tensors:
+        # As SAELens saved it in training, in some of its versions.
+        tensors["threshold"] = tensors.pop("log_threshold").exp()
     metadata = config.get("metadata")
     if isinstance(metadata, dict) and not metadata.get("sae_lens_version") and "activation_fn_str" not in config:
         # Without a version SAELens takes it for one of before its version 6, and drops what it knows of the model.
@@ -49,6 +53,20 @@ def read(folder: Path) -> RawSae:
     if config.get("architecture") in OF_TRAINING:
         return _of_training(folder, config, weights)
     return RawSae(config, tensors, weights)
+
+
+def _with_top_k(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with architecture topk and its k where only its activation function says so.
+
+    SAELens finds that out for some spellings; the others would run as ReLU.
+    """
+    said, options = config.get("activation_fn_str", config.get("activation_fn")), config.get("activation_fn_kwargs")
+    if isinstance(said, dict):
+        said, options = said.get("name"), said
+    if said not in ("topk", "TopK") or config.get("architecture") not in (None, "standard"):
+        return config
+    without = {name: value for name, value in config.items() if not name.startswith("activation_fn")}
+    return {**without, "architecture": "topk", "k": options["k"] if isinstance(options, dict) else config.get("k")}
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -72,7 +90,9 @@ def _shape_problems(tensors: Mapping[str, torch.Tensor], config: Mapping[str, An
     """Tensors whose shape is not the configuration's, one line each; SAELens' message would name them all."""
     sizes = {"d_in": config["d_in"], "d_sae": config.get("d_sae"), "d_out": config.get("d_out", config["d_in"])}
     expected = {name: [sizes[size] for size in shape] for name, shape in SHAPES.items()}
-    return [
+    odd = [name for name, tensor in tensors.items() if not tensor.is_floating_point()]
+    wrong = [f"{name} has dtype {tensors[name].dtype}; expected a floating-point one" for name in odd]
+    return wrong + [
         f"{name} has shape {list(tensors[name].shape)}; {CONFIG_FILE} says {shape}"
         for name, shape in expected.items()
         if name in tensors and None not in shape and list(tensors[name].shape) != shape
