@@ -10,6 +10,7 @@ from app.records import LatentDetail, Partner, Side
 from app.store import tables
 from app.store.lookup import IN_CHUNK, require_comparison
 from app.store.payloads import DETAIL, expand
+from app.store.read_pairs import PARTNER_ORDERS
 from app.store.rows import PARTNER_COLUMNS, partner_from
 from app.store.session import reading
 from app.store.tables import partners
@@ -23,7 +24,7 @@ def partners_of_many(engine: Engine, slug: str, side: Side, indices: Sequence[in
     """
     found: dict[int, list[Partner]] = {index: [] for index in indices}
     key = partners.c[f"{side}_index"]
-    order = (partners.c.partner_rank,) if side == "narrow" else (partners.c.share.desc(), partners.c.narrow_index)
+    order = PARTNER_ORDERS[side]
     with reading(engine) as connection:
         comparison_id = require_comparison(connection, slug)
         query = select(*PARTNER_COLUMNS).where(partners.c.comparison_id == comparison_id).order_by(key, *order)

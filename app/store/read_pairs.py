@@ -29,6 +29,16 @@ from app.store.rows import PARTNER_COLUMNS, partner_from
 from app.store.session import reading
 from app.store.tables import partners
 
+PARTNER_ORDERS: dict[str, tuple[ColumnElement[Any], ...]] = {
+    "narrow": (partners.c.partner_rank,),
+    "reference": (
+        func.coalesce(partners.c.mixed_mass, 0).desc(),
+        partners.c.share.desc(),
+        partners.c.narrow_index,
+    ),
+}
+"""Side of a latent -> the order of its partners."""
+
 
 def partners_of_narrow(engine: Engine, slug: str, i: int) -> list[Partner]:
     """The reference latents of narrow latent `i`'s decomposition and hedging score, by rank; none for a dead one.
@@ -36,7 +46,7 @@ def partners_of_narrow(engine: Engine, slug: str, i: int) -> list[Partner]:
     Raises:
         NotFoundError: no such comparison or latent.
     """
-    return _partners(engine, slug, "narrow", i, [partners.c.partner_rank])
+    return _partners(engine, slug, "narrow", i, PARTNER_ORDERS["narrow"])
 
 
 def partners_of_reference(engine: Engine, slug: str, j: int) -> list[Partner]:
@@ -45,16 +55,10 @@ def partners_of_reference(engine: Engine, slug: str, j: int) -> list[Partner]:
     Raises:
         NotFoundError: no such comparison or latent.
     """
-    return _partners(
-        engine,
-        slug,
-        "reference",
-        j,
-        [func.coalesce(partners.c.mixed_mass, 0).desc(), partners.c.share.desc(), partners.c.narrow_index],
-    )
+    return _partners(engine, slug, "reference", j, PARTNER_ORDERS["reference"])
 
 
-def _partners(engine: Engine, slug: str, side: Side, index: int, order: list[ColumnElement[Any]]) -> list[Partner]:
+def _partners(engine: Engine, slug: str, side: Side, index: int, order: Sequence[ColumnElement[Any]]) -> list[Partner]:
     key = partners.c[f"{side}_index"]
     query = select(*PARTNER_COLUMNS).where(partners.c.comparison_id == id_of(slug), key == bounded(index))
     with reading(engine) as connection:

@@ -75,7 +75,9 @@ def test_partners_both_ways(client: TestClient, bundle: ComparisonBundle, base: 
         of_narrow = sorted((p for p in bundle.partners if p.narrow_index == i), key=lambda p: p.rank)
         assert fetch(client, f"{base}/narrow/{i}")["partners"] == as_json(of_narrow)
     for j in range(60):
-        of_reference = sorted((p for p in bundle.partners if p.index == j), key=lambda p: (-p.share, p.narrow_index))
+        of_reference = sorted(
+            (p for p in bundle.partners if p.index == j), key=lambda p: (-(p.mixed_mass or 0), -p.share, p.narrow_index)
+        )
         assert fetch(client, f"{base}/reference/{j}")["partners"] == as_json(of_reference)
 
 
