@@ -54,6 +54,7 @@ def test_every_page_of_a_comparison_searches_it(client: TestClient, slug: str) -
 
 
 def test_a_comparison_can_be_cited(client: TestClient, slug: str, bundle: ComparisonBundle) -> None:
-    text = Document(client.get(f"/c/{slug}").text).one("details", "provenance").text
+    page = Document(client.get(f"/c/{slug}").text)
+    text = " ".join(each.text for each in page.all("details", "provenance"))
     assert f"@misc{{hedgescope-{bundle.summary.content_hash[:12]}" in text
     assert f"year = {{{bundle.summary.created_at.year}}}" in text
