@@ -19,7 +19,7 @@ from tests.sae.other_formats import save_dictionary, save_gemma, save_gemma_2, s
 from tests.saved_saes import save_matryoshka, save_sae
 
 N_DAMAGED = 40
-"""Of each format; a longer run had 50,000."""
+"""Of each format; a longer run had 8,000 in all."""
 
 ODD: list[Any] = [None, True, 0, -1, 3, 1e308, "", "x", "topk", [], [1], {}, {"k": 3}, 10**30, "layer_norm"]
 KEYS = ("k", "d_in", "d_sae", "activation_fn", "normalize_activations", "metadata", "architecture", "seqpos_slice")
