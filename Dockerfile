@@ -21,6 +21,7 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY app app
 COPY demo demo
+COPY docs/data docs/data
 COPY migrations migrations
 COPY static static
 COPY templates templates
