@@ -20,6 +20,8 @@ from app.web.main import create_app
 from tests.data.contents import read_contents
 from tests.local_client import local_client
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parent / "data"
 STORED = sorted(path.name.partition(".")[0] for path in FOLDER.glob("*.sqlite.gz"))
 

@@ -16,6 +16,8 @@ from app.activations.layers import layer_list
 from app.errors import ModelError
 from tests.activations.families import FAMILIES, N_LAYERS, VOCABULARY, WIDTH, language_model_of
 
+pytestmark = pytest.mark.slow
+
 IDS = torch.randint(3, VOCABULARY, (2, 9), generator=torch.Generator().manual_seed(1))
 PARALLEL = {"gpt_neox", "phi"}
 """Families whose attention and MLP read the same residual stream: there is none between them."""

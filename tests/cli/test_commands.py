@@ -29,6 +29,8 @@ from tests.local_client import local_client
 from tests.pipeline.world import World
 from tests.saved_saes import save_matryoshka
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

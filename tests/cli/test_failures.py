@@ -17,6 +17,8 @@ from tests.cli.conftest import Terminal
 from tests.pipeline.world import World, save_activations
 from tests.saved_saes import edit_weights, save_matryoshka, save_sae
 
+pytestmark = pytest.mark.slow
+
 Arguments = Callable[[World, Path], list[str]]
 
 

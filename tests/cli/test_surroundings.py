@@ -14,6 +14,8 @@ from app.store.session import make_engine
 from tests.cli.conftest import Terminal
 from tests.saved_saes import save_matryoshka, save_sae
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -13,6 +13,8 @@ from app.records import Side
 from app.store.read import get_detail
 from tests.inference.place import AUTHORIZED, Place, firings_of, read, refs
 
+pytestmark = pytest.mark.slow
+
 SIDES: tuple[Side, Side] = ("narrow", "reference")
 
 

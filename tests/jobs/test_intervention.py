@@ -25,6 +25,8 @@ from app.store.session import make_engine, upgrade
 from tests.training.worlds import BATCH_SIZE, features_of, sample_world, save_narrow, write_acts
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 REQUEST = InterventionRequest(
     "tiny", runs=2, tokens=20 * BATCH_SIZE, batch_size=BATCH_SIZE, lr=3e-3, activations="acts.safetensors"
 )

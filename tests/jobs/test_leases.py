@@ -29,6 +29,8 @@ from tests.jobs.conftest import REQUEST, Place
 from tests.jobs.steps import steps_of
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 LONG_S = 60.0
 
 

@@ -19,6 +19,8 @@ from app.store.filters import OPS
 from app.web.shared import formatting
 from tests.js.node import SCRIPTS, call, run_node
 
+pytestmark = pytest.mark.slow
+
 TESTS = sorted(Path(__file__).parent.glob("*.test.mjs"))
 CLASSIC = frozenset({"docs.js", "theme-first.js"})
 """Not modules: the second has to run before the page is painted."""

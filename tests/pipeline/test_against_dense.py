@@ -15,6 +15,8 @@ from tests.pipeline.dense_comparison import DensePair
 from tests.pipeline.dense_sae import Dense
 from tests.pipeline.world import DEAD_NARROW, DEAD_REFERENCE, N_NARROW, RARE_NARROW
 
+pytestmark = pytest.mark.slow
+
 
 @rich_only
 def test_the_world_has_what_the_tests_need(case: Case) -> None:

@@ -25,6 +25,8 @@ from tests.pipeline.workplace import Workplace, open_workplace
 from tests.pipeline.world import N_ROWS, N_TOKENS, ROW_LENGTH, World, make_activations, save_activations
 from tests.saved_saes import edit_weights, save_sae
 
+pytestmark = pytest.mark.slow
+
 Scored = tuple[Workplace, ComparisonSummary]
 
 

@@ -9,6 +9,8 @@ from app.store import read
 from tests.pipeline.dense_cases import Case, rich_only
 from tests.pipeline.dense_sae import EDGES, Dense, Spot
 
+pytestmark = pytest.mark.slow
+
 
 def test_histograms(case: Case) -> None:
     for side, dense in (("narrow", case.dense.narrow), ("reference", case.dense.reference)):

@@ -10,6 +10,8 @@ from app.scores.partner_evidence import MIN_FIRINGS
 from app.store import read
 from tests.pipeline.dense_cases import Case, rich_only
 
+pytestmark = pytest.mark.slow
+
 
 def test_partners(case: Case) -> None:
     dense = case.dense

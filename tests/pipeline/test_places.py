@@ -20,6 +20,8 @@ from tests.pipeline.reading import HOOK, START, Reading, make_reading
 from tests.pipeline.workplace import Workplace
 from tests.pipeline.world import make_tokenizer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def reading(tmp_path: Path) -> Reading:

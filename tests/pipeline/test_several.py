@@ -19,6 +19,8 @@ from tests.pipeline.workplace import Workplace, open_workplace
 from tests.pipeline.world import World
 from tests.saved_saes import save_sae
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:

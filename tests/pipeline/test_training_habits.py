@@ -16,6 +16,8 @@ from tests.activations.tiny_model import D_MODEL
 from tests.pipeline.reading import Reading, make_reading
 from tests.pipeline.workplace import Workplace
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def reading(tmp_path: Path) -> Reading:

@@ -18,6 +18,8 @@ from app.sparse.encode import encode
 from tests.sae.other_formats import save_dictionary, save_gemma, save_gemma_2, save_llama, save_sparsify
 from tests.saved_saes import save_matryoshka, save_sae
 
+pytestmark = pytest.mark.slow
+
 N_DAMAGED = 40
 """Of each format; a longer run had 8,000 in all."""
 

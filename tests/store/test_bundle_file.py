@@ -26,6 +26,8 @@ from app.store.write import write_comparison
 from app.web.main import create_app
 from tests.builders import make_bundle, make_degree, make_intervention
 
+pytestmark = pytest.mark.slow
+
 
 def fresh(path: Path) -> Engine:
     upgrade(f"sqlite:///{path}")

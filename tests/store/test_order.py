@@ -19,6 +19,8 @@ from app.store.narrowing import FEW, few_latents
 from app.store.page import LatentQuery, latents_page, row_page
 from app.store.session import reading
 
+pytestmark = pytest.mark.slow
+
 SIDES = st.sampled_from(["narrow", "reference"])
 WAYS = [0, FEW]
 """Most latents that are sorted in memory: none of the matches, or all."""

@@ -17,6 +17,8 @@ from app.store.session import make_engine, upgrade
 from app.store.write import register_sae, write_comparison
 from tests.builders import make_bundle, make_sae_record
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 AS_ANYONE = ("setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner") if os.geteuid() == 0 else ()
 """Root may write everything; without these rights it is like anyone else."""

@@ -18,6 +18,8 @@ from app.store.staging import ABANDONED_AFTER
 from app.store.write import delete_comparison, write_comparison
 from tests.builders import make_bundle
 
+pytestmark = pytest.mark.slow
+
 
 def test_other_machines_writers_are_left_alone_for_a_while(engine: Engine) -> None:
     """On both databases; only the writer's name says where it runs."""

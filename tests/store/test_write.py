@@ -26,6 +26,8 @@ from tests.builders import make_bundle, make_sae_record
 from tests.store.conftest import ON_SQLITE, url_of
 from tests.store.counts import row_counts
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -22,6 +22,8 @@ from app.web.main import create_app
 from app.web.ops import routes as system
 from tests.local_client import local_client
 
+pytestmark = pytest.mark.slow
+
 LAB = "http://lab.example"
 ELSEWHERE = ("203.0.113.9", 50000)
 

@@ -24,6 +24,8 @@ from app.web.main import create_app
 from tests.builders import make_bundle
 from tests.live.conftest import served
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/api.md").read_text()
 SHELL = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)

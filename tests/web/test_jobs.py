@@ -28,6 +28,8 @@ from tests.builders import make_bundle, make_intervention, make_sae_record
 from tests.local_client import local_client
 from tests.web.pages.markup import Document
 
+pytestmark = pytest.mark.slow
+
 ASKED = {"narrow": "one", "reference": "two", "tokens": 1000, "name": "mine"}
 
 

@@ -10,6 +10,8 @@ from app.settings import Settings
 from app.web.main import create_app
 from tests.local_client import local_client
 
+pytestmark = pytest.mark.slow
+
 
 def client_of(site: tuple[Settings, Engine], **changed: object) -> TestClient:
     settings, engine = site

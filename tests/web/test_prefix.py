@@ -12,6 +12,8 @@ from app.settings import Settings
 from app.web.main import create_app
 from tests.local_client import local_client
 
+pytestmark = pytest.mark.slow
+
 BELOW = "/lab/hedgescope"
 LINK = re.compile(r'(?:href|src|action)="(/[^"]*)"|"[a-z_]*url":"(/[^"]*)"')
 PAGES = [

@@ -35,6 +35,8 @@ from app.web.shared.redact import public_command
 from tests.builders import make_bundle, make_degree, make_intervention, make_sae_record
 from tests.local_client import local_client
 
+pytestmark = pytest.mark.slow
+
 SECRET = "secretive-7f3a"
 FOLDER = f"/srv/{SECRET}/runs"
 TYPED = "/srv/typed-5b21/runs"

@@ -18,6 +18,8 @@ from app.web.main import create_app
 from tests.local_client import local_client
 from tests.web.api.schema import resolve, violations
 
+pytestmark = pytest.mark.slow
+
 LISTED = "sae=reference&limit=20&include=partners,contexts&facets=level,diagnosis&count=1&sort=-level,density"
 
 # Each operation with values for its path, so that a new one fails the test until it stands here.

@@ -18,6 +18,8 @@ from tests.builders import make_degree
 from tests.local_client import local_client
 from tests.web.pages.markup import Document
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def degree(stored: tuple[Engine, ComparisonSummary]) -> DegreeRecord:
