@@ -26,9 +26,6 @@ DOCUMENTS_PER_CALL = 256
 CONTROL_TOKEN = re.compile(r"<\|[A-Za-z_]{2,40}\|>|<(?:start|end)_of_turn>|<[/]?s>|<[be]os>|\[/?INST\]")
 """What control tokens of language models look like."""
 
-DOCUMENTS_SEARCHED = 1000
-"""For control tokens."""
-
 DEFAULT = RowRules()
 
 
