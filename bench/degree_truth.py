@@ -4,7 +4,7 @@
 
 Trains the narrow SAE of each world that `hedgescope validate` tests on, extends it by as many new latents, or by a
 share of that, and ranks its latents by their degree. The hedging score's figures on the same latents are in
-`docs/data/validation.json`. Writes `bench/results/degree-truth-SHARE.json`.
+`docs/data/validation/worlds.json`. Writes `bench/results/degree-truth-SHARE.json`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     pip install -c constraints.txt '.[figures]'
     python -m bench.figures
 
-Reads `docs/data/validation.json` and `bench/results/balancing-*.json`, writes `docs/images/*.svg`.
+Reads `docs/data/validation/worlds.json` and `bench/results/balancing-*.json`, writes `docs/images/*.svg`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main() -> None:
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "hedgescope", "font.size": 10, "axes.grid": True})
     mpl.rcParams.update({"grid.color": "#e5e5e5", "axes.spines.top": False, "axes.spines.right": False})
     save(idea(), "hedging-idea")
-    validation = json.loads((DOCS / "data" / "validation.json").read_text())["validation"]
+    validation = json.loads((DOCS / "data" / "validation" / "worlds.json").read_text())["data"]
     save(quality(validation), "score-quality")
     for name, draw in (("worlds", balancing_worlds), ("model", balancing_model)):
         if figures := read_results(f"balancing-{name}"):

@@ -35,13 +35,17 @@ from app.records.request import DTYPES, ComparisonRequest, Dtype, InterventionRe
 from app.records.rows import RowRules
 from app.records.sae import SaeRecord, WidthsSource
 from app.records.sides import SIDES, BySide, Side, other_side
+from app.records.validation import Aim, CheckResult, CheckTable
 
 __all__ = [
     "DTYPES",
     "SIDES",
+    "Aim",
     "Budget",
     "BySide",
     "Candidate",
+    "CheckResult",
+    "CheckTable",
     "ComparisonBundle",
     "ComparisonRequest",
     "ComparisonSummary",

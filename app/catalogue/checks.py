@@ -1,0 +1,35 @@
+"""The checks of `hedgescope validate`, in the order of the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CheckSpec:
+    """One check.
+
+    Attributes:
+        name: for `--only`; also of its module in `app/lab/checks` and of its file in `docs/data/validation`.
+        title: heading on the page.
+        text: what is compared with what, in a few sentences.
+        minutes: on two cores.
+    """
+
+    name: str
+    title: str
+    text: str
+    minutes: int
+
+
+CHECKS: tuple[CheckSpec, ...] = (
+    CheckSpec(
+        "worlds",
+        "Worlds with known features",
+        "Narrow and Matryoshka SAEs are trained on worlds of 48 to 72 known features. A latent is impure if more than "
+        "a tenth of its squared decoder row lies outside its closest feature. Nothing was tuned on these worlds.",
+        20,
+    ),
+)
+
+CHECKS_BY_NAME = {check.name: check for check in CHECKS}

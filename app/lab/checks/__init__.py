@@ -1,0 +1,1 @@
+"""The checks of `hedgescope validate`: one module each, declared in `app/catalogue/checks.py`."""

@@ -1,0 +1,10 @@
+"""From the name of a check to what runs it."""
+
+from __future__ import annotations
+
+from app.lab.checks import worlds
+from app.lab.checks.scope import RunCheck
+
+RUN: dict[str, RunCheck] = {
+    "worlds": worlds.run,
+}
