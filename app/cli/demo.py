@@ -41,6 +41,7 @@ def demo(
     summary = stored_demo(engine, tokens)
     if summary is None:
         summary = _score(engine, settings, tokens)
+    _store_intervention(engine, summary)
     _print_hedged(engine, summary)
     path = f"/c/{summary.slug}"
     if serve:
@@ -106,6 +107,19 @@ def _forget_older(engine: sa.Engine) -> None:
         weights = resource("demo") / "saes" / SAES[record.name] / "sae_weights.safetensors"
         if file_checksum(weights) != record.checksum:
             remove_sae(engine, record.name)
+
+
+def _store_intervention(engine: sa.Engine, summary: ComparisonSummary) -> None:
+    """Put the intervention that ships with the program next to the comparison, or say why not."""
+    from app.errors import StoreError
+    from app.pipeline.shipped_intervention import store_shipped
+
+    try:
+        number = store_shipped(engine, summary)
+    except StoreError as error:
+        errors.print(f"no intervention yet: {error}", markup=False, highlight=False, soft_wrap=True)
+        return
+    errors.print(f"intervention {number}: measured before, ships with the program", markup=False, highlight=False)
 
 
 def _print_hedged(engine: sa.Engine, summary: ComparisonSummary) -> None:

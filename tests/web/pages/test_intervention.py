@@ -60,6 +60,8 @@ def test_a_stored_one_is_shown_at_once(
     )
     for old, new, sentence in zip(before, after, sentences, strict=True):
         assert (sentence in old.text, sentence in new.text) == (False, True), sentence
+        made_by = f"Made by <code>{record.summary.command}</code>"
+        assert (made_by in old.text, made_by in new.text) == (False, True), sentence
     again = site.get(paths[3], headers={"if-none-match": after[3].headers["etag"]})
     assert again.status_code == 304
 
