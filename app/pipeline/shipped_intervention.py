@@ -32,8 +32,8 @@ class Manifest:
 
     Attributes:
         narrow, reference: SHA-256 of the SAEs' weights.
-        text: SHA-256 of the comparison's text.
-        n_tokens, scoring_version, comparison_hash: of the comparison.
+        model, hook: that they read; text: SHA-256 of the comparison's text.
+        n_tokens, scoring_version: of the comparison.
         record: SHA-256 of the record's file.
         digits: significant digits that were kept of its numbers.
         command: what repeats it; settings: how it was done.
@@ -41,10 +41,11 @@ class Manifest:
 
     narrow: str
     reference: str
+    model: str | None
+    hook: str | None
     text: str
     n_tokens: int
     scoring_version: str
-    comparison_hash: str
     record: str
     digits: int
     command: str
@@ -64,10 +65,11 @@ def manifest_of(comparison: ComparisonSummary, record: InterventionRecord, packe
     return Manifest(
         narrow=comparison.narrow.sae.checksum,
         reference=comparison.reference.sae.checksum,
+        model=comparison.model_name,
+        hook=comparison.hook_name,
         text=comparison.text_checksum,
         n_tokens=comparison.n_tokens,
         scoring_version=comparison.scoring_version,
-        comparison_hash=comparison.content_hash,
         record=hashlib.sha256(packed).hexdigest(),
         digits=DIGITS,
         command=record.summary.command,
@@ -97,7 +99,11 @@ def store_shipped(engine: sa.Engine, comparison: ComparisonSummary, folder: Path
     record = _record(folder, manifest)
     if (known := find_intervention(engine, record.summary.content_hash)) is not None:
         return known
-    return write_intervention(engine, replace(record, summary=replace(record.summary, comparison=comparison.slug)))
+    measured = record.summary
+    command = measured.command.replace(measured.comparison, comparison.slug)
+    return write_intervention(
+        engine, replace(record, summary=replace(measured, comparison=comparison.slug, command=command))
+    )
 
 
 def _manifest(folder: Path) -> Manifest:
@@ -113,6 +119,8 @@ def _difference(manifest: Manifest, comparison: ComparisonSummary) -> str | None
     found = (
         ("another narrow SAE", manifest.narrow, comparison.narrow.sae.checksum),
         ("another reference SAE", manifest.reference, comparison.reference.sae.checksum),
+        ("another model", manifest.model, comparison.model_name),
+        ("another hook", manifest.hook, comparison.hook_name),
         ("another text", manifest.text, comparison.text_checksum),
         (f"{manifest.n_tokens:,} scored tokens, not {comparison.n_tokens:,}", manifest.n_tokens, comparison.n_tokens),
         (
@@ -120,7 +128,6 @@ def _difference(manifest: Manifest, comparison: ComparisonSummary) -> str | None
             manifest.scoring_version,
             comparison.scoring_version,
         ),
-        ("another model, or rows cut otherwise", manifest.comparison_hash, comparison.content_hash),
     )
     return next((words for words, expected, actual in found if expected != actual), None)
 

@@ -94,6 +94,17 @@ def test_it_is_stored_once(engine: Engine, folder: Path, bundle: ComparisonBundl
     assert latent_releases_of(engine, number) == list(record.latents)
 
 
+def test_a_comparison_of_the_same_files_under_another_name(
+    engine: Engine, folder: Path, bundle: ComparisonBundle
+) -> None:
+    """As where the program cuts hashes otherwise: what was measured on is the same, and the command names it."""
+    summary = replace(bundle.summary, slug="demo-0123456789ab", name="demo", content_hash="0123456789ab" + "0" * 52)
+    write_comparison(engine, replace(bundle, summary=summary))
+    store_shipped(engine, summary, folder)
+    [(_, stored)] = interventions_of(engine, summary.slug)
+    assert (stored.comparison, "--comparison demo-0123456789ab " in stored.command) == (summary.slug, True)
+
+
 Change = Callable[[ComparisonSummary], ComparisonSummary]
 
 
@@ -105,7 +116,8 @@ Change = Callable[[ComparisonSummary], ComparisonSummary]
         (lambda s: replace(s, text_checksum="0" * 64), "another text"),
         (lambda s: replace(s, n_tokens=20_000), "scored tokens, not 20,000"),
         (lambda s: replace(s, scoring_version="99"), f"scoring version {SCORING_VERSION}, not 99"),
-        (lambda s: replace(s, content_hash="0" * 64), "another model"),
+        (lambda s: replace(s, model_name="other"), "another model"),
+        (lambda s: replace(s, hook_name="other"), "another hook"),
     ],
 )
 def test_another_comparison_gets_none(
