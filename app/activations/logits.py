@@ -117,7 +117,8 @@ def _ends(logits: torch.Tensor, k: int) -> tuple[Ends, Ends]:
     if n_groups <= k:
         return _listed(logits.topk(min(k, width))), _listed(logits.topk(min(k, width), largest=False))
     grouped = logits[:, : n_groups * GROUP].view(n, n_groups, GROUP)
-    low, high = torch.aminmax(grouped, dim=-1)
+    # Each by itself is vectorised, `aminmax` is not.
+    low, high = grouped.amin(dim=-1), grouped.amax(dim=-1)
     rest = torch.arange(n_groups * GROUP, width).expand(n, -1)
     ends = []
     for extreme, largest in ((high, True), (low, False)):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from app.arrays import Int64s
 from app.records import PairProfile
@@ -35,12 +38,17 @@ def pair_profiles(
     if len(reference) > MAX_PROFILE:
         yield from _short_profiles(weights, n_both, geometry, pairs)
         return
+    everything = _packed(np.arange(len(reference)), "i")
     for block in blocks(len(narrow)):
         counts = n_both[block].toarray()
         cosines = np.clip(narrow[block] @ reference.T, -1, 1)
-        rows = zip(counts.tolist(), cosines.tolist(), strict=True)
-        for i, (both, row) in enumerate(rows, block.start):
-            yield PairProfile(i, range(len(reference)), both, row, True)
+        for i, both, row in zip(range(block.start, block.stop), counts, cosines, strict=True):
+            yield PairProfile(i, everything, _packed(both, "q"), _packed(row, "f"), True)
+
+
+def _packed(values: NDArray[Any], code: str) -> array[Any]:
+    """Numbers as the standard library packs them, for the store: no object for each."""
+    return array(code, values.astype(code, copy=False).tobytes())
 
 
 def _short_profiles(
@@ -56,7 +64,8 @@ def _short_profiles(
         nearest = geometry.narrow.other_sae.index[i]
         indices = np.unique(np.concatenate([most, pairs.reference[bounds[i] : bounds[i + 1]], nearest[nearest >= 0]]))
         cosines = cosines_of_pairs(narrow, reference, np.full(len(indices), i), indices)
-        yield PairProfile(i, indices.tolist(), _counts_at(indices, columns, counts).tolist(), cosines.tolist(), False)
+        both = _counts_at(indices, columns, counts)
+        yield PairProfile(i, _packed(indices, "i"), _packed(both, "q"), _packed(cosines, "f"), False)
 
 
 def _counts_at(indices: Int64s, columns: Int64s, counts: Int64s) -> Int64s:

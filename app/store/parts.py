@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,10 @@ class Part:
         table = self.columns[0].table
         assert isinstance(table, Table)
         return table
+
+    def rows(self, records: Sequence[Any]) -> list[Values]:
+        """Values of several records."""
+        return list(map(self.values, records))
 
     @property
     def all_columns(self) -> Columns:

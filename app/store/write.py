@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import Engine, delete, insert, select, update
 
 from app.errors import ConflictError, DiskFullError, NotFoundError, Place, StoreError
+from app.parallel import ahead
 from app.records import ComparisonBundle, ComparisonSummary, SaeRecord
 from app.store import tables
 from app.store.explain import NO_SPACE
@@ -71,10 +73,16 @@ def _another_was_quicker(engine: Engine, summary: ComparisonSummary) -> bool:
 def _write(engine: Engine, bundle: ComparisonBundle, within: Within | None) -> None:
     with staging(engine, bundle.summary) as staged:
         for part in PARTS:
-            rows = map(part.values, getattr(bundle, part.field))
-            while chunk := list(islice(rows, part.chunk)):
-                add_rows(engine, staged, part, chunk)
+            # Rows are packed by other threads while records are made, and others are written, by this one.
+            for rows in ahead(part.rows, _chunks(getattr(bundle, part.field), part.chunk)):
+                add_rows(engine, staged, part, rows)
         publish(engine, staged, within)
+
+
+def _chunks(records: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    iterator = iter(records)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
 
 
 def delete_comparison(engine: Engine, slug: str) -> None:
