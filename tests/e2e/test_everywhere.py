@@ -28,6 +28,8 @@ def paths_of(slug: str) -> list[str]:
         "/",
         "/saes",
         "/saes/of/tiny-matryoshka",
+        "/diff",
+        f"/diff/{slug}/{slug}",
         "/search?q=a",
         "/saes/new",
         "/compare/new",

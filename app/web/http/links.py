@@ -107,6 +107,26 @@ def prompt(slug: str, side: Side | None = None, index: int | None = None) -> str
     return with_query(f"{comparison(slug)}/prompt", query)
 
 
+def diff(a: str, b: str, query: Pairs = ()) -> str:
+    """Two comparisons, latent by latent."""
+    return with_query(below_prefix(f"/diff/{quote(a, safe='')}/{quote(b, safe='')}"), query)
+
+
+def diff_file(a: str, b: str, ending: str) -> str:
+    """The same latents as a file; `ending` is `csv` or `ndjson`."""
+    return f"{diff(a, b)}.{ending}"
+
+
+def diff_new(a: str | None = None) -> str:
+    """The form that chooses two comparisons, the first of them chosen already."""
+    return with_query(below_prefix("/diff"), () if a is None else (("a", a),))
+
+
+def api_diff(a: str, b: str) -> str:
+    """Two comparisons latent by latent, in the API."""
+    return below_prefix(f"{API}/diff/{quote(a, safe='')}/{quote(b, safe='')}")
+
+
 def points(slug: str) -> str:
     """The columns that the overview's plot draws."""
     return f"{comparison(slug)}/points.json"

@@ -7,6 +7,8 @@ from fastapi import APIRouter
 from app.web.pages import (
     about,
     degree,
+    diff,
+    diff_files,
     home,
     intervention,
     job_forms,
@@ -27,6 +29,8 @@ router = APIRouter()
 # Fixed endings such as `points.json` come before patterns that would match them too.
 for part in (
     home,
+    diff_files,
+    diff,
     about,
     lab,
     search,

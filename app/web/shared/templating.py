@@ -19,6 +19,7 @@ from app.web.http import links
 from app.web.http.errors import Problem
 from app.web.shared import formatting as show
 from app.web.shared.figures.decomposition import ROLE_TITLES
+from app.web.shared.figures.diff import change
 from app.web.shared.figures.svg import chart_svg
 
 SCRIPT_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -53,6 +54,7 @@ def environment() -> Environment:
     )
     made.filters.update(
         as_json=as_json,
+        change=change,
         chart_svg=chart_svg,
         day=day,
         duration=show.duration,

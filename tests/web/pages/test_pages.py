@@ -42,6 +42,8 @@ def paths_of(slug: str) -> list[str]:
         "/",
         "/saes",
         "/saes/of/plain",
+        "/diff",
+        f"/diff/{slug}/{slug}",
         "/search?q=a",
         "/about",
         "/lab",
