@@ -62,10 +62,12 @@ class TopContexts:
         """Add a shard of whole rows."""
         expect_width(acts, self.n_latents)
         entries = acts.by_latent
-        row = acts.row[entries.token]
         strength = -entries.value.astype(np.float64)
-        best = first_smallest(run_starts(entries.latent, row), strength)
-        self._best.add(_candidates(acts, entries, best, entries.latent[best], strength[best]))
+        # Where a row's strongest token is too weak, so are its others.
+        kept = self._best.may_win(entries.latent, strength)
+        latent, row, strength = entries.latent[kept], acts.row[entries.token[kept]], strength[kept]
+        best = first_smallest(run_starts(latent, row), strength)
+        self._best.add(_candidates(acts, entries, kept[best], latent[best], strength[best]))
 
     def merge(self, other: TopContexts) -> None:
         """Add what another accumulator saw."""

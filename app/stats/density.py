@@ -59,7 +59,11 @@ class FiringCounts:
         self.n_firings += np.bincount(acts.latent, minlength=self.n_latents)
         self.sum_activation += np.bincount(acts.latent, weights=value, minlength=self.n_latents)
         self.sum_squares += np.bincount(acts.latent, weights=value * value, minlength=self.n_latents)
-        np.maximum.at(self.max_activation, acts.latent, acts.value)
+        entries = acts.by_latent
+        fires = np.flatnonzero(np.diff(entries.starts))
+        if len(fires):
+            largest = np.maximum.reduceat(entries.value, entries.starts[fires])
+            self.max_activation[fires] = np.maximum(self.max_activation[fires], largest)
 
     def merge(self, other: FiringCounts) -> None:
         """Add what another accumulator saw."""

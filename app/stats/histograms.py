@@ -26,10 +26,24 @@ def log_edges() -> Float64s:
 EDGES = log_edges()
 
 
+def _cells() -> tuple[Int64s, Float32s]:
+    """Of all positive float32 numbers with equal upper 16 bits (a 128th of an octave, which has one edge at most):
+    the bin of the smallest one, and the smallest float32 in the next bin."""
+    rounded = EDGES.astype(np.float32)
+    above = np.where(rounded < EDGES, np.nextafter(rounded, np.float32(np.inf)), rounded)
+    smallest = (np.arange(1 << 15, dtype=np.uint32) << 16).view(np.float32)
+    passed = np.searchsorted(above, smallest, side="right")
+    return passed - 1, np.append(above, np.float32(np.inf))[np.minimum(passed, len(above))]
+
+
+CELL_BIN, CELL_NEXT = _cells()
+
+
 def bin_of(value: Float32s) -> Int64s:
-    """Bin of each value: half-open `[edge, next edge)`; what lies outside goes to the end bins."""
-    above = np.searchsorted(EDGES, value.astype(np.float64), side="right") - 1
-    return np.clip(above, 0, N_BINS - 1)
+    """Bin of each non-negative value: half-open `[edge, next edge)`; what lies outside goes to the end bins."""
+    cell = np.ascontiguousarray(value).view(np.uint32) >> 16
+    found: Int64s = np.clip(CELL_BIN[cell] + (value >= CELL_NEXT[cell]), 0, N_BINS - 1)
+    return found
 
 
 def band_of(value: Float32s, latent: Int64s, edges: Float64s) -> Int64s:

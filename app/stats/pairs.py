@@ -9,9 +9,7 @@ import numpy as np
 from app.arrays import Flags, Float32s, Float64s, Int32s, Int64s
 from app.sparse.csr import SparseActs
 from app.sparse.latent_major import LatentMajor
-from app.stats.checks import expect_same_tokens, expect_width
 from app.stats.histograms import band_of
-from app.stats.index_ranges import expand_ranges
 from app.stats.ranking import BestPerGroup, Candidates, first_smallest, run_starts
 
 
@@ -36,49 +34,31 @@ class JointFirings:
 
     Attributes:
         pair: `[n]` int64.
-        token: `[n]` int64 index in the shard.
-        narrow, reference: `[n]` float32 activations.
+        of_narrow, of_reference: `[n]` int64 places of the two firings in `narrow_entries` and `reference_entries`,
+            all firings of either SAE in the shard. What depends on one firing is computed once for each of these, and
+            not for all the pairs that it is part of.
     """
 
     pair: Int64s
-    token: Int64s
-    narrow: Float32s
-    reference: Float32s
+    of_narrow: Int64s
+    of_reference: Int64s
+    narrow_entries: LatentMajor
+    reference_entries: LatentMajor
 
+    @property
+    def token(self) -> Int64s:
+        """`[n]` index in the shard."""
+        return self.narrow_entries.token[self.of_narrow]
 
-def joint_firings(narrow: SparseActs, reference: SparseActs, pairs: LatentPairs) -> JointFirings:
-    """Find them: walk the firings of the latent that fires less, look up the other one's."""
-    expect_same_tokens(narrow, reference)
-    by_narrow, by_reference = narrow.by_latent, reference.by_latent
-    n_narrow = np.diff(by_narrow.starts)[pairs.narrow]
-    n_reference = np.diff(by_reference.starts)[pairs.reference]
-    rarer = n_reference < n_narrow
-    of_reference = _walk(by_reference, pairs.reference, by_narrow, pairs.narrow, np.flatnonzero(rarer))
-    of_narrow = _walk(by_narrow, pairs.narrow, by_reference, pairs.reference, np.flatnonzero(~rarer))
-    pair = np.concatenate([of_narrow[0], of_reference[0]])
-    order = np.argsort(pair, kind="stable")
-    return JointFirings(
-        pair=pair[order],
-        token=np.concatenate([of_narrow[1], of_reference[1]])[order],
-        narrow=np.concatenate([of_narrow[2], of_reference[3]])[order],
-        reference=np.concatenate([of_narrow[3], of_reference[2]])[order],
-    )
+    @property
+    def narrow(self) -> Float32s:
+        """`[n]` activations of the narrow latents."""
+        return self.narrow_entries.value[self.of_narrow]
 
-
-def _walk(
-    walked: LatentMajor,
-    walked_latent: Int64s,
-    other: LatentMajor,
-    other_latent: Int64s,
-    chosen: Int64s,
-) -> tuple[Int64s, Int64s, Float32s, Float32s]:
-    """(pair, token, activation walked, activation of the other) where both fire, for the chosen pairs."""
-    latent = walked_latent[chosen]
-    owner, entry = expand_ranges(walked.starts[latent], walked.starts[latent + 1])
-    pair, token = chosen[owner], walked.token[entry]
-    looked_up = other.values_at(other_latent[pair], token)
-    both = looked_up > 0
-    return pair[both], token[both], walked.value[entry[both]], looked_up[both]
+    @property
+    def reference(self) -> Float32s:
+        """`[n]` activations of the reference latents."""
+        return self.reference_entries.value[self.of_reference]
 
 
 @dataclass(frozen=True)
@@ -138,19 +118,14 @@ class PairHistograms:
         shape = (len(pairs), narrow_edges.shape[1] - 1, reference_edges.shape[1] - 1)
         self.counts = np.zeros(shape, dtype=np.int64)
 
-    def update(self, narrow: SparseActs, reference: SparseActs, both: JointFirings | None = None) -> None:
-        """Add a shard of each SAE, of the same tokens.
-
-        Args:
-            both: `joint_firings` of the shards and the same pairs, where they are known already.
-        """
-        expect_width(narrow, len(self.narrow_edges))
-        expect_width(reference, len(self.reference_edges))
-        if both is None:
-            both = joint_firings(narrow, reference, self.pairs)
-        narrow_bin = band_of(both.narrow, self.pairs.narrow[both.pair], self.narrow_edges)
-        reference_bin = band_of(both.reference, self.pairs.reference[both.pair], self.reference_edges)
-        cell = np.ravel_multi_index((both.pair, narrow_bin, reference_bin), self.counts.shape)
+    def update(self, both: JointFirings) -> None:
+        """Add the joint firings of a shard and the same pairs."""
+        narrow, reference = both.narrow_entries, both.reference_entries
+        narrow_band = band_of(narrow.value, narrow.latent, self.narrow_edges)
+        reference_band = band_of(reference.value, reference.latent, self.reference_edges)
+        _, n_narrow, n_reference = self.counts.shape
+        cell = both.pair * n_narrow + narrow_band[both.of_narrow]
+        cell = cell * n_reference + reference_band[both.of_reference]
         np.add.at(self.counts.reshape(-1), cell, 1)
 
     def merge(self, other: PairHistograms) -> None:
@@ -199,25 +174,22 @@ class PairContexts:
         self.max_reference = max_reference.astype(np.float64)
         self._best = BestPerGroup(k)
 
-    def update(self, narrow: SparseActs, reference: SparseActs, both: JointFirings | None = None) -> None:
-        """Add a shard of whole rows of each SAE, of the same tokens.
+    def update(self, narrow: SparseActs, both: JointFirings) -> None:
+        """Add a shard of whole rows.
 
         Args:
-            both: `joint_firings` of the shards and the same pairs, where they are known already.
+            narrow: of the narrow SAE; both: its joint firings of the same pairs.
         """
-        expect_width(narrow, len(self.max_narrow))
-        expect_width(reference, len(self.max_reference))
-        if both is None:
-            both = joint_firings(narrow, reference, self.pairs)
-        row = narrow.row[both.token]
-        of_narrow = both.narrow / self.max_narrow[self.pairs.narrow[both.pair]]
-        of_reference = both.reference / self.max_reference[self.pairs.reference[both.pair]]
-        weakness = -np.minimum(of_narrow, of_reference)
-        best = first_smallest(run_starts(both.pair, row), weakness)
-        token = both.token[best]
-        self._best.add(
-            Candidates(both.pair[best], weakness[best], row[best], narrow.position[token], both.narrow[best])
-        )
+        of_narrow = both.narrow_entries.value / self.max_narrow[both.narrow_entries.latent]
+        of_reference = both.reference_entries.value / self.max_reference[both.reference_entries.latent]
+        weakness = -np.minimum(of_narrow[both.of_narrow], of_reference[both.of_reference])
+        kept = self._best.may_win(both.pair, weakness)
+        pair, weakness, entry = both.pair[kept], weakness[kept], both.of_narrow[kept]
+        token = both.narrow_entries.token[entry]
+        row = narrow.row[token]
+        best = first_smallest(run_starts(pair, row), weakness)
+        token, value = token[best], both.narrow_entries.value[entry[best]]
+        self._best.add(Candidates(pair[best], weakness[best], row[best], narrow.position[token], value))
 
     def merge(self, other: PairContexts) -> None:
         """Add what another accumulator of the same pairs saw."""

@@ -11,7 +11,8 @@ from app.records import BySide
 from app.sparse.csr import SparseActs
 from app.stats.collect import SideStatistics, Statistics
 from app.stats.contexts import ChosenContexts, chosen_contexts
-from app.stats.pairs import LatentPairs, PairContexts, PairHistograms, PairRows, PairSums, PairTotals, joint_firings
+from app.stats.joint_firings import JointFinder
+from app.stats.pairs import LatentPairs, PairContexts, PairHistograms, PairRows, PairSums, PairTotals
 from app.stats.partner_products import PartnerProducts
 
 N_JOINT_BINS = 8
@@ -70,6 +71,7 @@ class PartnerCounter:
         sides = statistics.sides
         self.pairs = pairs
         self.edges = sides.map(lambda side: side.histograms.bands(N_JOINT_BINS))
+        self._finder = JointFinder(pairs, *sides.map(lambda side: len(side.firing.n_firings)))
         self._tops = sides.map(lambda side: side.top)
         self._bands = sides.map(SideStatistics.band_contexts)
         self._sums, self._joint = PairSums(self.pairs), PairHistograms(self.pairs, *self.edges)
@@ -82,12 +84,12 @@ class PartnerCounter:
         # The products are made of many shards at a time: they would hold up each shard in which that happens.
         self._queue.put(partial(self._products.update, reference))
         both, *_ = together(
-            partial(joint_firings, narrow, reference, self.pairs),
+            partial(self._finder.find, narrow, reference),
             *(partial(self._bands[side].update, own) for side, own in acts.items()),
         )
         together(
-            partial(self._joint.update, narrow, reference, both),
-            partial(self._rows.update, narrow, reference, both),
+            partial(self._joint.update, both),
+            partial(self._rows.update, narrow, both),
             partial(self._sums.update, both),
         )
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from app.arrays import Flags, Float32s, Int32s, Int64s
 
-COMPACT_AT = 1 << 20
-"""Candidates held before all but the best are dropped: about 34 MB."""
+COMPACT_AT = 1 << 18
+"""Candidates held before all but the best are dropped: about 8 MB."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,15 @@ class BestPerGroup:
         self._kept: list[Candidates] = []
         self._n_kept = 0
         self._compact_at = COMPACT_AT
-        # The key of each full group's last one, by group: what is worse need not be kept at all.
-        self._full = np.zeros(0, dtype=np.bool_)
-        self._last: NDArray[Any] = np.zeros(0)
+        # The key of each full group's last one, by group: what is worse need not be kept at all. Groups that are not
+        # full have the largest key, as has the place behind the last one, which stands for all further groups.
+        self._bars: NDArray[Any] | None = None
 
     def add(self, candidates: Candidates) -> None:
         """Let more candidates compete; a (group, row) must come only once."""
-        if len(self._full):
-            candidates = candidates.take(self._may_win(candidates))
+        kept = self.may_win(candidates.group, candidates.key)
+        if len(kept) < len(candidates):
+            candidates = candidates.take(kept)
         self._kept.append(candidates)
         self._n_kept += len(candidates)
         if self._n_kept > self._compact_at:
@@ -128,18 +129,22 @@ class BestPerGroup:
         """Remember the last candidate of each full group."""
         if not len(last):
             return
-        missing = int(last.group.max()) + 1 - len(self._full)
+        worst = np.inf if last.key.dtype.kind == "f" else np.iinfo(last.key.dtype).max
+        bars = np.full(0, worst, dtype=last.key.dtype) if self._bars is None else self._bars
+        missing = int(last.group.max()) + 2 - len(bars)
         if missing > 0:
-            self._full = np.pad(self._full, (0, missing))
-            self._last = np.pad(self._last.astype(last.key.dtype), (0, missing))
-        self._full[last.group] = True
-        self._last[last.group] = last.key
+            bars = np.concatenate([bars, np.full(missing, worst, dtype=bars.dtype)])
+        bars[last.group] = last.key
+        self._bars = bars
 
-    def _may_win(self, candidates: Candidates) -> Flags:
-        """Which candidates are not worse than their group's last one (an equal key is decided by the row)."""
-        group = np.minimum(candidates.group, len(self._full) - 1)
-        beaten: Flags = (group == candidates.group) & self._full[group] & (candidates.key > self._last[group])
-        return ~beaten
+    def may_win(self, group: Int64s, key: NDArray[Any]) -> Int64s:
+        """Places of the candidates that are not worse than their group's last one; an equal key is decided by the row.
+
+        What is sure to lose can so be left out before it is made a candidate.
+        """
+        if self._bars is None:
+            return np.arange(len(group))
+        return np.flatnonzero(key <= np.take(self._bars, group, mode="clip"))
 
 
 def ranks(starts: Flags) -> Int64s:

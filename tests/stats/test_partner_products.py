@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from app.errors import ScoringError
 from app.stats import partner_products
 from app.stats.density import FiringCounts
-from app.stats.pairs import LatentPairs, PairSums, joint_firings
+from app.stats.joint_firings import joint_firings
+from app.stats.pairs import LatentPairs, PairSums
 from app.stats.partner_products import PartnerProducts
 from tests.stats.dense_text import RICH_PLAN, RICH_TEXT, DenseText, Plan, make_text, one_row_each, plans, texts
 
