@@ -16,6 +16,7 @@
     ├── PromptError                 a live prompt can't be answered as it is (HTTP 400)
     ├── WorkerError                 the inference worker can't answer (HTTP 503)
     │   ├── NoWorkerError           none is configured (HTTP 503)
+    │   ├── WorkerStartsError       it was started and does not listen yet (HTTP 503)
     │   ├── WorkerBusyError         it is overloaded; try again later (HTTP 503)
     │   └── WorkerAnswerError       its answer is invalid (HTTP 502)
     └── StoreError                  the database can't be used
@@ -175,6 +176,10 @@ class WorkerError(HedgescopeError):
 
 class NoWorkerError(WorkerError):
     """No inference worker is configured."""
+
+
+class WorkerStartsError(WorkerError):
+    """The inference worker was started, and does not listen yet."""
 
 
 class WorkerBusyError(WorkerError):

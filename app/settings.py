@@ -208,6 +208,11 @@ class Settings(BaseSettings):
         ge=1024,
         description="Maximum size of a request body, in bytes.",
     )
+    upload_max_bytes: int = Field(
+        default=2 * 1024**3,
+        ge=0,
+        description="Maximum size of an SAE that is uploaded into the input folder, in bytes; 0 turns uploads off.",
+    )
     max_event_streams: int = Field(
         default=100, ge=1, description="Maximum open event streams (pages that follow a job)."
     )

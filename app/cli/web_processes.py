@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from app.cli.child import Child, command_of
-from app.errors import NoWorkerError, WorkerError
+from app.errors import NoWorkerError, WorkerError, WorkerStartsError
 from app.inference.client import Address, Where
 from app.settings import Settings, load_settings
 
@@ -128,7 +128,7 @@ def _read(file: Path) -> Address:
     try:
         found = json.loads(file.read_text())
     except (OSError, ValueError):
-        raise WorkerError("the inference worker is starting; try again in a moment") from None
+        raise WorkerStartsError("the inference worker is starting; try again in a moment") from None
     if "reason" in found:
-        raise (NoWorkerError if found["kind"] == NoWorkerError.__name__ else WorkerError)(found["reason"])
+        raise (NoWorkerError if found["kind"] == NoWorkerError.__name__ else WorkerStartsError)(found["reason"])
     return Address(found["url"], SecretStr(found["secret"]))

@@ -13,7 +13,7 @@ from typing import IO
 from pydantic import SecretStr
 
 from app.cli.child import FIRST_PAUSE_S, Child, close, command_of, kill_after
-from app.errors import WorkerError
+from app.errors import WorkerStartsError
 from app.inference.client import Address, Where, fixed, nowhere
 from app.settings import Settings
 
@@ -57,7 +57,7 @@ class WorkerChild(Child):
         """Where it listens. Raises WorkerError, with the reason, while it doesn't."""
         address = self._address
         if address is None:
-            raise WorkerError(self._reason)
+            raise WorkerStartsError(self._reason)
         return address
 
     def _attend(self, process: subprocess.Popen[str]) -> None:

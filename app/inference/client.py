@@ -15,10 +15,13 @@ from app.inference.wire import (
     Capabilities,
     Failure,
     Health,
+    JobAnswer,
+    JobQuestion,
     PromptAnswer,
     PromptRequest,
 )
 from app.logs import current
+from app.records import Preflight
 from app.records.sides import SIDES
 
 if TYPE_CHECKING:
@@ -95,6 +98,10 @@ class Inference:
                 "the inference worker left out a requested latent; check that it has the same version"
             )
         return answer
+
+    async def preflight(self, question: JobQuestion) -> Preflight:
+        """What is known of a job before it is accepted. Raises WorkerError, WorkerAnswerError."""
+        return (await self._request("POST", "/preflight", JobAnswer, question)).preflight
 
     async def capabilities(self) -> Capabilities:
         """What the worker can do. Raises WorkerError."""

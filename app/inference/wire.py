@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.records import Side
+from app.records import Preflight, Side
 
 TEXT_BYTES_MAX = 1 << 20
 """A text longer than this in UTF-8 is refused unread: splitting a megabyte into tokens takes about a second."""
@@ -119,6 +119,24 @@ class PromptAnswer(Message):
         if not len(self.tokens) == len(self.scored) == len(self.narrow.n_active) == len(self.reference.n_active):
             raise ValueError("tokens and activations do not fit together")
         return self
+
+
+class JobQuestion(Message):
+    """A job that is to be looked at before it is accepted.
+
+    Attributes:
+        kind: of job.
+        request: its fields, as in the body of `POST /jobs`.
+    """
+
+    kind: Literal["comparison", "sae", "intervention"]
+    request: dict[str, Any]
+
+
+class JobAnswer(Message):
+    """What is known of a job."""
+
+    preflight: Preflight
 
 
 class Held(Message):

@@ -36,7 +36,8 @@ KINDS: dict[type[JobRequest], JobKind] = {
 }
 FIRST_PHASE: dict[JobKind, Phase] = {"comparison": "plan", "sae": "finish", "intervention": "finish"}
 
-_REQUESTS: dict[str, TypeAdapter[Any]] = {kind: TypeAdapter(record) for record, kind in KINDS.items()}
+REQUESTS: dict[str, TypeAdapter[Any]] = {kind: TypeAdapter(record) for record, kind in KINDS.items()}
+"""Reads the request of each kind of job."""
 
 
 def submit(engine: Engine, request: JobRequest) -> Job:
@@ -58,14 +59,16 @@ def submit(engine: Engine, request: JobRequest) -> Job:
         **dict.fromkeys(("done", "fence", "deaths", "version"), 0),
     }
     with writing(engine) as connection:
-        _check_room(connection)
-        if isinstance(request, ComparisonRequest):
-            _check_names(connection, request)
-        if isinstance(request, InterventionRequest):
-            _check_comparison(connection, request.comparison)
+        _check(connection, request)
         job_id = int(connection.execute(insert(jobs).values(values).returning(jobs.c.id)).scalar_one())
         add_single(connection, job_id, first)
         return job_in(connection, job_id)
+
+
+def check(engine: Engine, request: JobRequest) -> None:
+    """Refuse what `submit` would refuse. Raises as `submit`."""
+    with reading(engine) as connection:
+        _check(connection, request)
 
 
 def get_job(engine: Engine, job_id: int) -> Job:
@@ -169,7 +172,7 @@ def job_from(row: Row[Any]) -> Job:
     times = ("created_at", "started_at", "finished_at", "version")
     return Job(
         **{name: values[name] for name in (*plain, *times)},
-        request=_REQUESTS[kind].validate_json(values["request"]),
+        request=REQUESTS[kind].validate_json(values["request"]),
         slug=None if kind == "sae" else slug or None,
         sae=result if kind == "sae" else None,
         intervention=int(number) if number else None,
@@ -182,6 +185,14 @@ def _select_jobs() -> Select[Any]:
     of_job = (job_steps.c.job_id == jobs.c.id, is_at_it)
     at_it = select(func.count(job_steps.c.owner.distinct())).where(*of_job).correlate(jobs).scalar_subquery()
     return select(jobs, case((jobs.c.state == "running", at_it), else_=0).label("workers"))
+
+
+def _check(connection: Connection, request: JobRequest) -> None:
+    _check_room(connection)
+    if isinstance(request, ComparisonRequest):
+        _check_names(connection, request)
+    if isinstance(request, InterventionRequest):
+        _check_comparison(connection, request.comparison)
 
 
 def _check_room(connection: Connection) -> None:

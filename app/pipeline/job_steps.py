@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
@@ -16,15 +14,15 @@ from sqlalchemy import Engine
 from app.activations.batch import ActivationBatch
 from app.activations.device import choose_device
 from app.activations.language_model import ModelShelf
-from app.activations.model_names import BUNDLED_MODELS
 from app.activations.stream import ActivationStream
-from app.errors import HedgescopeError, ShardError
+from app.errors import ShardError
 from app.executor.device import Device
 from app.jobs.lease_keeper import LeaseKeeper
 from app.jobs.messages import Places
 from app.jobs.queue import intervention_result
 from app.jobs.records import Claim, Plan, ShardPlan
 from app.jobs.runner import JobRunner, Store, new_owner
+from app.pipeline.allowed import allowed, found_files
 from app.pipeline.inputs import ComparisonInputs, open_inputs
 from app.pipeline.intervene import intervene
 from app.pipeline.open import OpenFiles, resources_of, shelf_of
@@ -42,8 +40,6 @@ from app.store.session import make_engine, writing
 
 TIDY_S = 60
 """Seconds between searches for partial files that killed writers left behind."""
-
-HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 log = logging.getLogger(__name__)
 
@@ -167,9 +163,7 @@ class TorchJobSteps:
 
     def _register(self, request: SaeRequest, claim: Claim, keeper: LeaseKeeper, done: Store) -> None:
         advance = keeper("checking the SAE", 1, "SAEs")
-        model = None if request.model is None else self._find(request.model)
-        found = replace(request, source=self._find(request.source), model=model)
-        record = add_sae(self._engine, found, models=self.models, find_model=self._find)
+        record = add_sae(self._engine, found_files(request, self._find), models=self.models, find_model=self._find)
         advance(1)
         with writing(self._engine) as connection:
             done(connection, record.name)
@@ -222,33 +216,3 @@ class CheckedStream:
         for batch in self.inner.batches(start, stop):
             self.keeper.check()
             yield batch
-
-
-def allowed(name: str, folder: Path) -> str:
-    """Where something named by a job is: in the input folder, or on the hub under that name.
-
-    Args:
-        folder: the only one that jobs may read.
-
-    Raises:
-        HedgescopeError: it is outside the folder, or neither there nor a possible name on the hub.
-    """
-    if name in BUNDLED_MODELS:
-        return name
-    root = folder.resolve()
-    # A text may have options behind it, such as `?column=body`.
-    file, mark, options = name.partition("?")
-    for inside, behind in ((name, ""), (file, f"{mark}{options}")):
-        try:
-            path = (root / inside).resolve()
-            if inside and path.is_relative_to(root) and path != root and path.exists():
-                return f"{path}{behind}"
-        except (OSError, ValueError):
-            pass
-    name, behind = file, f"{mark}{options}"
-    source, colon, inner = name.partition(":")
-    is_hub_name = HUB_NAME.fullmatch(source) and ".." not in name and not inner.startswith(("/", "~"))
-    # The libraries look for a file of this name first, wherever the program was started.
-    if not is_hub_name or (not colon and Path(name).exists()):
-        raise HedgescopeError("there is no such file or folder in the input folder (HEDGESCOPE_INPUT_DIR)", place=name)
-    return name + behind

@@ -34,7 +34,19 @@ def add_sae(
     sample: bool = True,
     find_model: FindFile = as_given,
 ) -> SaeRecord:
-    """Check an SAE and register it.
+    """Check an SAE and register it; arguments as of `checked_sae`.
+
+    Raises:
+        SaeError, PreflightError: it can't be used; nothing is registered then.
+        ConflictError: its name belongs to another SAE.
+    """
+    return register_sae(engine, checked_sae(request, models, sample=sample, find_model=find_model))
+
+
+def checked_sae(
+    request: SaeRequest, models: ModelShelf, *, sample: bool = True, find_model: FindFile = as_given
+) -> SaeRecord:
+    """The record of an SAE, once it is certain that it can be used.
 
     Args:
         models: language models of this process.
@@ -43,14 +55,14 @@ def add_sae(
             read, which is then left out of the record.
 
     Raises:
-        SaeError, PreflightError: it can't be used; nothing is registered then.
+        SaeError, PreflightError: it can't be used.
     """
     loaded = load_sae(request.source, name=request.name, widths=request.matryoshka_widths)
     record = _with_hook(_with_model(loaded.record, request.model, find_model), request.hook)
     record = replace(record, name=checked_name(record.name))
     if sample:
         record = _sampled(replace(loaded, record=record), models)
-    return register_sae(engine, record)
+    return record
 
 
 def _with_model(record: SaeRecord, given: str | None, find_model: FindFile) -> SaeRecord:

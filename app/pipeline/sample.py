@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from app.activations.batch import ActivationBatch
 from app.activations.stream import ActivationStream
 from app.sae.load import LoadedSae
 from app.sparse.encode import encode
@@ -36,11 +38,17 @@ def reconstruct_sample(stream: ActivationStream, sae: LoadedSae, n_rows: int = N
         SaeError: the SAE's `d_in` is not the stream's.
     """
     check_width(stream, sae)
+    return reconstruct(stream.batches(0, min(n_rows, len(stream.rows))), sae)
+
+
+def reconstruct(batches: Iterable[ActivationBatch], sae: LoadedSae) -> Reconstruction:
+    """Encode and decode some activations of the SAE's width, on the processor."""
     explained = VarianceExplained(1)
     n_active = 0
-    for batch in stream.batches(0, min(n_rows, len(stream.rows))):
-        encoded = encode(sae, batch.acts)
-        acts = batch.acts.double()
+    for batch in batches:
+        on_cpu = batch.acts.cpu()
+        encoded = encode(sae, on_cpu)
+        acts = on_cpu.double()
         explained.update(len(acts), acts.sum(dim=0).numpy(), float(acts.square().sum()), encoded.residual[-1:])
         n_active += int(encoded.counts.sum())
     found = explained.finalize()

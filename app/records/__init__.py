@@ -31,6 +31,7 @@ from app.records.latent import (
     TokenWeight,
 )
 from app.records.pair import FiringTable, Overlap, PairContext, PairDetail, PairProfile, Partner, PartnerDiagnosis
+from app.records.preflight import Preflight
 from app.records.request import DTYPES, ComparisonRequest, Dtype, InterventionRequest, SaeRequest
 from app.records.rows import RowRules
 from app.records.sae import SaeRecord, WidthsSource
@@ -76,6 +77,7 @@ __all__ = [
     "PairRelease",
     "Partner",
     "PartnerDiagnosis",
+    "Preflight",
     "RankFigure",
     "RowRules",
     "SaeRecord",

@@ -5,7 +5,8 @@ FastAPI's own limit (`max_body_size`) has no time limit, and answers while the c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import anyio
@@ -54,6 +55,7 @@ class BodyLimit:
         refuse: makes the answer to others.
         metrics: where refusals are counted.
         timeout_s: for reading a body.
+        streamed: path -> largest body, of requests whose body the application reads as it arrives.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class BodyLimit:
         refuse: Refusal,
         metrics: RequestMetrics,
         timeout_s: float = READ_TIMEOUT_S,
+        streamed: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.app = app
+        self._streamed = streamed
         self._max_bytes = max_bytes
         self._refuse = refuse
         self._metrics = metrics
@@ -75,7 +79,12 @@ class BodyLimit:
         if scope["type"] != "http" or not _has_body(scope):
             await self.app(scope, receive, send)
             return
+        most = self._streamed.get(scope["path"]) if scope["method"] == "POST" else None
         try:
+            if most is not None:
+                await _check_length(scope, receive, most)
+                await self.app(scope, _patient(receive, self._timeout_s), send)
+                return
             body = await read_body(scope, receive, self._max_bytes, self._timeout_s)
         except BodyRefused as refused:
             self._metrics.refused.labels(refused.kind).inc()
@@ -100,6 +109,38 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_s: f
         return await _read(scope, receive, max_bytes)
     detail = f"the request's body did not arrive within {timeout_s:g} s"
     raise BodyRefused(408, "too-slow", detail, is_read=False)
+
+
+async def _check_length(scope: Scope, receive: Receive, max_bytes: int) -> None:
+    """Refuse a body that is too large, or whose size is not known before it is read. Raises BodyRefused."""
+    announced = Headers(scope=scope).get("content-length", "")
+    if not announced.isdecimal():
+        detail = "the request does not say how many bytes its body has; send it with Content-Length"
+        raise BodyRefused(411, "too-large", detail, is_read=False)
+    if int(announced) > max_bytes:
+        await _drain(receive)
+        detail = f"the request's body has {int(announced):,} bytes; at most {max_bytes:,} bytes are taken"
+        raise BodyRefused(413, "too-large", detail, is_read=False)
+
+
+async def _drain(receive: Receive) -> None:
+    size, is_more = 0, True
+    with anyio.move_on_after(READ_TIMEOUT_S):
+        while is_more and size <= DRAINED_BYTES:
+            message = await receive()
+            size += len(message.get("body", b""))
+            is_more = message.get("more_body", False)
+
+
+def _patient(receive: Receive, timeout_s: float) -> Receive:
+    """A client that sends nothing for so long counts as gone."""
+
+    async def receive_soon() -> Message:
+        with anyio.move_on_after(timeout_s):
+            return await receive()
+        return {"type": "http.disconnect"}
+
+    return receive_soon
 
 
 def _has_body(scope: Scope) -> bool:

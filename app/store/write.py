@@ -24,7 +24,7 @@ from app.store.session import reading, writing
 from app.store.space import analyze, give_back
 from app.store.staging import Within, add_rows, hide, publish, remove_abandoned, remove_rows, staging
 
-__all__ = ["Within", "delete_comparison", "register_sae", "remove_sae", "write_comparison"]
+__all__ = ["Within", "delete_comparison", "refuse_taken_name", "register_sae", "remove_sae", "write_comparison"]
 
 
 def write_comparison(engine: Engine, bundle: ComparisonBundle, *, within: Within | None = None) -> None:
@@ -122,6 +122,14 @@ def register_sae(engine: Engine, record: SaeRecord) -> SaeRecord:
         stored = replace(record, created_at=known.created_at)
         connection.execute(update(saes).where(saes.c.name == record.name).values(record=to_json(stored)))
         return stored
+
+
+def refuse_taken_name(engine: Engine, record: SaeRecord) -> None:
+    """Refuse an SAE whose name belongs to another one, before it is registered. Raises ConflictError."""
+    with reading(engine) as connection:
+        known = connection.execute(select(tables.saes.c.record).where(tables.saes.c.name == record.name)).scalar()
+    if known is not None:
+        _refuse_other_sae(SAE.validate_json(known), record)
 
 
 def remove_sae(engine: Engine, name: str) -> None:

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
+from pydantic import SecretStr
 
+from app.inference.client import fixed
+from app.inference.server.run import make_app
 from app.sae.load import load_sae
 from app.settings import Settings
 from app.store.session import make_engine, upgrade
@@ -18,6 +21,7 @@ from tests.e2e.test_everywhere import PHONE, overflow
 from tests.jobs import driver
 from tests.pipeline.world import make_activations, make_world, save_activations
 
+SECRET = "a secret for tests"
 N_ROWS = 40
 SLOWLY_S = 0.2
 """For each row, so that the browser meets the job at work."""
@@ -43,7 +47,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     options = {"lease_s": 5.0, "slowly_s": SLOWLY_S}
     worker = context.Process(target=driver.work, args=(settings.resolved_database_url, folder), kwargs=options)
     worker.start()
-    yield from served(create_app(settings, engine))
+    for address in served(make_app(settings, engine, SECRET)):
+        yield from served(create_app(settings, engine, fixed(address, SecretStr(SECRET))))
     worker.kill()
     worker.join()
     engine.dispose()
@@ -102,11 +107,11 @@ def test_cancelled_and_resumed(open_tab: OpenTab) -> None:
 def test_what_is_wrong_is_said_on_the_form_and_on_the_job(open_tab: OpenTab, complaints: list[str]) -> None:
     page = open_tab("/compare/new")
     ask(page, "missing", "nowhere.safetensors")
-    page.get_by_role("alert").wait_for(timeout=PATIENCE_MS)
-    assert badge(page) == "failed"
-    said = page.get_by_role("alert").inner_text()
-    assert said.startswith("nowhere.safetensors: "), said
-    page.goto("/compare/new")
+    report = page.get_by_role("status", name="Preflight")
+    report.wait_for(timeout=PATIENCE_MS)
+    assert "It can't run" in report.inner_text()
+    assert "nowhere.safetensors: " in report.inner_text()
+    assert "/compare/new" in page.url
     page.evaluate("document.querySelector('form.ask').noValidate = true")
     ask(page, "Not a name", "acts-1.safetensors")
     assert "Not a name" in page.locator(".notice").inner_text()

@@ -9,7 +9,7 @@ import pytest
 
 from app.activations.language_model import ModelShelf
 from app.errors import ConflictError, PreflightError, SaeError
-from app.pipeline.job_steps import allowed
+from app.pipeline.allowed import allowed
 from app.pipeline.register import add_sae, open_sae
 from app.records import SaeRequest
 from app.store.read import get_sae, list_saes

@@ -30,8 +30,13 @@ ELSEWHERE = ("203.0.113.9", 50000)
 OPEN = {"/healthz", "/readyz", "/static"}
 METRICS = {"/metrics"}
 PROMPTS = {"/c/{slug}/prompt", "/api/v1/comparisons/{slug}/prompt"}
+INPUTS = "/api/v1/inputs"
+"""Names of private files: reading it needs the scope `write`."""
 WRITES = {
+    INPUTS,
     "/api/v1/jobs",
+    "/api/v1/jobs/preflight",
+    "/saes/upload",
     "/api/v1/jobs/{job_id}/cancel",
     "/api/v1/jobs/{job_id}/resume",
     "/compare/new",
@@ -47,10 +52,10 @@ ALLOWED: dict[str, set[str]] = {
     "anonymous": {"open", "read"},
     "read": {"open", "metrics", "read"},
     "prompt": {"open", "metrics", "read", "prompt"},
-    "write": {"open", "metrics", "read", "write"},
-    "admin": {"open", "metrics", "read", "prompt", "write"},
-    "token": {"open", "metrics", "read", "prompt", "write"},
-    "local": {"open", "metrics", "read", "prompt", "write"},
+    "write": {"open", "metrics", "read", "write", "inputs"},
+    "admin": {"open", "metrics", "read", "prompt", "write", "inputs"},
+    "token": {"open", "metrics", "read", "prompt", "write", "inputs"},
+    "local": {"open", "metrics", "read", "prompt", "write", "inputs"},
     "proxied": {"open", "read"},
     "foreign host": set(),
     "cross-site": {"open", "metrics", "read"},
@@ -59,7 +64,13 @@ ALLOWED: dict[str, set[str]] = {
 }
 """Caller -> kinds of routes that it reaches."""
 
-REFUSED = {"foreign host": {421}, "cross-site": {403}, "wrong": {401, 429}, "revoked": {401, 429}, "anonymous": {401}}
+REFUSED = {
+    "foreign host": {421},
+    "cross-site": {401, 403},
+    "wrong": {401, 429},
+    "revoked": {401, 429},
+    "anonymous": {401},
+}
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +131,7 @@ def kind_of(path: str, method: str) -> str:
     if path in METRICS:
         return "metrics"
     if method in ("GET", "HEAD", "OPTIONS"):
-        return "read"
+        return "inputs" if path == INPUTS else "read"
     if path in PROMPTS:
         return "prompt"
     assert path in WRITES, f"{method} {path} is not in the table"

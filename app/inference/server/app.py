@@ -20,6 +20,7 @@ from app.errors import (
     ModelError,
     NotFoundError,
     PromptError,
+    RequestError,
     SaeError,
     StoreError,
     TextError,
@@ -32,9 +33,12 @@ from app.inference.wire import (
     Capabilities,
     Failure,
     Health,
+    JobAnswer,
+    JobQuestion,
     PromptAnswer,
     PromptRequest,
 )
+from app.jobs.queue import REQUESTS
 from app.serving.body import CLOSE, READ_TIMEOUT_S, BodyRefused, read_body
 from app.serving.leaving import answer_nobody, unless_left
 from app.serving.metrics import exposition
@@ -136,6 +140,19 @@ async def prompt(request: Request) -> Response:
     """Read a text with a comparison's model and SAEs."""
     message = await read_message(request, PromptRequest)
     answer: PromptAnswer = await unless_left(request, _service(request).prompt(message))
+    return _json(answer)
+
+
+@router.post("/preflight")
+async def preflight(request: Request) -> Response:
+    """Look at a job without running it."""
+    message = await read_message(request, JobQuestion)
+    try:
+        wanted = REQUESTS[message.kind].validate_python(message.request)
+    except (ValidationError, RequestError) as error:
+        detail = f"request: {type(error).__name__}; expected the fields of a {message.kind}"
+        raise Refused(422, Failure(kind="request", detail=detail, parameter="request")) from None
+    answer: JobAnswer = await unless_left(request, _service(request).preflight(wanted))
     return _json(answer)
 
 

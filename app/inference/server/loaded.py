@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from app.activations.language_model import LanguageModel, load_language_model
+from app.activations.language_model import LanguageModel, ModelShelf, load_language_model
 from app.inference.server.memory import Key, Memory
 from app.records import SaeRecord
 from app.sae.load import LoadedSae
@@ -90,6 +90,20 @@ class LoadedModels:
     def _load_sae(self, record: SaeRecord) -> LoadedSae:
         loaded = self._open_sae(record)
         return replace(loaded, module=loaded.module.to(self.device), unit_decoder=loaded.unit_decoder[:0].copy())
+
+
+class WorkersShelf(ModelShelf):
+    """The worker's models for what looks at jobs; one of another precision is loaded for the occasion."""
+
+    def __init__(self, models: LoadedModels) -> None:
+        super().__init__(models.cache_dir, device=models.device)
+        self._models = models
+
+    def get(self, name: str, dtype: str = "float32") -> LanguageModel:
+        """The model of this name. Raises ModelError, and WorkerError where it does not fit the worker's memory."""
+        if getattr(torch, dtype) == self._models.dtype:
+            return self._models.model(name)
+        return ModelShelf(self.cache_dir, device=self.device).get(name, dtype)
 
 
 def _model_bytes(loaded: LanguageModel) -> int:

@@ -16,9 +16,10 @@ from sqlalchemy import Engine
 
 from app.activations.device import choose_device
 from app.inference.server.app import create_worker_app
-from app.inference.server.loaded import LoadedModels, choose_dtype
+from app.inference.server.loaded import LoadedModels, WorkersShelf, choose_dtype
 from app.inference.server.memory import MIB, Memory
 from app.inference.server.service import Service
+from app.pipeline.dry_run import preflight
 from app.pipeline.register import open_recorded
 from app.sae.load import refuse_unsafe_torch_load
 from app.serving.server import serve_until_stopped
@@ -42,7 +43,8 @@ def make_app(settings: Settings, engine: Engine, secret: str) -> FastAPI:
         device=device,
         dtype=choose_dtype(settings.worker_dtype, device),
     )
-    service = Service(settings, models, partial(get_comparison, engine))
+    look = partial(preflight, engine, settings, WorkersShelf(models))
+    service = Service(settings, models, partial(get_comparison, engine), look)
     return create_worker_app(service, secret)
 
 

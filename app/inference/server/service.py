@@ -22,8 +22,9 @@ from app.inference.server.batcher import Batcher, Limits
 from app.inference.server.compute import Prompt, Read, read_batch
 from app.inference.server.loaded import LoadedModels
 from app.inference.server.metrics import BatchMetrics, StateMetrics
-from app.inference.wire import Capabilities, Held, PromptAnswer, PromptRequest, too_long
-from app.records import ComparisonSummary, RowRules
+from app.inference.wire import Capabilities, Held, JobAnswer, PromptAnswer, PromptRequest, too_long
+from app.records import ComparisonSummary, Preflight, RowRules
+from app.records.request import JobRequest
 from app.records.sides import SIDES
 from app.serving.metrics import RequestMetrics
 from app.settings import Settings
@@ -50,15 +51,23 @@ class Service:
         settings: limits of prompts and batches.
         models: models and SAEs.
         find: the comparison of a slug; raises NotFoundError.
+        look: what is known of a job before it runs.
 
     Attributes:
         metrics: what `/metrics` shows.
     """
 
-    def __init__(self, settings: Settings, models: LoadedModels, find: Callable[[str], ComparisonSummary]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        models: LoadedModels,
+        find: Callable[[str], ComparisonSummary],
+        look: Callable[[JobRequest], Preflight],
+    ) -> None:
         self.settings = settings
         self.models = models
         self._find = find
+        self._look = look
         self._known: OrderedDict[str, ComparisonSummary] = OrderedDict()
         self._readers: dict[str, Reader] = {}
         self._computing = ThreadPoolExecutor(1, thread_name_prefix="compute")
@@ -110,6 +119,10 @@ class Service:
         prompt = Prompt(row, model_name, hook_name, saes)
         read = await self.batcher.submit(prompt, n_tokens)
         return await self._prepare(partial(self._answer, request, row, reader, read))
+
+    async def preflight(self, request: JobRequest) -> JobAnswer:
+        """Look at a job without running it; what is wrong with it is in the answer."""
+        return JobAnswer(preflight=await self.compute(partial(self._look, request)))
 
     def capabilities(self) -> Capabilities:
         """What this worker can do, and what it is doing."""

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from app.errors import SaeError
 from app.sae.formats import dictionary_learning, saelens, scopes, sparsify
+from app.sae.formats.names import FILES, format_in
 from app.sae.formats.raw import RawSae, one_line, refuse_pointer
 
 Reader = Callable[[Path], RawSae]
 
-FORMATS: tuple[tuple[str, tuple[str, ...], Reader], ...] = (
-    ("SAELens", (saelens.CONFIG_FILE, saelens.WEIGHTS_FILE), saelens.read),
-    ("sparsify", (sparsify.CONFIG_FILE, sparsify.WEIGHTS_FILE), sparsify.read),
-    (
-        "dictionary_learning",
-        (dictionary_learning.CONFIG_FILE, dictionary_learning.WEIGHTS_FILE),
-        dictionary_learning.read,
-    ),
-    ("Gemma Scope", (scopes.GEMMA_WEIGHTS,), scopes.read_gemma),
-    ("Gemma Scope 2", ("config.json", scopes.GEMMA_2_WEIGHTS), scopes.read_gemma_2),
-    ("Llama Scope", (scopes.LLAMA_CONFIG, scopes.LLAMA_WEIGHTS), scopes.read_llama),
-)
+READERS: Mapping[str, Reader] = {
+    "SAELens": saelens.read,
+    "sparsify": sparsify.read,
+    "dictionary_learning": dictionary_learning.read,
+    "Gemma Scope": scopes.read_gemma,
+    "Gemma Scope 2": scopes.read_gemma_2,
+    "Llama Scope": scopes.read_llama,
+}
+FORMATS: tuple[tuple[str, tuple[str, ...], Reader], ...] = tuple((name, FILES[name], READERS[name]) for name in FILES)
 """Name, files and reader of each format."""
 
 EXPECTED = f"expected a folder of {', '.join(name for name, _, _ in FORMATS)} or SAEBench"
@@ -108,7 +106,7 @@ def saes_inside(folder: Path, depth: int = DEEPEST) -> list[Path]:
     """The folders below this one that hold an SAE, in order of their names."""
     found = []
     for path in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        if any(all((path / file).is_file() for file in files) for _, files, _ in FORMATS):
+        if format_in(path) is not None:
             found.append(path)
         elif depth > 1:
             found += saes_inside(path, depth - 1)

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from app.web.api import (
     comparisons,
     diff,
+    inputs,
     interventions,
     job_events,
     jobs,
@@ -20,7 +21,8 @@ from app.web.api import (
 from app.web.http.links import API
 
 router = APIRouter(prefix=API)
-for part in (saes, comparisons, latents, pairs, search, diff, interventions, validation, prompt, jobs, job_events):
+PARTS = (saes, comparisons, latents, pairs, search, diff, interventions, validation, prompt, inputs, jobs, job_events)
+for part in PARTS:
     router.include_router(part.router)
 
 __all__ = ["router"]

@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.jobs.records import Job
+from app.records import Preflight
 from app.serving.headers import NEVER_KEPT
 from app.web.api.formats import format_of, list_file
 from app.web.api.models import JobList
 from app.web.api.routes import BY_ACCEPT, get, json_response, post
 from app.web.http import links
 from app.web.http.caching import checked
-from app.web.http.deps import CallerDep, JobId
+from app.web.http.deps import CallerDep, InferenceDep, JobId
+from app.web.http.errors import Problem, ProblemError, shortened
 from app.web.http.params import check_parameters
 from app.web.http.writer_thread import writing_apart
+from app.web.live.preflight import preflight, refuse
 from app.web.shared.job_forms import KINDS, read_job, schema_of
 from app.web.shared.job_queue import JobQueueDep, share_of
 
@@ -39,10 +43,25 @@ def _request_body() -> dict[str, Any]:
 
 
 @post(router, "/jobs", Job, problems=(400, 401, 403, 409, 415), status=201, extra=_request_body())
-async def start_job(request: Request, jobs: JobQueueDep, caller: CallerDep) -> Response:
-    """Submit a comparison, or the registration of an SAE; a job runner takes it when one is free."""
-    job = await writing_apart(request, jobs.submit, await read_job(request), share_of(caller))
+async def start_job(request: Request, jobs: JobQueueDep, caller: CallerDep, inference: InferenceDep) -> Response:
+    """Submit a comparison, or the registration of an SAE; one that can't run is refused."""
+    wanted, share = await read_job(request), share_of(caller)
+    await run_in_threadpool(jobs.check, wanted, share)
+    found, _ = await preflight(request, inference, wanted)
+    refuse(found)
+    job = await writing_apart(request, jobs.submit, wanted, share)
     return json_response(job, {**NEVER_KEPT, "Location": links.api_job(job.id)}, 201)
+
+
+@post(router, "/jobs/preflight", Preflight, problems=(400, 401, 403, 409, 415, 503), extra=_request_body())
+async def check_job(request: Request, jobs: JobQueueDep, caller: CallerDep, inference: InferenceDep) -> Response:
+    """Say what a job would take and what looks wrong, without submitting it."""
+    wanted = await read_job(request)
+    await run_in_threadpool(jobs.check, wanted, share_of(caller))
+    found, reason = await preflight(request, inference, wanted)
+    if found is None:
+        raise ProblemError(Problem(503, "worker", "No inference worker", shortened(str(reason))))
+    return json_response(found, NEVER_KEPT)
 
 
 @get(router, "/jobs", JobList, problems=(400,), checks=(Depends(_known_parameters),), files=True)

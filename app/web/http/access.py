@@ -31,7 +31,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 OPEN: Final = re.compile(r"/(healthz|readyz|static/.*)")
 METRICS: Final = "/metrics"
 PROMPT: Final = re.compile(r".*/prompt")
-FORMS: Final = re.compile(r"/(compare/new|saes/new|jobs/[^/]+/(cancel|resume))")
+FORMS: Final = re.compile(r"/(compare/new|saes/new|saes/upload|jobs/[^/]+/(cancel|resume))")
 """Forms with a field for the key: their routes call `check_form`."""
 
 COSTS: Final[dict[ScopeName, int]] = {"read": 1, "prompt": 20, "write": 10, "admin": 1}

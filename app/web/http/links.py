@@ -25,9 +25,14 @@ def saes(name: str | None = None) -> str:
     return below_prefix("/saes") if name is None else below_prefix(f"/saes/of/{quote(name.partition('@')[0])}")
 
 
-def sae_new() -> str:
+def sae_new(query: Pairs = ()) -> str:
     """The form to register an SAE."""
-    return below_prefix("/saes/new")
+    return with_query(below_prefix("/saes/new"), query)
+
+
+def sae_upload() -> str:
+    """Where the form for the files of an SAE is sent."""
+    return below_prefix("/saes/upload")
 
 
 def compare_new(query: Pairs = ()) -> str:

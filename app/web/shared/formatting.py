@@ -73,6 +73,16 @@ def percent(share: float | None) -> str:
     return f"{value:.1f} %" if 0 < abs(value) < 10 or 99 < value < 100 else f"{value:.0f} %"
 
 
+def file_size(n_bytes: int | None) -> str:
+    """A number of bytes in the largest unit of which there is at least one."""
+    if n_bytes is None:
+        return UNDEFINED
+    size, units = float(n_bytes), ["bytes", "kB", "MB", "GB", "TB"]
+    while size >= 1000 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    return f"{size:.{0 if units[0] == 'bytes' or size >= 100 else 1}f} {units[0]}"
+
+
 def duration(seconds: float | None) -> str:
     """A stretch of time in its two largest units."""
     if seconds is None:

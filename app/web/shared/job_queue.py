@@ -67,13 +67,21 @@ class JobQueue:
             QueryError, ConflictError: as `queue.submit`; a path leads out of the input folder; or that client has many
                 jobs waiting.
         """
-        check_paths(request, self._input_dir)
-        if share is not None:
-            self._shares.check(self, share)
+        self._check(request, share)
         job = self._public(queue.submit(self._engine, request))
         if share is not None:
             self._shares.add(share, job.id)
         return job
+
+    def check(self, request: JobRequest, share: str | None = None) -> None:
+        """Refuse what `submit` would refuse, without a look at files. Raises as `submit`."""
+        self._check(request, share)
+        queue.check(self._engine, request)
+
+    def _check(self, request: JobRequest, share: str | None) -> None:
+        check_paths(request, self._input_dir)
+        if share is not None:
+            self._shares.check(self, share)
 
     def get(self, job_id: int) -> Job:
         """One job. Raises NotFoundError."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.errors import last_part
 from app.jobs.records import Job
-from app.records import ComparisonSummary, DegreeRecord, InterventionSummary, SaeRecord
+from app.records import ComparisonSummary, DegreeRecord, InterventionSummary, Preflight, SaeRecord
 from app.records.request import JobRequest
 
 ABSOLUTE_PATH = re.compile(r"(?<![\w/.:])/(?:[^\s/:;,'\"()\]]+/)+(?=[^\s/:;,'\"()\]]|\b|$)")
@@ -57,6 +57,12 @@ def public_job(job: Job, input_dir: Path) -> Job:
     """A job that names files by their path in the input folder, others by their last part."""
     error = None if job.error is None else without_folders(job.error)
     return replace(job, request=_public_request(job.request, input_dir), error=error)
+
+
+def public_preflight(found: Preflight) -> Preflight:
+    """What is known of a job, without folders."""
+    refused = None if found.refused is None else without_folders(found.refused)
+    return replace(found, refused=refused, notes=tuple(map(without_folders, found.notes)))
 
 
 def public_command(command: str) -> str:

@@ -55,6 +55,7 @@ def environment() -> Environment:
     made.filters.update(
         as_json=as_json,
         change=change,
+        bytes=show.file_size,
         chart_svg=chart_svg,
         day=day,
         duration=show.duration,

@@ -29,6 +29,7 @@ EXAMPLES: dict[str, list[dict[str, str]]] = {
     "/api/v1/worker": [{}],
     "/api/v1/saes": [{}],
     "/api/v1/saes/{name}": [{"name": "plain"}, {"name": "release/with slashes:é"}],
+    "/api/v1/inputs": [{}],
     "/api/v1/jobs": [{}, {"?": "limit=1"}],
     "/api/v1/jobs/{job_id}": [{"job_id": "1"}, {"job_id": "2"}],
     "/api/v1/comparisons": [{}],
@@ -50,7 +51,9 @@ EXAMPLES: dict[str, list[dict[str, str]]] = {
 
 CHANGING = {
     ("/api/v1/comparisons/{slug}/prompt", "post"): "tests/live/test_api.py",
+    ("/api/v1/inputs", "post"): "tests/web/test_inputs.py",
     ("/api/v1/jobs", "post"): "tests/web/test_jobs.py",
+    ("/api/v1/jobs/preflight", "post"): "tests/e2e/test_inputs.py",
     ("/api/v1/jobs/{job_id}/cancel", "post"): "tests/web/test_jobs.py",
     ("/api/v1/jobs/{job_id}/resume", "post"): "tests/web/test_jobs.py",
 }

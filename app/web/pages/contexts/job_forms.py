@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.records import Preflight
 from app.web.pages.contexts.common import Frame
+from app.web.shared.input_files import InputFolder
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,9 @@ class AskForm:
         error: why the request is refused; None before one was sent.
         wrong: the field that the error is about.
         asks_token: whether a key is needed.
+        checked: what the preflight found; None before a check.
+        unchecked: why there was no preflight.
+        inputs: what the input folder holds; None for those who may not see it.
     """
 
     fields: Mapping[str, Mapping[str, Any]]
@@ -26,6 +31,9 @@ class AskForm:
     error: str | None
     wrong: str | None
     asks_token: bool
+    checked: Preflight | None = None
+    unchecked: str | None = None
+    inputs: InputFolder | None = None
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,14 @@ class CompareNewPage:
 
 @dataclass(frozen=True)
 class SaeNewPage:
-    """The form for the registration of an SAE."""
+    """The form for the registration of an SAE, and the one for its upload.
+
+    Attributes:
+        upload_max_bytes: size of an upload; 0 where there are none.
+        upload_error: why an upload was refused.
+    """
 
     frame: Frame
     form: AskForm
+    upload_max_bytes: int
+    upload_error: str | None
