@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -29,6 +30,7 @@ class SaeRecord:
         positions: the first position of a row that it was trained on, and the one after the last; None for the ends.
         config_checksum: SHA-256 of what the configuration says about encoding; the same weights
             read as another architecture are another SAE.
+        training: settings and results of its training, as far as its files name them, as text.
     """
 
     name: str
@@ -51,3 +53,4 @@ class SaeRecord:
     context_length: int | None = None
     bos: bool | None = None
     positions: tuple[int | None, ...] | None = None
+    training: Mapping[str, str] = field(default_factory=dict)

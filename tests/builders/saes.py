@@ -32,4 +32,5 @@ def make_sae_record(
         l0=3.5,
         notes=("decoder norms range from 0.9 to 1.1",),
         created_at=CREATED_AT,
+        training={"k": "4", **({"matryoshka_multipliers": "[0.5, 1.0]"} if widths else {})},
     )

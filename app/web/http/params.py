@@ -15,7 +15,12 @@ FRAME = ("embed", "theme")
 
 
 def check_parameters(
-    request: Request, known: Collection[str], *, filters: bool = False, texts: bool = False
+    request: Request,
+    known: Collection[str],
+    *,
+    filters: bool = False,
+    texts: bool = False,
+    repeated: Collection[str] = (),
 ) -> tuple[Filter, ...]:
     """Refuse parameters that are unknown or repeated, since a slip must not show other data than requested.
 
@@ -23,6 +28,7 @@ def check_parameters(
         known: the parameters that the route takes.
         filters: whether it takes filters of latents (`field__op`) as well.
         texts: whether it takes filters of text among them.
+        repeated: those of the known ones that may be given several times.
 
     Returns:
         The filters, in the order given.
@@ -41,7 +47,7 @@ def check_parameters(
             if not filters or not (is_text or field in FILTER_FIELDS):
                 raise _unknown(name, expected)
             others.append((name, text))
-        if times[name] > 1:
+        if times[name] > 1 and name not in repeated:
             raise QueryError(f"parameter {name!r} is given {times[name]} times; expected once", parameter=name)
     return parse_filters(others)
 

@@ -63,7 +63,8 @@ def choose(request: Request, engine: EngineDep) -> Response:
         if len(of) != 2:
             raise QueryError(f"{len(of)} comparisons are chosen; expected two", parameter="of")
         raise diff_redirect(of[0], of[1])
-    own = read_params(request, ("a", "b")).own
+    # Those behind the first two come with the form on the page of all comparisons, where none was ticked.
+    own = read_params(request, ("a", "b", "q", "x", "y", "sort")).own
     if own.get("a") and own.get("b"):
         raise diff_redirect(own["a"], own["b"])
     frame = make_frame(
@@ -112,7 +113,7 @@ def _page(request: Request, params: Params, two: Two) -> DiffPage:
         counts=_counts(found),
         differing=tuple(fact for fact in facts if fact.a != fact.b),
         same=tuple(fact for fact in facts if fact.a == fact.b),
-        plot=diff_plot(a, b, found.items),
+        figure=diff_plot(a, b, found.items),
         columns=columns,
         crossings=tuple(_crossings(two, columns)),
         chips=_chips(two, params),

@@ -54,17 +54,20 @@ class Params:
         return tuple((name, self.own[name]) for name in names if name in self.own)
 
 
-def read_params(request: Request, own: Collection[str] = (), *, filters: bool = False) -> Params:
+def read_params(
+    request: Request, own: Collection[str] = (), *, filters: bool = False, repeated: Collection[str] = ()
+) -> Params:
     """The query of a page.
 
     Args:
         own: parameters of this page, apart from those that every page takes.
         filters: whether it takes filters of latents as well.
+        repeated: those of its own parameters that may be given several times; the last one is in `Params.own`.
 
     Raises:
         QueryError: an unknown or repeated parameter, or an invalid filter.
     """
-    parsed = check_parameters(request, (*own, *FRAME), filters=filters)
+    parsed = check_parameters(request, (*own, *FRAME), filters=filters, repeated=repeated)
     given = request.query_params.items()
     return Params({name: text for name, text in given if name in own}, tuple(map(as_parameter, parsed)), parsed)
 

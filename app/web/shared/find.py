@@ -89,7 +89,11 @@ def all_saes(engine: Engine) -> list[SaeRecord]:
 
 def find_degrees(engine: Engine, summary: ComparisonSummary) -> list[DegreeRecord]:
     """The hedging degrees measured on a comparison's narrow SAE, the one stored last first."""
-    sae = summary.narrow.sae
+    return degrees_of_sae(engine, summary.narrow.sae)
+
+
+def degrees_of_sae(engine: Engine, sae: SaeRecord) -> list[DegreeRecord]:
+    """The hedging degrees measured on an SAE, the one stored last first."""
     return list(map(public_degree, degrees.degrees_of(engine, sae.checksum, sae.d_sae)))
 
 

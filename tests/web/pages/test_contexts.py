@@ -21,7 +21,16 @@ from app.web.pages.contexts.common import (
     ShownToken,
 )
 from app.web.pages.contexts.degree import DegreePage
-from app.web.pages.contexts.home import ComparisonRow, HomePage
+from app.web.pages.contexts.diff import (
+    CrossingCell,
+    CrossingRow,
+    DiffCounts,
+    DiffFact,
+    DiffNewPage,
+    DiffOrder,
+    DiffPage,
+)
+from app.web.pages.contexts.home import HomePage, SortLink
 from app.web.pages.contexts.intervention import FallRow, InterventionPage
 from app.web.pages.contexts.job_forms import AskForm, CompareNewPage, SaeNewPage
 from app.web.pages.contexts.jobs import JobPage, JobRow, JobsPage
@@ -32,8 +41,9 @@ from app.web.pages.contexts.levels import LevelsPage
 from app.web.pages.contexts.overview import OverviewPage, TopLatent
 from app.web.pages.contexts.pair import PairPage
 from app.web.pages.contexts.prompt import PromptChoice, PromptNotice, PromptPage, PromptRow, PromptShown
-from app.web.pages.contexts.saes import SaePage, SaesPage
+from app.web.pages.contexts.saes import MeasuredRelease, SaePage, SaesPage
 from app.web.pages.contexts.search import SearchPage
+from app.web.shared.comparison_numbers import ComparisonRow
 from app.web.shared.figures.plot import DataTable, Plot
 from app.web.shared.interventions import ShownReleases, StoredIntervention
 from app.web.shared.latents import PartnerRow
@@ -41,6 +51,8 @@ from app.web.shared.templating import environment, render
 
 TEMPLATES = {
     "home.html": HomePage,
+    "diff.html": DiffPage,
+    "diff_new.html": DiffNewPage,
     "overview.html": OverviewPage,
     "latents.html": LatentsPage,
     "latent.html": LatentPage,
@@ -71,6 +83,13 @@ PARTS = (
     ShownContext,
     ContextGroup,
     ComparisonRow,
+    SortLink,
+    DiffFact,
+    DiffCounts,
+    DiffOrder,
+    CrossingRow,
+    CrossingCell,
+    MeasuredRelease,
     TopLatent,
     Column,
     NearLatent,

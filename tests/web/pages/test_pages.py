@@ -40,7 +40,11 @@ def paths_of(slug: str) -> list[str]:
     ]
     return [
         "/",
+        "/?x=width&y=explained_variance&sort=-l0&q=ti",
+        f"/?of={slug}",
         "/saes",
+        "/saes/of/tiny-matryoshka",
+        "/saes/of/tiny-narrow",
         "/saes/of/plain",
         "/diff",
         f"/diff/{slug}/{slug}",

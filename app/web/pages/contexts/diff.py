@@ -92,7 +92,7 @@ class DiffPage:
     counts: DiffCounts
     differing: tuple[DiffFact, ...]
     same: tuple[DiffFact, ...]
-    plot: Plot
+    figure: Plot
     columns: tuple[str, ...]
     crossings: tuple[CrossingRow, ...]
     chips: tuple[FilterChip, ...]

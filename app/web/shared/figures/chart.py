@@ -9,7 +9,7 @@ from typing import Literal
 
 from app.web.shared.figures.ticks import Tick, linear_ticks, log_ticks
 
-Shape = Literal["bar", "circle", "diamond", "line", "cell"]
+Shape = Literal["bar", "circle", "diamond", "line", "cell", "name"]
 
 Tone = Literal[
     "narrow", "reference", "plain", "muted", "main", "hedged", "absorbed", "split", "unexplained", "third", "fourth"
@@ -42,7 +42,7 @@ class Mark:
 
     Attributes:
         x0, y0, x1, y1: two opposite corners, or both ends.
-        text: what it is and its values, shown where the pointer rests.
+        text: what it is and its values, shown where the pointer rests; of shape `name`, what stands there.
         strength: of a cell's colour, in (0, 1].
     """
 

@@ -81,7 +81,9 @@ def _series(chart: Chart, series: Series) -> Iterator[Markup]:
     if series.shape == "circle" and len(series.marks) > MANY:
         yield _cloud(chart, series)
         return
-    draw = {"bar": _bar, "cell": _bar, "line": _line, "circle": _circle, "diamond": _diamond}[series.shape]
+    draw = {"bar": _bar, "cell": _bar, "line": _line, "circle": _circle, "diamond": _diamond, "name": _name}[
+        series.shape
+    ]
     yield Markup('<g class="{0} {1}">').format(series.shape, series.tone)
     for mark in series.marks:
         yield draw(chart, mark)
@@ -122,6 +124,14 @@ def _diamond(chart: Chart, mark: Mark) -> Markup:
     r = f"{RADIUS['diamond']:g}"
     return Markup('<svg x="{0}" y="{1}"><path d="M0-{2} {2} 0 0 {2}-{2} 0z">{3}</path></svg>').format(
         across(chart.x, mark.x0), upwards(chart, mark.y0), r, _title(mark)
+    )
+
+
+def _name(chart: Chart, mark: Mark) -> Markup:
+    """A text to the right of its place; to the left of it in the right half, where it might not fit."""
+    is_right = _share(chart.x, mark.x0) > 0.5
+    return Markup('<text class="name{0}" x="{1}" y="{2}" dx="{3}">{4}</text>').format(
+        " end" if is_right else "", across(chart.x, mark.x0), upwards(chart, mark.y0), -8 if is_right else 8, mark.text
     )
 
 
