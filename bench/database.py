@@ -83,7 +83,7 @@ def large_bundle(n: int, n_partners: int) -> ComparisonBundle:
     small = make_bundle()
     scored = next(latent for latent in small.latents if latent.hedging_score is not None)
     partners = many_partners(n, n_partners, next(iter(small.partners)))
-    return ComparisonBundle(small.summary, many_latents(n, scored), partners, (), (), (), ())
+    return ComparisonBundle(small.summary, many_latents(n, scored), partners, (), (), (), (), ())
 
 
 def measure(url: str, n: int, n_partners: int, *, indexes_last: bool) -> dict[str, float]:

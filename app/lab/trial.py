@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from app.records import ComparisonRequest
 from app.scores.diagnosis import MIN_SCORE
 from app.scores.geometry import geometry_of
 from app.scores.mixing.mixing import mixing
-from app.stats.input_sample import Sample
 from app.store.read import columns
 
 SCORE = "hedging_score"
@@ -113,7 +112,7 @@ def _shuffled(inputs: ComparisonInputs, seed: int) -> float:
     statistics = collect_statistics(inputs.reader, silent)
     sample = statistics.sample
     order = np.random.default_rng(seed).permutation(len(sample))
-    shuffled = Sample(sample.inputs, sample.narrow_rows[order].tocsc(), sample.reference, sample.bounds)
+    shuffled = replace(sample, narrow=sample.narrow_rows[order].tocsc())
     counted: NDArray[np.bool_] = geometry_of(inputs.weights, statistics).reference.matchable
     found = mixing(shuffled, inputs.weights.map(lambda side: side.decoder), counted)
     # A latent whose score is undefined is not called hedged.

@@ -10,6 +10,7 @@ from itertools import chain
 
 from app.pipeline.results import Results
 from app.pipeline.show.activations import ShownActivations
+from app.pipeline.show.firing_cells import firing_cells
 from app.pipeline.show.latents import latent_details
 from app.pipeline.show.pairs import pair_details
 from app.progress import Advance, Progress
@@ -30,6 +31,7 @@ def bundle_of(
         pairs=pair_details(results.scored.counts, shown),
         details=_details(results, shown, advance),
         profiles=results.profiles,
+        cells=firing_cells(results, shown.cells),
     )
 
 

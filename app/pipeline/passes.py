@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.arrays import Int64s
 from app.executor.base import Executor
 from app.executor.local import LocalExecutor
 from app.parallel import BoundedQueue
@@ -14,6 +15,7 @@ from app.scores.partners import PartnerLists
 from app.sparse.csr import SparseActs
 from app.sparse.read import ShardReader
 from app.sparse.shards import Shard
+from app.stats.cells import CellCounter
 from app.stats.collect import Statistics, StatisticsCollector
 from app.stats.pairs import LatentPairs
 from app.stats.partner_counts import PartnerCounter, PartnerCounts
@@ -62,11 +64,21 @@ def collect_statistics(reader: ShardReader, progress: Progress, executor: Execut
 
 
 def count_partners(
-    reader: ShardReader, statistics: Statistics, progress: Progress, pairs: LatentPairs, lists: PartnerLists
+    reader: ShardReader,
+    statistics: Statistics,
+    progress: Progress,
+    pairs: LatentPairs,
+    lists: PartnerLists,
+    split_by: Int64s,
 ) -> PartnerCounts:
-    """The second pass: sums and joint firings of the partner pairs, and contexts of every strength."""
+    """The second pass: sums and joint firings of the partner pairs, and contexts of every strength and cell.
+
+    Args:
+        split_by: `[n_narrow, k]` partners that firings are split by, -1 for none.
+    """
     advance = progress("partners and contexts", reader.shape.n_tokens, "tokens")
     with BoundedQueue() as queue:
-        counter = PartnerCounter(statistics, pairs, lists.partners, lists.valid, queue=queue)
+        cells = CellCounter(pairs, split_by)
+        counter = PartnerCounter(statistics, pairs, lists.partners, lists.valid, cells=cells, queue=queue)
         LocalExecutor().fold(counter, AddActs(reader), reader.shards, progress=advance)
     return counter.finalize()

@@ -26,6 +26,7 @@ from app.pipeline.summary import summarize
 from app.progress import Progress
 from app.records import BySide, ComparisonRequest, ComparisonSummary
 from app.scores.compare import score_comparison
+from app.scores.corrected import corrected_rows
 from app.scores.labels import latent_labels
 from app.scores.latent_records import score_records
 from app.scores.pair_profiles import pair_profiles
@@ -134,13 +135,16 @@ def compute(inputs: ComparisonInputs, progress: Progress, executor: Executor | N
     statistics = collect_statistics(reader, progress, executor)
     count = partial(count_partners, reader, statistics, progress)
     scored = score_comparison(weights, statistics, count, progress)
-    text = shown_text(inputs.source, scored.counts, weights)
+    main = scored.counts.cells.partners[:, 0]
+    corrected = corrected_rows(weights.map(lambda side: side.decoder), main, scored.scores.mixing.partners)
+    text = shown_text(inputs.source, scored.counts, weights, corrected)
     contexts = scored.counts.contexts
     labels = BySide.of(lambda side: latent_labels(contexts[side], text.tokens, len(weights[side].decoder)))
     return Results(
         weights=weights,
         statistics=statistics,
         scored=scored,
+        corrected=corrected,
         text=text,
         records=score_records(scored.scores, labels),
         profiles=pair_profiles(weights, statistics.co_firing.n_both, scored.geometry, scored.scores.pairs.pairs),

@@ -5,6 +5,7 @@ the field's name. Never NaN, never -1 for "no value".
 """
 
 from app.records.bundle import ComparisonBundle, TextRow
+from app.records.cells import CellContext, CorrectedRow, FiringCells, Plane, PlanePoint
 from app.records.comparison import ComparisonSummary, LevelSummary, NullSummary, SideSummary
 from app.records.degree import DegreeRecord, LatentDegree
 from app.records.intervention import (
@@ -45,15 +46,18 @@ __all__ = [
     "Budget",
     "BySide",
     "Candidate",
+    "CellContext",
     "CheckResult",
     "CheckTable",
     "ComparisonBundle",
     "ComparisonRequest",
     "ComparisonSummary",
     "Context",
+    "CorrectedRow",
     "DegreeRecord",
     "Dtype",
     "FallSummary",
+    "FiringCells",
     "FiringTable",
     "InterventionRecord",
     "InterventionRequest",
@@ -77,6 +81,8 @@ __all__ = [
     "PairRelease",
     "Partner",
     "PartnerDiagnosis",
+    "Plane",
+    "PlanePoint",
     "Preflight",
     "RankFigure",
     "RowRules",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from app.records.cells import FiringCells
 from app.records.comparison import ComparisonSummary
 from app.records.latent import LatentDetail, LatentScores
 from app.records.pair import PairDetail, PairProfile, Partner
@@ -38,4 +39,5 @@ class ComparisonBundle:
     details: Iterable[LatentDetail]
     pairs: Iterable[PairDetail]
     profiles: Iterable[PairProfile]
+    cells: Iterable[FiringCells]
     text_rows: Iterable[TextRow]

@@ -13,6 +13,7 @@ from app.arrays import Flags, Int64s
 from app.progress import Progress, silent
 from app.records import BySide
 from app.scores.absorption import absorbed_by
+from app.scores.cell_partners import cell_partners
 from app.scores.cosines import mutual_best
 from app.scores.geometry import Geometry, geometry_of
 from app.scores.mixing.mixing import mixing
@@ -42,8 +43,9 @@ class ScoredComparison:
     scores: Scored
 
 
-CountPartners = Callable[[LatentPairs, PartnerLists], PartnerCounts]
-"""Counts what given pairs do together, and the partners of each list, in one more pass over all tokens."""
+CountPartners = Callable[[LatentPairs, PartnerLists, Int64s], PartnerCounts]
+"""Counts what given pairs do together, the partners of each list, and firings by the partners that split them, in one
+more pass over all tokens."""
 
 
 def score_comparison(
@@ -53,7 +55,8 @@ def score_comparison(
 
     Args:
         statistics: of all tokens.
-        count: called once, with all partners of each narrow latent and with its decomposition.
+        count: called once, with all partners of each narrow latent, its decomposition, and the partners that split
+            its firings.
 
     Raises:
         ScoringError: the reference has no latent to compare with.
@@ -63,7 +66,7 @@ def score_comparison(
     mixed = _mixing(weights, statistics, counted, progress)
     lists = as_lists(decompose_all(weights, geometry, statistics, progress), mixed.own)
     partners = partner_pairs(lists, mixed.partners)
-    counts = count(partners.pairs, lists)
+    counts = count(partners.pairs, lists, cell_partners(lists, mixed.partners))
     moments = partner_moments(statistics, lists, counts.sums.pairs.of(partners.listed), counts.sums.products)
     scores = Scored(
         latents=latent_arrays(weights, statistics, geometry),

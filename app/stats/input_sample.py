@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from app.arrays import Float32s, Int64s
+from app.arrays import Float32s, Int32s, Int64s
 from app.records import BySide, Side
 from app.sparse.csr import SparseActs
 from app.stats.checks import expect_same_tokens, expect_width
@@ -26,12 +26,15 @@ class Sample:
         inputs: `[m, d_in]` float32 input of the SAEs.
         narrow: `[m, n_narrow]`, reference: `[m, n_reference]` float32 activations, sparse by column.
         bounds: `[N_GROUPS + 1]`; group g has the tokens `[bounds[g], bounds[g + 1])`.
+        row: `[m]` of each token in the text; position: `[m]` in its row.
     """
 
     inputs: Float32s
     narrow: sp.csc_array
     reference: sp.csc_array
     bounds: Int64s
+    row: Int64s
+    position: Int32s
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -50,16 +53,14 @@ class Sample:
         """Tokens of a group."""
         return slice(int(self.bounds[g]), int(self.bounds[g + 1]))
 
-    def group_of(self) -> Int64s:
-        """`[m]` group of each token."""
-        return np.repeat(np.arange(N_GROUPS), np.diff(self.bounds))
-
 
 @dataclass(frozen=True)
 class _Part:
-    """The kept tokens of one group in one shard; the shard begins at `row`."""
+    """The kept tokens of one group in one shard; the kept ones of the shard begin in `first_row`."""
 
-    row: int
+    first_row: int
+    row: Int64s
+    position: Int32s
     inputs: Float32s
     acts: BySide[sp.csr_array]
 
@@ -90,7 +91,9 @@ class InputSample:
         group = row[token] % N_GROUPS
         for g, parts in enumerate(self._groups):
             chosen = group == g
-            parts.append(_Part(int(row[token[0]]), inputs[chosen], _rows(matrices, token[chosen])))
+            kept = token[chosen]
+            place = row[kept], acts.narrow.position[kept]
+            parts.append(_Part(int(row[token[0]]), *place, inputs[chosen], _rows(matrices, kept)))
 
     def merge(self, other: InputSample) -> None:
         """Add what another sample of the same SAEs collected."""
@@ -100,12 +103,14 @@ class InputSample:
     def finalize(self) -> Sample:
         """The sample, whatever the order of the shards."""
         # Rows ascend within a shard, and no row is in two.
-        groups = [sorted(parts, key=lambda part: part.row) for parts in self._groups]
+        groups = [sorted(parts, key=lambda part: part.first_row) for parts in self._groups]
         parts = [part for group in groups for part in group]
         bounds = np.cumsum([0, *(sum(len(part.inputs) for part in group) for group in groups)])
         narrow, reference = BySide.of(lambda side: self._joined(parts, side))
         inputs = np.concatenate([np.empty((0, self._d_in), dtype=np.float32), *(part.inputs for part in parts)])
-        return Sample(inputs, narrow, reference, bounds.astype(np.int64))
+        row = np.concatenate([np.empty(0, dtype=np.int64), *(part.row for part in parts)])
+        position = np.concatenate([np.empty(0, dtype=np.int32), *(part.position for part in parts)])
+        return Sample(inputs, narrow, reference, bounds.astype(np.int64), row, position)
 
     def _joined(self, parts: Sequence[_Part], side: Side) -> sp.csc_array:
         """`[m, n_latents]` activations of all parts."""

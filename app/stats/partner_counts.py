@@ -9,6 +9,7 @@ from app.arrays import Flags, Float64s, Int64s
 from app.parallel import BoundedQueue, together
 from app.records import BySide
 from app.sparse.csr import SparseActs
+from app.stats.cells import CellCounter, CellCounts
 from app.stats.collect import SideStatistics, Statistics
 from app.stats.contexts import ChosenContexts, chosen_contexts
 from app.stats.joint_firings import JointFinder
@@ -43,6 +44,7 @@ class PartnerCounts:
         joint: `[n_pairs, bins, bins]` tokens on which both fire, by the bands of their activations.
         edges: `[d_sae, bins + 1]` of these bands.
         pair_rows: contexts of the pairs.
+        cells: firings of narrow latents by which partners fire.
     """
 
     sums: PartnerSums
@@ -51,6 +53,7 @@ class PartnerCounts:
     joint: Int64s
     edges: BySide[Float64s]
     pair_rows: PairRows
+    cells: CellCounts
 
 
 class PartnerCounter:
@@ -61,13 +64,21 @@ class PartnerCounter:
         pairs: that are counted, by narrow latent.
         partners, valid: `[L, K]` lists of reference latents whose products with one another are wanted; false for
             padding.
+        cells: counts firings by partner, of the same pairs.
         queue: runs what may take longer than a shard; has to be empty before `finalize`.
     """
 
     def __init__(
-        self, statistics: Statistics, pairs: LatentPairs, partners: Int64s, valid: Flags, *, queue: BoundedQueue
+        self,
+        statistics: Statistics,
+        pairs: LatentPairs,
+        partners: Int64s,
+        valid: Flags,
+        *,
+        cells: CellCounter,
+        queue: BoundedQueue,
     ) -> None:
-        self._queue = queue
+        self._cells, self._queue = cells, queue
         sides = statistics.sides
         self.pairs = pairs
         self.edges = sides.map(lambda side: side.histograms.bands(N_JOINT_BINS))
@@ -91,6 +102,7 @@ class PartnerCounter:
             partial(self._joint.update, both),
             partial(self._rows.update, narrow, both),
             partial(self._sums.update, both),
+            partial(self._cells.update, acts, both),
         )
 
     def finalize(self) -> PartnerCounts:
@@ -102,4 +114,5 @@ class PartnerCounter:
             joint=self._joint.finalize(),
             edges=self.edges,
             pair_rows=self._rows.finalize(),
+            cells=self._cells.finalize(),
         )

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, LargeBinary
 
 from app.errors import StoreError
 from app.store.bulk import Values
-from app.store.payloads import DETAIL, PAIR, TEXT_ROW, expand, unpack_profile
+from app.store.payloads import CELLS, DETAIL, PAIR, TEXT_ROW, expand, unpack_profile
 
 TYPES: tuple[tuple[type[Any], tuple[type, ...]], ...] = (
     (BigInteger, (int,)),
@@ -29,6 +29,7 @@ PAYLOADS: Mapping[str, Callable[[Any], object]] = {
     "latent_details": lambda payload: expand(DETAIL, payload),
     "pair_details": lambda payload: expand(PAIR, payload),
     "pair_profiles": lambda payload: unpack_profile(0, payload),
+    "firing_cells": lambda payload: expand(CELLS, payload),
     "text_rows": TEXT_ROW.validate_json,
 }
 """Table -> what reads its payload, so that nothing is stored that no page can show."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
-from app.records import LatentDetail, PairDetail, PairProfile, TextRow
+from app.records import FiringCells, LatentDetail, PairDetail, PairProfile, TextRow
 from app.store import tables
 from app.store.bulk import Columns, Values
 from app.store.payloads import compress, pack_profile, to_json
@@ -68,6 +68,10 @@ def _profile_values(profile: PairProfile) -> Values:
     return profile.narrow_index, pack_profile(profile)
 
 
+def _cells_values(cells: FiringCells) -> Values:
+    return cells.narrow_index, compress(cells)
+
+
 def _text_values(row: TextRow) -> Values:
     return row.row, to_json(row)
 
@@ -78,5 +82,6 @@ PARTS = (
     Part("details", _columns(tables.latent_details), _detail_values),
     Part("pairs", _columns(tables.pair_details), _pair_values),
     Part("profiles", _columns(tables.pair_profiles), _profile_values),
+    Part("cells", _columns(tables.firing_cells), _cells_values),
     Part("text_rows", _columns(tables.text_rows), _text_values),
 )

@@ -20,6 +20,7 @@ from app.errors import StoreError
 from app.records import (
     ComparisonSummary,
     DegreeRecord,
+    FiringCells,
     InterventionSummary,
     LatentDetail,
     PairDetail,
@@ -35,6 +36,7 @@ SAE: TypeAdapter[SaeRecord] = TypeAdapter(SaeRecord)
 SUMMARY: TypeAdapter[ComparisonSummary] = TypeAdapter(ComparisonSummary)
 DETAIL: TypeAdapter[LatentDetail] = TypeAdapter(LatentDetail)
 PAIR: TypeAdapter[PairDetail] = TypeAdapter(PairDetail)
+CELLS: TypeAdapter[FiringCells] = TypeAdapter(FiringCells)
 TEXT_ROW: TypeAdapter[TextRow] = TypeAdapter(TextRow)
 
 PROFILE_HEAD = struct.Struct("<BI")
@@ -50,7 +52,7 @@ def to_json(value: Any) -> str:
     return _json(value).decode()
 
 
-def compress(record: LatentDetail | PairDetail | DegreeRecord | InterventionSummary) -> bytes:
+def compress(record: LatentDetail | PairDetail | FiringCells | DegreeRecord | InterventionSummary) -> bytes:
     """A record as compressed JSON; `expand` reverses it. Raises StoreError as `to_json`."""
     return zlib.compress(_json(record), 1)
 

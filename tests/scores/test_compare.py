@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 import scipy.stats
 
-from app.arrays import Float32s, Float64s
+from app.arrays import Float32s, Float64s, Int64s
 from app.errors import ScoringError
 from app.parallel import BoundedQueue
 from app.records import BySide
@@ -18,6 +18,7 @@ from app.scores.latent_records import ScoreRecords, score_records
 from app.scores.partners import PartnerLists
 from app.scores.scored import Scored
 from app.scores.weights import ComparedWeights, Weights
+from app.stats.cells import CellCounter
 from app.stats.co_firing import CoFiringTable
 from app.stats.collect import SideStatistics, Statistics
 from app.stats.contexts import TopContexts
@@ -73,17 +74,25 @@ def compared(turn: Float64s) -> tuple[ComparedWeights, Statistics]:
     statistics = Statistics(
         BySide(side_statistics(narrow), side_statistics(reference)),
         CoFiringTable(N_TOKENS, n_both),
-        Sample(inputs, sp.csc_array(narrow), sp.csc_array(reference), bounds),
+        Sample(
+            inputs,
+            sp.csc_array(narrow),
+            sp.csc_array(reference),
+            bounds,
+            np.arange(N_TOKENS),
+            np.zeros(N_TOKENS, dtype=np.int32),
+        ),
     )
     return ComparedWeights(weights.narrow, weights.reference, is_prefix=False), statistics
 
 
-def counted(statistics: Statistics, pairs: LatentPairs, lists: PartnerLists) -> PartnerCounts:
+def counted(statistics: Statistics, pairs: LatentPairs, lists: PartnerLists, split_by: Int64s) -> PartnerCounts:
     """The second pass, on the whole text as one shard."""
     position = np.zeros(N_TOKENS, dtype=np.int32)
     acts = BySide(*(to_shard(each, np.arange(N_TOKENS), position) for each in activations()))
     with BoundedQueue() as queue:
-        counter = PartnerCounter(statistics, pairs, lists.partners, lists.valid, queue=queue)
+        cells = CellCounter(pairs, split_by)
+        counter = PartnerCounter(statistics, pairs, lists.partners, lists.valid, cells=cells, queue=queue)
         counter.update(acts)
     return counter.finalize()
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from app.records import BySide
 from app.sparse.csr import SparseActs
-from app.stats.input_sample import N_GROUPS, InputSample, Sample
+from app.stats.input_sample import InputSample, Sample
 
 
 def shard(row: int, rng: np.random.Generator) -> tuple[BySide[SparseActs], np.ndarray, np.ndarray]:
@@ -28,6 +28,8 @@ def same(one: Sample, other: Sample) -> None:
     np.testing.assert_array_equal(one.narrow.toarray(), other.narrow.toarray())
     np.testing.assert_array_equal(one.reference.toarray(), other.reference.toarray())
     np.testing.assert_array_equal(one.bounds, other.bounds)
+    np.testing.assert_array_equal(one.row, other.row)
+    np.testing.assert_array_equal(one.position, other.position)
 
 
 def test_the_order_of_shards_and_merging_change_nothing() -> None:
@@ -46,7 +48,8 @@ def test_the_order_of_shards_and_merging_change_nothing() -> None:
     same(first.finalize(), sample)
     assert len(sample) == 36
     assert np.diff(sample.bounds).tolist() == [12, 8, 8, 8]
-    assert sample.group_of().tolist() == np.repeat(np.arange(N_GROUPS), [12, 8, 8, 8]).tolist()
+    assert sample.row.tolist() == np.repeat([0, 4, 8, 1, 5, 2, 6, 3, 7], 4).tolist()
+    assert sample.position.tolist() == [0, 1, 3, 4] * 9
     np.testing.assert_array_equal(sample.inputs[:4], shards[0][2])
     np.testing.assert_array_equal(
         sample.narrow.toarray()[:4], shards[0][0].narrow.csr(np.float32).toarray()[[0, 1, 3, 4]]

@@ -44,7 +44,7 @@ def failing(records: Iterable[Any], error: BaseException) -> Iterator[Any]:
 
 def test_generators_are_read_once_and_stored(engine: Engine) -> None:
     whole = make_bundle()
-    names = ("latents", "partners", "details", "pairs", "profiles", "text_rows")
+    names = ("latents", "partners", "details", "pairs", "profiles", "cells", "text_rows")
     write_comparison(engine, replace(whole, **{name: iter(getattr(whole, name)) for name in names}))
 
     assert row_counts(engine) == {
@@ -56,6 +56,7 @@ def test_generators_are_read_once_and_stored(engine: Engine) -> None:
         "partners": len(tuple(whole.partners)),
         "pair_details": len(tuple(whole.pairs)),
         "pair_profiles": 24,
+        "firing_cells": 24,
         "text_rows": 30,
     }
 

@@ -12,13 +12,14 @@ from app.executor.local import LocalExecutor
 from app.parallel import together
 from app.pipeline.passes import AddActs
 from app.pipeline.results import Results
+from app.pipeline.show.cells import CellGather, CellTable
 from app.pipeline.show.contexts import ContextTable, context_stretches
 from app.pipeline.show.windows import windows
 from app.progress import Progress
 from app.records import BySide, Side, other_side
 from app.sparse.csr import SparseActs
 from app.sparse.read import ShardReader
-from app.stats.stretches import ActivationGather, StretchActivations, Stretches
+from app.stats.stretches import ActivationGather, SparseGather, StretchActivations, Stretches
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,12 @@ class ShownActivations:
 
     Attributes:
         contexts: of both SAEs' latents.
+        cells: of narrow latents and their partners.
         pair_start: `[n]` first place of each context of a pair in its row; pairs: activations there.
     """
 
     contexts: BySide[ContextTable]
+    cells: CellTable
     pair_start: Int64s
     pairs: BySide[StretchActivations]
 
@@ -39,7 +42,7 @@ class ShownActivations:
 class Lookups:
     """Several lookups that are done shard by shard, each by the side whose activations it looks up."""
 
-    each: Sequence[BySide[ActivationGather]]
+    each: Sequence[BySide[ActivationGather] | BySide[SparseGather]]
 
     def update(self, acts: BySide[SparseActs]) -> None:
         """Look up in a shard."""
@@ -64,10 +67,11 @@ def read_activations(reader: ShardReader, rows: TokenRows, results: Results, pro
     )
     advance = progress("activations in context", reader.shape.n_tokens, "tokens")
     # Each by the side whose activations it looks up.
-    lookups = Lookups((own, partner.swapped(), pairs))
+    cells = CellGather(rows, counts.cells, stretches.narrow.own, reader.shape)
+    lookups = Lookups((own, partner.swapped(), pairs, cells.lookups))
     LocalExecutor().fold(lookups, AddActs(reader), reader.shards, progress=advance)
 
     def table(side: Side) -> ContextTable:
         return ContextTable(counts.contexts[side], stretches[side], own[side].finalize(), partner[side].finalize())
 
-    return ShownActivations(BySide.of(table), start, pairs.map(ActivationGather.finalize))
+    return ShownActivations(BySide.of(table), cells.finalize(), start, pairs.map(ActivationGather.finalize))

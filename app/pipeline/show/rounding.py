@@ -16,7 +16,7 @@ def shown_activations(stretches: StretchActivations, entries: slice) -> list[tup
     return [tuple(row[:length]) for row, length in zip(values, stretches.length[entries].tolist(), strict=True)]
 
 
-def four_digits(values: Float32s) -> Float64s:
+def four_digits(values: Float32s | Float64s) -> Float64s:
     """Non-negative values rounded to four decimal digits, each the float nearest to its decimal number.
 
     The quotient of a whole number and a power of ten, both exact, is that float: it prints as four digits.

@@ -7,6 +7,7 @@ Text columns that hold JSON: `saes.record`, `comparisons.summary`, `latents.reas
 from app.store.tables.base import UtcDateTime, metadata
 from app.store.tables.comparisons import (
     comparisons,
+    firing_cells,
     latent_column,
     latent_details,
     latents,
@@ -31,6 +32,7 @@ __all__ = [
     "api_keys",
     "comparisons",
     "degrees",
+    "firing_cells",
     "interventions",
     "job_steps",
     "jobs",

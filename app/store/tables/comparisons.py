@@ -169,6 +169,15 @@ pair_profiles = Table(
 )
 
 
+firing_cells = Table(
+    "firing_cells",
+    metadata,
+    comparison_key(),
+    key("narrow_index"),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+
 text_rows = Table(
     "text_rows",
     metadata,

@@ -43,7 +43,8 @@ class KnownWorld:
         """Tokens with a narrow SAE of given activations; the reference has the features', perhaps in another order."""
         reference = self.acts if order is None else self.acts[:, order]
         bounds = np.linspace(0, N_TOKENS, N_GROUPS + 1).astype(np.int64)
-        return Sample(self.inputs, sp.csc_array(narrow), sp.csc_array(reference), bounds)
+        row, position = np.arange(N_TOKENS), np.zeros(N_TOKENS, dtype=np.int32)
+        return Sample(self.inputs, sp.csc_array(narrow), sp.csc_array(reference), bounds, row, position)
 
     def score(self, narrow: Singles, decoder: Singles) -> Mixing:
         """Score a narrow SAE of given activations and rows against the features."""

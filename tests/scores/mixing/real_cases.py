@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -46,7 +46,7 @@ def copies(sample: Sample, n: int, seed: int) -> tuple[Sample, Ints]:
 
 def replace_narrow(sample: Sample, narrow: sp.csc_array) -> Sample:
     """The same tokens with another narrow SAE."""
-    return Sample(sample.inputs, narrow, sample.reference, sample.bounds)
+    return replace(sample, narrow=narrow)
 
 
 def grafts(sample: Sample, rows: NDArray[np.float32], n: int, seed: int, *, with_encoder: bool = False) -> Grafts:

@@ -143,7 +143,8 @@ def half(sample: Sample, first: int) -> Sample:
     """Every second token."""
     chosen = slice(first, None, 2)
     narrow, reference = (sp.csc_array(rows[chosen]) for rows in (sample.narrow_rows, sample.reference_rows))
-    return Sample(sample.inputs[chosen], narrow, reference, sample.bounds // 2)
+    row, position = sample.row[chosen], sample.position[chosen]
+    return Sample(sample.inputs[chosen], narrow, reference, sample.bounds // 2, row, position)
 
 
 def test_latents_that_hardly_fire_have_no_score(world: KnownWorld) -> None:
