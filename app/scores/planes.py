@@ -12,10 +12,10 @@ from app.arrays import Float32s, Float64s, Int64s
 from app.records import BySide
 from app.stats.input_sample import Sample
 
-PER_CELL = 30
+PER_CELL = 24
 """Tokens of each cell at most."""
 
-MOST_POINTS = 240
+MOST_POINTS = 160
 
 LATENTS_AT_ONCE = 64
 """Their planes' products with all rows are made at once: 16,384 × 128 float32 numbers are 8 MB."""
@@ -107,7 +107,9 @@ class _PlaneFinder:
         cells = np.zeros(len(token), dtype=np.int64)
         for k, j in enumerate(partners.tolist()):
             if j >= 0:
-                cells |= np.isin(token, _tokens(self._sample.reference, j)).astype(np.int64) << k
+                fires = np.zeros(len(self._sample), dtype=np.bool_)
+                fires[_tokens(self._sample.reference, j)] = True
+                cells |= fires[token].astype(np.int64) << k
         return cells
 
 

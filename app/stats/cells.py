@@ -75,7 +75,7 @@ class StrongestRows:
         self._bar = np.zeros(n_groups, dtype=np.float32)
 
     def may_win(self, group: Int64s, value: Float32s) -> Flags:
-        """Which activations are no smaller than their group's last one."""
+        """Which activations are at least as large as their group's last one."""
         return np.asarray(value >= self._bar[group], dtype=np.bool_)
 
     def add(self, acts: SparseActs, group: Int64s, token: Int64s, value: Float32s) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.arrays import Float32s, Int64s
+from app.arrays import Float32s, Float64s, Int32s, Int64s
 from app.errors import ScoringError
 from app.sparse.csr import SparseActs
 from app.stats.checks import expect_width
@@ -132,8 +133,8 @@ class FiringsOnStretches:
     """
 
     bounds: Int64s
-    place: Int64s
-    value: Float32s
+    place: NDArray[np.integer]
+    value: Float32s | Float64s
     length: Int64s
 
     def of(self, request: int) -> Float32s:
@@ -151,7 +152,7 @@ class SparseGather(StretchFinder):
 
     def __init__(self, requests: Stretches, n_latents: int) -> None:
         super().__init__(requests, n_latents)
-        self._found: list[tuple[Int64s, Int64s, Float32s]] = []
+        self._found: list[tuple[Int32s, NDArray[np.int16], Float32s]] = []
 
     def update(self, acts: SparseActs) -> None:
         """Answer what a shard of whole rows can answer."""

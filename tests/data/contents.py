@@ -7,8 +7,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from app.jobs.queue import list_jobs
+from app.records import ComparisonSummary
 from app.store import read
 from app.store.degrees import degrees_of
+from app.store.firing_cells import get_cells
 from app.store.interventions import get_intervention, interventions_of, latent_releases_of, pair_releases
 
 
@@ -17,12 +19,29 @@ def read_contents(engine: Engine) -> dict[str, Any]:
     return {
         "saes": [[sae.name, sae.checksum, sae.d_sae] for sae in read.list_saes(engine)],
         "comparisons": {summary.slug: comparison(engine, summary.slug) for summary in read.list_comparisons(engine)},
+        "cells": {summary.slug: cells(engine, summary) for summary in read.list_comparisons(engine)},
         "interventions": {
             summary.slug: [intervention(engine, number) for number, _ in interventions_of(engine, summary.slug)]
             for summary in read.list_comparisons(engine)
         },
         "jobs": [[job.id, job.kind, job.state, job.error, job.slug, job.sae] for job in list_jobs(engine, limit=100)],
     }
+
+
+def cells(engine: Engine, summary: ComparisonSummary) -> list[Any]:
+    """How each narrow latent fires with its partners."""
+    found = [get_cells(engine, summary.slug, i) for i in range(summary.narrow.sae.d_sae)]
+    return [
+        each
+        and [
+            list(each.partners),
+            list(each.counts),
+            [[context.cell, context.row, list(context.activations)] for context in each.contexts],
+            [len(misses) for misses in each.near_misses],
+            None if each.plane is None else [[point.x, point.y, point.token] for point in each.plane.points],
+        ]
+        for each in found
+    ]
 
 
 def intervention(engine: Engine, number: int) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,8 +25,8 @@ class CellTable:
     Attributes:
         counts: the rows.
         start: `[n]` first place of each stretch, of cells, then of near misses.
-        own: of the narrow latents on these; partners: `[n * k]` of each of their partners, then `[c * k]` of each
-            partner on the c contexts of narrow latents.
+        own: of the narrow latents on these, in four digits; partners: `[n * k]` of each of their partners, then
+            `[c * k]` of each partner on the c contexts of narrow latents.
         first_context: `[n_narrow + 1]` the contexts of each narrow latent.
     """
 
@@ -69,13 +69,13 @@ class CellTable:
 
 
 def activations(found: FiringsOnStretches, request: int, *, is_short: bool = False) -> Activations:
-    """Rounded activations of one request; with `is_short` empty where it is silent on the whole stretch."""
+    """Activations of one request; with `is_short` empty where it is silent on the whole stretch."""
     first, last = found.bounds[request : request + 2].tolist()
     if is_short and first == last:
         return ()
     values = [0.0] * int(found.length[request])
-    for place, value in zip(found.place[first:last].tolist(), four_digits(found.value[first:last]), strict=True):
-        values[place] = float(value)
+    for place, value in zip(found.place[first:last].tolist(), found.value[first:last].tolist(), strict=True):
+        values[place] = value
     return tuple(values)
 
 
@@ -105,10 +105,14 @@ class CellGather:
         return CellTable(
             counts=self._counts,
             start=self._start,
-            own=self.lookups.narrow.finalize(),
-            partners=self.lookups.reference.finalize(),
+            own=_rounded(self.lookups.narrow.finalize()),
+            partners=_rounded(self.lookups.reference.finalize()),
             first_context=np.searchsorted(self._shown.latent, np.arange(self._n_narrow + 1)),
         )
+
+
+def _rounded(found: FiringsOnStretches) -> FiringsOnStretches:
+    return replace(found, value=four_digits(found.value))
 
 
 def _of_partners(own: Stretches, partners: Int64s) -> Stretches:
