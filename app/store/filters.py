@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement
 from app.catalogue import LATENT_FIELDS, Kind
 from app.errors import QueryError
 from app.records import LatentDiagnosis
+from app.store.lasso import INSIDE, LASSO_FIELDS, inside, parse_lasso
 from app.store.rows import fold
 from app.store.search import MAX_SEARCH_CHARACTERS, contains
 from app.store.tables import latent_column, latents
@@ -34,8 +35,8 @@ class Filter:
 
     Attributes:
         field: name of a sortable field of the catalogue.
-        op: name of an operation in `OPS`.
-        value: what it is compared with; a tuple for `in`, a bool for `isnull`.
+        op: name of an operation in `OPS` or `TEXT_OPS`, or `inside`.
+        value: what it is compared with; a tuple for `in` and `inside`, a bool for `isnull`.
     """
 
     field: str
@@ -129,6 +130,8 @@ def parse_filter(parameter: str, text: str) -> Filter:
             parameter=parameter,
             valid=FILTER_FIELDS,
         )
+    if op == INSIDE and field in LASSO_FIELDS:
+        return Filter(field, op, parse_lasso(parameter, text))
     kind = LATENT_FIELDS[field].kind
     ops = tuple(name for name, known in OPS.items() if kind in known.kinds)
     if op not in ops:
@@ -187,4 +190,7 @@ def _parse_number(parameter: str, text: str) -> float:
 
 def condition(filter_: Filter) -> ColumnElement[bool]:
     """The filter as a condition on `latents`."""
+    if filter_.op == INSIDE and isinstance(filter_.value, tuple):
+        other, *numbers = filter_.value
+        return inside(latent_column(filter_.field), latent_column(str(other)), [float(number) for number in numbers])
     return {**OPS, **TEXT_OPS}[filter_.op].condition(latent_column(filter_.field), filter_.value)

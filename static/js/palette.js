@@ -44,7 +44,7 @@ export function config(filename, { touch }) {
     displayModeBar: touch ? false : "hover",
     showSendToCloud: false,
     plotlyServerURL: "",
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "sendChartToCloud"],
+    modeBarButtonsToRemove: ["zoom2d", "pan2d", "select2d", "lasso2d", "autoScale2d", "sendChartToCloud"],
     toImageButtonOptions: { filename, scale: 2 },
   };
 }

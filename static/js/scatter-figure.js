@@ -1,6 +1,5 @@
 // Columns and a view to Plotly traces and layout. No state, no events.
 
-import { UNDEFINED, ofSpec } from "./format.js";
 import { sequential, themed } from "./palette.js";
 
 const SIZES = [
@@ -8,44 +7,30 @@ const SIZES = [
   [10000, 6],
   [Infinity, 4],
 ];
-const HOVER_LABEL = 48;
+/** Diameters of points whose size shows a field. */
+const [SMALLEST, LARGEST] = [3, 15];
 /** Points drawn without WebGL: more take seconds. */
 const MOST_WITHOUT_WEBGL = 2000;
 /** Whole-number fields with at most so many values get a colour for each. */
 const MOST_CLASSES = 12;
 
-/** Plotly reads markup in text: the characters that would start it. */
-function escaped(text) {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-}
-
 /** The score of a narrow latent, then what the plot shows. */
-function hoverFields(view) {
+export function hoverFields(view) {
   const score = view.sae === "narrow" ? ["hedging_score"] : [];
-  return [...new Set([...score, view.color, view.x, view.y])].filter((name) => name !== "index");
+  const size = view.size ? [view.size] : [];
+  return [...new Set([...score, view.color, ...size, view.x, view.y])].filter((name) => name !== "index");
 }
 
-/** Columns that the tooltips need and the drawing does not: they may come later. */
+/** Columns that cards and the table need and the drawing does not: they may come later. */
 export const NAMING = ["label", "main_partner"];
 
 /** Columns that a view is drawn from. */
 export function neededFields(view) {
-  return [view.x, view.y, view.color, ...hoverFields(view)];
+  return [...new Set([view.x, view.y, view.color, ...hoverFields(view)])];
 }
 
-function hoverText(row, columns, view, axes) {
-  const numbers = hoverFields(view).map((name) => `${axes[name].title}: ${ofSpec(columns[name][row], axes[name])}`);
-  const head = `<b>${view.sae} ${columns.index[row]}</b>`;
-  if (!NAMING.every((name) => name in columns)) return [head, ...numbers].join("<br>");
-  const label = columns.label[row];
-  const cut = label.length > HOVER_LABEL ? `${label.slice(0, HOVER_LABEL)}…` : label;
-  const partner = columns.main_partner[row];
-  const other = view.sae === "narrow" ? "reference" : "narrow";
-  const named = `Main partner: ${partner === null ? UNDEFINED : `${other} ${partner}`}`;
-  return [head, escaped(cut) || "no label", ...numbers, named].join("<br>");
-}
-
-function drawable(value, axis) {
+/** Whether a value has a place on an axis: a logarithmic one has none for zero. */
+export function drawable(value, axis) {
   return value !== null && (!axis.log || value > 0);
 }
 
@@ -63,6 +48,29 @@ export function drawnRows(rows, screen) {
   return Array.from({ length: MOST_WITHOUT_WEBGL }, (_, place) => rows[Math.floor(place * step)]);
 }
 
+/** The smallest and the largest value that an axis can show, as the axis counts: logarithms on a logarithmic one. */
+export function rangeOf(values, axis) {
+  const valueOf = axis.log ? Math.log10 : (value) => value;
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (drawable(value, axis)) [low, high] = [Math.min(low, valueOf(value)), Math.max(high, valueOf(value))];
+  }
+  return low <= high ? [low, high] : [0, 1];
+}
+
+/** Diameters in pixels: areas grow with the field, over all its latents; undefined is smallest. */
+function diameters(rows, columns, view, axes) {
+  if (!view.size) return SIZES.find(([most]) => rows.length <= most)[1];
+  const axis = axes[view.size];
+  const [low, high] = rangeOf(columns[view.size], axis);
+  return rows.map((row) => {
+    const value = columns[view.size][row];
+    if (!drawable(value, axis)) return SMALLEST;
+    const share = ((axis.log ? Math.log10(value) : value) - low) / (high - low || 1);
+    return Math.sqrt(SMALLEST ** 2 + share * (LARGEST ** 2 - SMALLEST ** 2));
+  });
+}
+
 function trace(rows, columns, view, axes, screen, marker) {
   const pick = (name) => rows.map((row) => columns[name][row]);
   return {
@@ -71,9 +79,9 @@ function trace(rows, columns, view, axes, screen, marker) {
     x: pick(view.x),
     y: pick(view.y),
     customdata: pick("index"),
-    text: rows.map((row) => hoverText(row, columns, view, axes)),
-    hovertemplate: "%{text}<extra></extra>",
-    marker: { size: SIZES.find(([most]) => rows.length <= most)[1], opacity: 0.88, ...marker },
+    // The page shows a card of its own: texts for 100,000 points take longer than drawing them.
+    hoverinfo: "none",
+    marker: { size: diameters(rows, columns, view, axes), opacity: 0.88, line: { width: 0 }, ...marker },
   };
 }
 
@@ -126,11 +134,7 @@ function colouring(axis, columns) {
   }
   const valueOf = axis.log ? Math.log10 : (value) => value;
   if (axis.name === "hedging_score") return { valueOf, range: [0, 1], scale: sequential() };
-  let range = [Infinity, -Infinity];
-  for (const value of columns[axis.name]) {
-    if (drawable(value, axis)) range = [Math.min(range[0], valueOf(value)), Math.max(range[1], valueOf(value))];
-  }
-  return { valueOf, range: range[0] <= range[1] ? range : [0, 1], scale: sequential() };
+  return { valueOf, range: rangeOf(columns[axis.name], axis), scale: sequential() };
 }
 
 /** Coloured points, and grey ones for latents whose colour is undefined. */
@@ -187,7 +191,7 @@ function chanceLines(view, chance, colour) {
 }
 
 /** Layout of the scatter for a view, in the style of its element; `chance` has the chance levels of some fields. */
-export function scatterLayout(view, axes, chance, style, narrowScreen) {
+export function scatterLayout(view, axes, chance, style, narrowScreen, dragmode = narrowScreen ? "pan" : "zoom") {
   const [x0, x1, y0, y1] = view.zoom ?? [];
   const layout = {
     xaxis: axisLayout(axes[view.x], view.zoom && [x0, x1]),
@@ -195,7 +199,8 @@ export function scatterLayout(view, axes, chance, style, narrowScreen) {
     hovermode: "closest",
     // Else Plotly also looks for the point of a spike line, which takes seconds where 100,000 points share a value.
     spikedistance: 0,
-    dragmode: narrowScreen ? "pan" : "zoom",
+    dragmode,
+    selections: [],
     margin: { l: 54, r: 10, t: narrowScreen ? 56 : 14, b: 46 },
     ...chanceLines(view, chance, style.text),
   };

@@ -6,6 +6,7 @@ import { count } from "./format.js";
 export function viewParams(view, kept) {
   const params = new URLSearchParams();
   for (const name of ["sae", "x", "y", "color"]) params.append(name, view[name]);
+  if (view.size) params.append("size", view.size);
   for (const [name, value] of view.filters) params.append(name, value);
   if (view.q) params.append("q", view.q);
   if (view.zoom) params.append("zoom", view.zoom.map((value) => Number(value.toPrecision(5))).join(","));
@@ -20,21 +21,29 @@ export function keptParams(search) {
 
 /** The filters among a form's `[name, value]` entries: those of its inputs, after those that only the URL holds. */
 export function formFilters(entries) {
-  const own = new Set(["sae", "x", "y", "color", "q", "zoom", "embed", "theme"]);
+  const own = new Set(["sae", "x", "y", "color", "size", "q", "zoom", "embed", "theme"]);
   return entries.filter(([name, value]) => !own.has(name) && value !== "");
 }
 
-/** The filters with the zoomed window among them; it takes the place of others of its kind. */
-export function withWindow(view) {
-  const [x0, x1, y0, y1] = view.zoom.map((value) => String(Number(value.toPrecision(5))));
-  const window = [
+const text = (value) => String(Number(value.toPrecision(5)));
+
+/** The filters with a window `x0, x1, y0, y1` among them; it takes the place of others of its kind. */
+export function withWindow(view, window = view.zoom) {
+  const [x0, x1, y0, y1] = window.map(text);
+  const bounds = [
     [`${view.x}__gte`, x0],
     [`${view.x}__lte`, x1],
     [`${view.y}__gte`, y0],
     [`${view.y}__lte`, y1],
   ];
-  const names = new Set(window.map(([name]) => name));
-  return [...view.filters.filter(([name]) => !names.has(name)), ...window];
+  const names = new Set(bounds.map(([name]) => name));
+  return [...view.filters.filter(([name]) => !names.has(name)), ...bounds];
+}
+
+/** The filters with a lasso `[[x, y], …]` among them; it takes the place of one on the same axis. */
+export function withLasso(view, corners) {
+  const lasso = [`${view.x}__inside`, [view.y, ...corners.flat().map(text)].join(",")];
+  return [...view.filters.filter(([name]) => name !== lasso[0]), lasso];
 }
 
 /** A range in data units; Plotly has it in the axis' own coordinates: logarithms on a logarithmic axis. */
@@ -55,6 +64,10 @@ export function countText(placed, passed, total, { grey = 0, drawn = placed } = 
 export function inWords([name, value], { titles, signs }) {
   const [field, op = "eq"] = name.split("__");
   if (op === "isnull") return `${titles[field]} ${value === "1" ? "undefined" : "defined"}`;
+  if (op === "inside") {
+    const [other, ...numbers] = value.split(",");
+    return `${titles[field]} and ${titles[other]} in a lasso of ${numbers.length / 2} corners`;
+  }
   return `${titles[field]} ${signs[op]} ${value.replaceAll(",", ", ")}`;
 }
 

@@ -95,12 +95,12 @@ def test_a_click_opens_the_latent(open_tab: OpenTab, overview: str) -> None:
     page = open_tab(overview)
     drawn_state(page)
     page.locator("#scatter").scroll_into_view_if_needed()
-    page.wait_for_selector("#scatter[data-named]")
+    page.wait_for_selector("#scatter[data-linked]")
     point = page.locator("#scatter").evaluate(LONELIEST_POINT)
     page.mouse.move(point["x"] - 3, point["y"] - 3)
     page.mouse.move(point["x"], point["y"], steps=3)
-    page.wait_for_selector("#scatter .hovertext")
-    hover = page.locator("#scatter .hovertext").text_content() or ""
+    page.wait_for_selector("#scatter-card:not([hidden])")
+    hover = page.locator("#scatter-card").text_content() or ""
     assert f"narrow {point['index']}" in hover
     assert "Hedging score: " in hover
     assert "Main partner: reference " in hover
@@ -137,7 +137,7 @@ def test_a_shared_link_shows_the_same(open_tab: OpenTab, overview: str, server: 
     afresh = open_tab(page.url)
     assert drawn_state(afresh) == state
     assert afresh.input_value("input[name=hedging_score__gte]") == "0.24"
-    afresh.click("#scatter-table")
+    afresh.locator("[data-scatter-table]").first.click()
     assert f"{answer['total']} latents" in afresh.locator(".actions output").inner_text()
 
 
@@ -226,10 +226,10 @@ def test_the_theme_of_a_link_wins(open_tab: OpenTab) -> None:
 
 
 def go_back(page: Page) -> None:
-    """Back, until the page has been loaded anew."""
-    page.evaluate("window.isOld = true")
+    """Back, until that state has been drawn."""
+    page.evaluate("document.getElementById('scatter').removeAttribute('data-drawn')")
     page.go_back()
-    page.wait_for_function("() => !window.isOld && document.readyState === 'complete'")
+    drawn_state(page)
 
 
 def test_nothing_can_be_uploaded(open_tab: OpenTab, overview: str) -> None:

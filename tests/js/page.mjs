@@ -6,7 +6,7 @@ import { runInThisContext } from "node:vm";
 export class Element extends EventTarget {
   constructor(properties = {}) {
     super();
-    Object.assign(this, { dataset: {}, textContent: "", className: "", attributes: {}, children: [] }, properties);
+    Object.assign(this, { dataset: {}, textContent: "", className: "", attributes: {}, children: [], style: {} }, properties);
   }
 
   get classList() {
@@ -51,9 +51,10 @@ export function openPage({ byId = {}, found = {}, href = "http://pages.test/", d
   const document = new Element({ found, documentElement: new Element(), body: new Element() });
   document.getElementById = (id) => byId[id] ?? null;
   document.createElement = (tag) => new Element({ tag });
+  document.createElementNS = (_namespace, tag) => new Element({ tag });
   const location = Object.assign(new URL(href), { reload() { this.reloaded = true; } });
   const history = {
-    replaceState(_state, _title, url) { this.url = String(url); },
+    replaceState(_state, _title, url) { if (url !== undefined) this.url = String(url); },
     pushState(_state, _title, url) { this.url = String(url); this.steps = (this.steps ?? 0) + 1; },
   };
   const scheme = Object.assign(new EventTarget(), { matches: dark });

@@ -3,11 +3,12 @@ import { before, test } from "node:test";
 
 import { drawnRows, neededFields, placed, scatterLayout, scatterTraces, showsChance } from "../../static/js/scatter-figure.js";
 import {
-  chipsOf, countText, formFilters, inDataUnits, inWords, keptParams, viewParams, withWindow,
+  chipsOf, countText, formFilters, inDataUnits, inWords, keptParams, viewParams, withLasso, withWindow,
 } from "../../static/js/scatter-state.js";
 import { showForm } from "../../static/js/scatter-form.js";
+import { cardOf, showCard, showRing } from "../../static/js/scatter-card.js";
 import { plotlyFrom, screenOf } from "../../static/js/scatter-screen.js";
-import { Element, load, openPage } from "./page.mjs";
+import { Element, openPage } from "./page.mjs";
 
 const AXES = {
   max_decoder_cosine: { name: "max_decoder_cosine", title: "Decoder cosine", unit: "", kind: "number", log: false },
@@ -24,7 +25,7 @@ const COLUMNS = {
   n_firings: [12345, 0, 100, 20],
   hedging_score: [0.25, 0.5, null, null],
 };
-const VIEW = { sae: "narrow", x: "max_decoder_cosine", y: "n_firings", color: "hedging_score", filters: [], q: "", zoom: null };
+const VIEW = { sae: "narrow", x: "max_decoder_cosine", y: "n_firings", color: "hedging_score", size: "", filters: [], q: "", zoom: null };
 const SCREEN = { webgl: true, narrow: false, touch: false };
 const WORDS = { titles: { level: "Level", n_firings: "Firings" }, signs: { eq: "is", in: "is one of", gte: "≥" } };
 const CHANCE = { max_decoder_cosine: 0.3, hedging_score: 0.1 };
@@ -49,21 +50,35 @@ test("latents whose colour is undefined are grey and below the others", () => {
   assert.deepEqual([coloured.marker.cmin, coloured.marker.cmax], [0, 1]);
 });
 
-test("a point says its numbers as the tables do, and no markup of its label", () => {
-  const [trace] = scatterTraces([0, 1], COLUMNS, VIEW, AXES, SCREEN);
-  assert.equal(trace.text[0], [
-    "<b>narrow 0</b>", "the", "Hedging score: 0.250", "Decoder cosine: 0.900", "Firings: 12,345", "Main partner: reference 7",
-  ].join("<br>"));
-  assert.match(trace.text[1], /&lt;b&gt;/);
-  assert.match(trace.text[1], /Main partner: –/);
-  const [long] = scatterTraces([3], COLUMNS, { ...VIEW, color: "density" }, AXES, SCREEN);
-  assert.match(long.text[0], /x{48}…<br>/);
+test("a card says its numbers as the tables do", () => {
+  const card = cardOf(0, COLUMNS, VIEW, AXES);
+  assert.deepEqual([card.head, card.label], ["narrow 0", "the"]);
+  assert.deepEqual(card.numbers.map((one) => one.join(": ")), [
+    "Hedging score: 0.250", "Decoder cosine: 0.900", "Firings: 12,345", "Main partner: reference 7",
+  ]);
+  assert.deepEqual(cardOf(1, COLUMNS, { ...VIEW, size: "density" }, AXES).numbers.slice(-1), [["Main partner", "–"]]);
+  assert.match(cardOf(3, COLUMNS, VIEW, AXES).label, /^x{60}$/);
 });
 
-test("a point says its numbers before the labels are there", () => {
+test("a card says its numbers before the labels are there", () => {
   const { label, main_partner, ...drawing } = COLUMNS;
-  const [trace] = scatterTraces([0], drawing, VIEW, AXES, SCREEN);
-  assert.equal(trace.text[0], "<b>narrow 0</b><br>Hedging score: 0.250<br>Decoder cosine: 0.900<br>Firings: 12,345");
+  assert.deepEqual(cardOf(0, drawing, VIEW, AXES).numbers.length, 3);
+});
+
+test("a card stands where there is room", () => {
+  const card = new Element({ parentElement: { clientWidth: 100, clientHeight: 100 } });
+  showCard(card, { head: "narrow 1", label: "<b>", numbers: [["Score", "1"]] }, [80, 20]);
+  assert.deepEqual([card.style.right, card.style.left, card.style.top], ["32px", "", "32px"]);
+  assert.deepEqual(card.children.map(({ textContent }) => textContent), ["narrow 1", "<b>", "Score: 1"]);
+  const ring = new Element();
+  showRing(ring, null);
+  assert.equal(ring.hidden, true);
+});
+
+test("areas of points grow with the field of their size", () => {
+  const [trace] = scatterTraces([0, 1, 2], COLUMNS, { ...VIEW, color: "density", size: "n_firings" }, AXES, SCREEN).slice(-1);
+  assert.equal(trace.marker.size[0], 15);
+  assert.ok(trace.marker.size[1] > 3 && trace.marker.size[1] < 15);
 });
 
 test("a logarithmic colour bar has round values", () => {
@@ -156,6 +171,14 @@ test("the window takes the place of filters of its kind", () => {
   ]);
 });
 
+test("a lasso takes the place of one on the same axis", () => {
+  const view = { ...VIEW, filters: [["max_decoder_cosine__inside", "density,0,0,1,1,0,1"], ["level", "1"]] };
+  const filters = withLasso(view, [[0, 1], [1, 2.000001], [0.5, 3]]);
+  assert.deepEqual(filters, [["level", "1"], ["max_decoder_cosine__inside", "n_firings,0,1,1,2,0.5,3"]]);
+  const titles = { max_decoder_cosine: "Cosine", n_firings: "Firings" };
+  assert.equal(inWords(filters[1], { ...WORDS, titles }), "Cosine and Firings in a lasso of 3 corners");
+});
+
 test("a range of a logarithmic axis is of logarithms", () => {
   assert.deepEqual(inDataUnits([1, 3], AXES.n_firings), [10, 1000]);
   assert.deepEqual(inDataUnits([1, 3], AXES.hedging_score), [1, 3]);
@@ -187,114 +210,4 @@ test("the screen has WebGL only where the browser gives a context", async () => 
   assert.equal(screenOf().webgl, true);
   globalThis.Plotly = "there already";
   assert.equal(await plotlyFrom("/nowhere.js"), "there already");
-});
-
-/** A page with scatter.js on it. */
-async function openScatter(answer = { ok: true, json: async () => ({ n: 4, columns: COLUMNS }) }, changes = {}) {
-  const usual = { x: "max_decoder_cosine", y: "n_firings", color: "hedging_score" };
-  const urls = { points_url: "/points", overview_url: "/c/one" };
-  const shown = { axes: Object.values(AXES), view: { ...VIEW, ...changes }, chance: CHANCE, name: "one" };
-  const data = { ...shown, ...urls, ...WORDS, usual, common: ["density"] };
-  const parts = ["count", "form", "window", "filters", "view", "table", "chips", "chance"];
-  const names = ["scatter", ...parts.map((part) => `scatter-${part}`)];
-  const byId = Object.fromEntries(names.map((name) => [name, new Element()]));
-  byId["scatter-data"] = { textContent: JSON.stringify(data) };
-  byId.scatter.on = (event, listener) => { byId.scatter[event] = listener; };
-  byId.scatter.removeAttribute = () => {};
-  byId["scatter-form"].elements = [];
-  const requests = [];
-  const fetch = async (url) => {
-    requests.push(url);
-    return typeof answer === "function" ? answer(url) : answer;
-  };
-  const drawn = [];
-  const named = [];
-  const Plotly = { react: async (...given) => drawn.push(given), restyle: async (_, change) => named.push(change) };
-  const page = openPage({ byId, fetch, Plotly, href: "http://pages.test/c/one?embed=1" });
-  page.location.assign = (url) => { page.location.assigned = url; };
-  await load("scatter.js");
-  return { ...page, byId, requests, drawn, named };
-}
-
-test("scatter.js gets its columns and draws them", async () => {
-  const { byId, requests, drawn } = await openScatter();
-  assert.equal(requests.length, 1);
-  assert.match(requests[0], /^\/points\?sae=narrow&fields=hedging_score/);
-  assert.equal(drawn.length, 1);
-  assert.equal(byId["scatter-count"].textContent, "2 of 4 latents shown; 2 not shown (no value on these axes); 1 grey (no value for the colour)");
-  assert.equal(byId.scatter.dataset.points, "2");
-});
-
-/** Answers with the columns that were requested, and no others. */
-function answering(url) {
-  const fields = new URLSearchParams(url.split("?")[1]).get("fields").split(",").filter(Boolean);
-  const columns = Object.fromEntries(fields.map((name) => [name, COLUMNS[name]]));
-  return { ok: true, json: async () => ({ n: 4, columns }) };
-}
-
-test("scatter.js draws first and names the points afterwards", async () => {
-  const { requests, drawn, named } = await openScatter(answering);
-  assert.deepEqual(requests.map((url) => url.replace(/^.*fields=/, "")), [
-    "hedging_score%2Cmax_decoder_cosine%2Cn_firings", "label%2Cmain_partner",
-  ]);
-  assert.doesNotMatch(drawn[0][1][0].text[0], /Main partner/);
-  assert.match(named[0].text.flat()[0], /Main partner/);
-});
-
-test("scatter.js filters by all digits", async () => {
-  const { requests, drawn } = await openScatter(answering, { ...VIEW, filters: [["hedging_score__gte", "0.5"]] });
-  assert.ok(requests.some((url) => url.endsWith("fields=hedging_score&exact=1")));
-  assert.equal(drawn[0][1].flatMap((trace) => trace.customdata).length, 0);
-});
-
-test("scatter.js keeps a zoom in the address and can make a filter of it", async () => {
-  const { byId, history, location } = await openScatter();
-  byId.scatter.layout = { xaxis: { range: [0, 1] }, yaxis: { range: [1, 2] } };
-  byId.scatter.plotly_relayout({ "xaxis.range[0]": 0 });
-  assert.match(history.url, /zoom=0,1,10,100&embed=1$/);
-  assert.equal(byId["scatter-window"].hidden, false);
-  byId["scatter-window"].send("click");
-  assert.match(history.url, /n_firings__gte=10&n_firings__lte=100&embed=1$/);
-  assert.equal(history.steps, 2, "Back undoes one at a time");
-});
-
-test("scatter.js takes filters off and keeps axes and colour", async () => {
-  const { byId, history } = await openScatter(undefined, { x: "density", filters: [["n_firings__gte", "5"]] });
-  assert.equal(byId["scatter-filters"].hidden, false);
-  byId["scatter-filters"].send("click");
-  assert.match(history.url, /x=density/);
-  assert.doesNotMatch(history.url, /n_firings__gte/);
-  byId["scatter-view"].send("click");
-  assert.match(history.url, /x=max_decoder_cosine/);
-  assert.equal(byId["scatter-view"].hidden, true);
-});
-
-test("scatter.js makes a chip for each filter", async () => {
-  const { byId, history } = await openScatter(undefined, { filters: [["n_firings__gte", "5"], ["level", "1"]] });
-  const links = byId["scatter-chips"].children.map((item) => item.children[0]);
-  assert.deepEqual(links.map((link) => link.children[0]), ["Firings ≥ 5 ", "Level is 1 "]);
-  assert.match(links[0].href, /level=1/);
-  links[0].send("click");
-  assert.doesNotMatch(history.url, /n_firings__gte/);
-});
-
-test("scatter.js draws what the server's search finds", async () => {
-  const searching = (url) => {
-    const columns = url.includes("q=the") ? { index: [0] } : COLUMNS;
-    return { ok: true, json: async () => ({ n: 4, columns }) };
-  };
-  const { byId, requests } = await openScatter(searching, { q: "the" });
-  assert.match(requests[1], /q=the/);
-  assert.equal(byId.scatter.dataset.points, "1");
-});
-
-test("scatter.js opens the latent of a point", async () => {
-  const { byId, location } = await openScatter();
-  byId.scatter.plotly_click({ points: [{ customdata: 3 }], event: {} });
-  assert.equal(location.assigned, "/c/one/narrow/3");
-});
-
-test("scatter.js says why there are no points", async () => {
-  const { byId } = await openScatter({ ok: false, status: 503, statusText: "Busy" });
-  assert.equal(byId["scatter-count"].textContent, "Points could not be loaded: 503 Busy");
 });

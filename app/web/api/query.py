@@ -15,6 +15,7 @@ from app.records import Side
 from app.store.counts import CAP, FACETS, checked_facets
 from app.store.cursors import SORT_FIELDS
 from app.store.filters import CHOICES, FILTER_FIELDS, OPS, TEXT_FIELDS, TEXT_OPS, Filter
+from app.store.lasso import INSIDE, LASSO_FIELDS
 from app.store.page import Count, LatentQuery
 from app.store.rows import LATENT_NAMES
 from app.store.search import MAX_SEARCH_CHARACTERS
@@ -178,6 +179,14 @@ def filter_parameters() -> dict[str, Any]:
         f"{field}__{op}": {"type": "string", "description": f"{LATENT_FIELDS[field].title}: {known.words}."}
         for field in TEXT_FIELDS
         for op, known in TEXT_OPS.items()
+    }
+    properties |= {
+        f"{field}__{INSIDE}": {
+            "type": "string",
+            "description": f"{LATENT_FIELDS[field].title} and another field lie "
+            "within a polygon: the other field's name, then x and y of each corner.",
+        }
+        for field in LASSO_FIELDS
     }
     parameter = {
         "name": "filters",

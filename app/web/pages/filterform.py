@@ -8,6 +8,7 @@ from app.catalogue import LATENT_FIELDS
 from app.records import ComparisonSummary, Side
 from app.records.sides import SIDES
 from app.store.filters import CHOICES, FILTER_FIELDS, OPS
+from app.store.lasso import INSIDE
 from app.web.pages.contexts.common import FilterChip, FilterField
 from app.web.pages.params import Pairs
 
@@ -68,6 +69,9 @@ def in_words(name: str, value: str) -> str:
     title = LATENT_FIELDS[field].title
     if op == "isnull":
         return f"{title} {'undefined' if value == '1' else 'defined'}"
+    if op == INSIDE:
+        other, *numbers = value.split(",")
+        return f"{title} and {LATENT_FIELDS[other].title} in a lasso of {len(numbers) // 2} corners"
     return f"{title} {OPS[op or 'eq'].sign} {value.replace(',', ', ')}"
 
 

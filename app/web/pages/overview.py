@@ -10,21 +10,20 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.catalogue import LATENT_FIELDS, LATENT_SPECS
-from app.errors import QueryError
-from app.records import ComparisonSummary, Context, LatentScores, Partner, Side
+from app.records import ComparisonSummary, Context, LatentScores, Partner
 from app.store import read
-from app.store.filters import FILTER_FIELDS, OPS
 from app.store.page import LatentQuery
 from app.web.http import links
 from app.web.http.deps import EngineDep
 from app.web.pages.contexts.common import FilterForm, ShownContext
-from app.web.pages.contexts.overview import AxisChoice, OverviewPage, ScatterData, ScatterView, TopLatent
+from app.web.pages.contexts.overview import OverviewPage, TopLatent
 from app.web.pages.degree import degree_state
-from app.web.pages.filterform import COMMON, all_chips, filter_fields, other_filters
+from app.web.pages.facets import facets
+from app.web.pages.filterform import all_chips, filter_fields, other_filters
 from app.web.pages.intervention import intervention_state
-from app.web.pages.params import Pairs, Params, read_params
+from app.web.pages.params import Pairs, read_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
+from app.web.pages.scatter import OWN, scatter_data, search_of, view_query
 from app.web.pages.tokens import shown_context
 from app.web.shared import formatting as show
 from app.web.shared.figures.levels import level_plots
@@ -35,21 +34,9 @@ from app.web.shared.latents import PartnerRow, latents_by_index
 
 router = APIRouter()
 
-OWN = ("sae", "x", "y", "color", "q", "zoom")
 TOP = 10
 HEDGED_IN_TOP = 3
 """Named partners shown with each of the most hedged latents; its own page has all."""
-
-LOG_FIELDS = frozenset({"density", "n_firings", "max_activation", "mean_activation"})
-"""Fields that spread over decades: their axes are logarithmic."""
-
-AXES = tuple(
-    AxisChoice(s.name, s.title, s.unit, s.definition, s.name in LOG_FIELDS, s.kind, s.shown)
-    for s in LATENT_SPECS
-    if s.sortable and s.kind in ("integer", "number")
-)
-USUAL_AXES = {"x": "max_decoder_cosine", "y": "max_jaccard"}
-DEFAULT_COLOUR: Mapping[Side, str] = {"narrow": "hedging_score", "reference": "density"}
 
 
 @page(router, "/c/{slug}")
@@ -68,6 +55,10 @@ def build(visit: Visit) -> OverviewPage:
     params = read_params(visit.request, OWN, filters=True)
     scatter = scatter_data(summary, params)
     view = scatter.view
+
+    def with_other(q: str, filters: Pairs) -> str:
+        return links.comparison(visit.slug, view_query(replace(view, q=q, filters=filters)))
+
     return OverviewPage(
         frame=comparison_frame(visit, summary.name, _lead(summary)),
         summary=summary,
@@ -75,89 +66,16 @@ def build(visit: Visit) -> OverviewPage:
         form=FilterForm(
             links.comparison(visit.slug),
             filter_fields(summary, view.sae, view.filters),
-            (*other_filters(view.sae, view.filters), *_search(view)),
+            (*other_filters(view.sae, view.filters), *search_of(view)),
         ),
-        chips=all_chips(
-            view.q,
-            view.filters,
-            lambda q, filters: links.comparison(visit.slug, _query(replace(view, q=q, filters=filters))),
-        ),
+        chips=all_chips(view.q, view.filters, with_other),
+        facets=facets(visit, LatentQuery(view.sae, filters=params.parsed, q=view.q), view.filters, with_other),
         score_plot=score_distribution(summary),
         level_plots=level_plots(summary),
         top=top_latents(visit.engine, visit.slug),
         degree=next(iter(find_degrees(visit.engine, summary)), None),
         intervention=newest_intervention(visit.engine, visit.slug),
     )
-
-
-def scatter_data(summary: ComparisonSummary, params: Params) -> ScatterData:
-    """What the browser draws, and where it gets the points."""
-    view = scatter_view(params)
-    return ScatterData(
-        view=view,
-        axes=AXES,
-        chance=_chance(summary),
-        name=summary.name,
-        points_url=links.points(summary.slug),
-        overview_url=links.comparison(summary.slug),
-        table_url=links.latents(summary.slug, (("sae", view.sae), *view.filters, *_search(view))),
-        plotly_url=links.static("vendor/plotly-strict.min.js"),
-        counts={"narrow": summary.narrow.sae.d_sae, "reference": summary.reference.sae.d_sae},
-        usual={**USUAL_AXES, "color": DEFAULT_COLOUR[view.sae]},
-        common=COMMON,
-        titles={name: LATENT_FIELDS[name].title for name in FILTER_FIELDS},
-        signs={name: op.sign for name, op in OPS.items()},
-    )
-
-
-def _chance(summary: ComparisonSummary) -> dict[str, float]:
-    """The chance levels that a comparison has; before scoring version 4 the score had none."""
-    levels = {"max_decoder_cosine": summary.null.q95, "hedging_score": summary.chance_level}
-    return {name: level for name, level in levels.items() if level is not None}
-
-
-def _query(view: ScatterView) -> Pairs:
-    """A view as parameters, in the order in which the browser writes them."""
-    zoom = () if view.zoom is None else (("zoom", ",".join(f"{edge:.5g}" for edge in view.zoom)),)
-    axes = (("sae", view.sae), ("x", view.x), ("y", view.y), ("color", view.color))
-    return (*axes, *view.filters, *_search(view), *zoom)
-
-
-def _search(view: ScatterView) -> Pairs:
-    return (("q", view.q),) if view.q else ()
-
-
-def scatter_view(params: Params) -> ScatterView:
-    """The plot's state from the URL.
-
-    Raises:
-        QueryError: an invalid axis, side or window.
-    """
-    side = params.side()
-    names = tuple(axis.name for axis in AXES)
-    return ScatterView(
-        sae=side,
-        x=params.choice("x", USUAL_AXES["x"], names),
-        y=params.choice("y", USUAL_AXES["y"], names),
-        color=params.choice("color", DEFAULT_COLOUR[side], names),
-        filters=params.filters,
-        q=params.own.get("q", ""),
-        zoom=_zoom(params.own.get("zoom")),
-    )
-
-
-def _zoom(text: str | None) -> tuple[float, float, float, float] | None:
-    if text is None:
-        return None
-    try:
-        x0, x1, y0, y1 = (float(part) for part in text.split(","))
-    except ValueError as error:
-        message = f"zoom is {text!r}; expected four numbers x0,x1,y0,y1"
-        raise QueryError(message, parameter="zoom") from error
-    # Also false for NaN.
-    if not (x0 < x1 < float("inf") and y0 < y1 < float("inf") and min(x0, y0) > float("-inf")):
-        raise QueryError(f"zoom is {text!r}; expected x0 < x1 and y0 < y1, all finite", parameter="zoom")
-    return x0, x1, y0, y1
 
 
 def top_latents(engine: Engine, slug: str) -> tuple[TopLatent, ...]:

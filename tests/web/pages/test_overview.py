@@ -24,6 +24,7 @@ def test_the_plot_starts_as_the_url_says(client: TestClient, slug: str) -> None:
         "x": "density",
         "y": "c_dec",
         "color": "max_jaccard",
+        "size": "",
         "filters": [["hedging_score__gte", "0.5"], ["level__in", "0,1"]],
         "q": "",
         "zoom": [0.1, 0.2, 0.0, 1.0],
@@ -139,3 +140,17 @@ def test_without_scripts_there_are_tables_and_a_note(client: TestClient, slug: s
     assert any("Apply" in note.text for note in page.all("noscript"))
     details = [e for e in page.all("details") if "Show as table" in e.text]
     assert len(details) == len(page.all("svg", "chart")) == 2
+
+
+def test_facets_lead_to_the_latents_they_count(client: TestClient, slug: str) -> None:
+    for query in ("sae=narrow", "sae=narrow&density__gte=0.01&diagnosis=hedged", "sae=reference&q=a"):
+        facets = client.get(f"/c/{slug}.json?{query}").json()["facets"]
+        assert facets
+        for value in (one for facet in facets for one in facet["values"]):
+            if not value["chosen"]:
+                rest = value["url"].partition("?")[2]
+                kept = [part for part in rest.split("&") if part.split("=")[0] not in ("x", "y", "color")]
+                found = client.get(f"/api/v1/comparisons/{slug}/latents?{'&'.join(kept)}").json()
+                assert found["total"] == value["count"], value
+            else:
+                assert "diagnosis" not in value["url"]

@@ -55,6 +55,32 @@ class FilterChip:
 
 
 @dataclass(frozen=True)
+class FacetValue:
+    """A value of a facet.
+
+    Attributes:
+        text: the value in words; `undefined`, where the field is.
+        count: latents that have it and pass the filters of other fields.
+        url: the page with only these latents; where `chosen`, without this filter.
+    """
+
+    text: str
+    count: int
+    url: str
+    chosen: bool
+    undefined: bool
+
+
+@dataclass(frozen=True)
+class Facet:
+    """A field with few values, and how many latents have each."""
+
+    field: str
+    title: str
+    values: tuple[FacetValue, ...]
+
+
+@dataclass(frozen=True)
 class FilterField:
     """An input of a filter form.
 

@@ -12,7 +12,7 @@ from app.records import (
     LatentScores,
     Side,
 )
-from app.web.pages.contexts.common import FilterChip, FilterForm, Frame, ShownContext
+from app.web.pages.contexts.common import Facet, FilterChip, FilterForm, Frame, ShownContext
 from app.web.shared.figures.plot import Plot
 from app.web.shared.interventions import StoredIntervention
 from app.web.shared.latents import PartnerRow
@@ -36,6 +36,7 @@ class ScatterView:
     """What the overview's plot shows, all of it from the URL.
 
     Attributes:
+        size: field that the points' size shows; empty for points of one size.
         filters: query parameters `(field__op, value)`, in order.
         q: the search in force; empty without one.
         zoom: `x0, x1, y0, y1` in data units; None for the whole plot.
@@ -45,6 +46,7 @@ class ScatterView:
     x: str
     y: str
     color: str
+    size: str
     filters: tuple[tuple[str, str], ...]
     q: str
     zoom: tuple[float, float, float, float] | None
@@ -58,6 +60,7 @@ class ScatterData:
         name: of the comparison, for the names of saved pictures.
         chance: field -> chance level of narrow latents, where it has one.
         usual: the axes and the colour of a plot for which the URL names none.
+        facets: fields whose values are counted next to the filters.
         common: fields that latents of both SAEs have, so that their filters make sense for either.
         titles: field -> its title; `signs`: operation of a filter -> its sign. Both for the words of filters.
     """
@@ -74,6 +77,7 @@ class ScatterData:
     counts: Mapping[str, int]
     usual: Mapping[str, str]
     common: tuple[str, ...]
+    facets: tuple[str, ...]
     titles: Mapping[str, str]
     signs: Mapping[str, str]
 
@@ -102,6 +106,7 @@ class OverviewPage:
     scatter: ScatterData
     form: FilterForm
     chips: tuple[FilterChip, ...]
+    facets: tuple[Facet, ...]
     score_plot: Plot
     level_plots: tuple[Plot, ...]
     top: tuple[TopLatent, ...]
