@@ -183,8 +183,9 @@ def filter_parameters() -> dict[str, Any]:
     properties |= {
         f"{field}__{INSIDE}": {
             "type": "string",
-            "description": f"{LATENT_FIELDS[field].title} and another field lie "
-            "within a polygon: the other field's name, then x and y of each corner.",
+            "description": f"{LATENT_FIELDS[field].title} and another field lie within a polygon: the other field's "
+            "name, then the corners, each with this field's value first.",
+            "examples": ["density,0,0,1,0,1,1"],
         }
         for field in LASSO_FIELDS
     }

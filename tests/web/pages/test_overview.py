@@ -31,7 +31,8 @@ def test_the_plot_starts_as_the_url_says(client: TestClient, slug: str) -> None:
     }
     chosen = [e.attributes["value"] for e in page.all("option") if "selected" in e.attributes]
     assert chosen == ["narrow", "density", "c_dec", "max_jaccard"]
-    assert page.by_id("scatter-table").attributes["href"].endswith("?sae=narrow&hedging_score__gte=0.5&level__in=0,1")
+    table = next(e for e in page.all("a") if "data-scatter-table" in e.attributes)
+    assert table.attributes["href"].endswith("?sae=narrow&hedging_score__gte=0.5&level__in=0,1")
 
 
 def test_the_reference_has_its_own_colour_and_no_chance_level(client: TestClient, slug: str) -> None:
