@@ -3,8 +3,8 @@
     hedgescope serve &
     python -m bench.load http://127.0.0.1:8000 /api/v1/comparisons/demo-…/latents /healthz --connections 1 8 64
 
-Each connection requests the paths in turn, so that several make a mix. Compare ratios of one run only:
-other work on the machine changes the rest.
+Each connection requests the paths in turn, so that several make a mix. Other work on the machine changes all figures
+but one: with `--pid`, the processor time that the server spends on a request, its child processes included.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import count
 from urllib.parse import urlsplit
 
+import psutil
+
 from bench.output import command_line, page, table
 
 
@@ -26,23 +28,38 @@ class Figures:
     Attributes:
         per_s: requests a second.
         p50_ms, p99_ms: of the time from a request to the end of its answer.
+        cpu_ms: processor time of the server for a request; None where its process is not known.
         errors: answers with another status than 200.
     """
 
     per_s: float
     p50_ms: float
     p99_ms: float
+    cpu_ms: float | None
     errors: int
 
 
-async def measure(url: str, paths: Sequence[str], connections: int, seconds: float) -> Figures:
-    """Requests over so many kept connections, for so long."""
+async def measure(url: str, paths: Sequence[str], connections: int, seconds: float, pid: int | None = None) -> Figures:
+    """Requests over so many kept connections, for so long.
+
+    Args:
+        pid: of the server.
+    """
     times: list[float] = []
-    started = time.perf_counter()
+    started, used = time.perf_counter(), _cpu_s(pid)
     wrong = await asyncio.gather(*(_client(url, paths, number, seconds, times) for number in range(connections)))
     elapsed = time.perf_counter() - started
+    cpu_ms = None if pid is None else 1000 * (_cpu_s(pid) - used) / max(1, len(times))
     times.sort()
-    return Figures(len(times) / elapsed, _at(times, 0.5), _at(times, 0.99), sum(wrong))
+    return Figures(len(times) / elapsed, _at(times, 0.5), _at(times, 0.99), cpu_ms, sum(wrong))
+
+
+def _cpu_s(pid: int | None) -> float:
+    if pid is None:
+        return 0.0
+    server = psutil.Process(pid)
+    used = [process.cpu_times() for process in (server, *server.children(recursive=True))]
+    return float(sum(each.user + each.system for each in used))
 
 
 async def _client(url: str, paths: Sequence[str], first: int, seconds: float, times: list[float]) -> int:
@@ -86,13 +103,15 @@ def main() -> None:
     parser.add_argument("paths", nargs="+")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 64])
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--pid", type=int, help="of the server")
     given = parser.parse_args()
     rows = []
     for connections in given.connections:
-        found = asyncio.run(measure(given.url, given.paths, connections, given.seconds))
-        figures = (f"{found.per_s:,.0f}", f"{found.p50_ms:.1f}", f"{found.p99_ms:.1f}", str(found.errors))
+        found = asyncio.run(measure(given.url, given.paths, connections, given.seconds, given.pid))
+        cpu = "" if found.cpu_ms is None else f"{found.cpu_ms:.2f}"
+        figures = (f"{found.per_s:,.0f}", f"{found.p50_ms:.1f}", f"{found.p99_ms:.1f}", cpu, str(found.errors))
         rows.append((str(connections), *figures))
-    print(page(table(("connections", "requests/s", "p50 ms", "p99 ms", "errors"), rows)))
+    print(page(table(("connections", "requests/s", "p50 ms", "p99 ms", "server ms/request", "errors"), rows)))
 
 
 if __name__ == "__main__":

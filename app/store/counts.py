@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, String, cast, func, insert, literal, select
+from sqlalchemy import Column, ColumnElement, Connection, String, bindparam, cast, func, insert, literal, select
 
 from app.catalogue import LATENT_FIELDS
-from app.errors import QueryError
 from app.store.tables import COUNTED, latent_column, latent_counts, latents
 
 CAP = 10_000
@@ -23,6 +22,12 @@ FACETS = tuple(
     if spec.sortable and spec.kind in ("integer", "text") and name != "index"
 )
 """Fields whose values can be counted."""
+
+KEPT = select(latent_counts.c.value, latent_counts.c.n).where(
+    latent_counts.c.comparison_id == bindparam("comparison"),
+    latent_counts.c.side == bindparam("of_side"),
+    latent_counts.c.field == bindparam("of_field"),
+)
 
 Conditions = Sequence[ColumnElement[bool]]
 
@@ -56,7 +61,7 @@ def keep_counts(connection: Connection, comparison_id: int) -> None:
 
 def kept_total(connection: Connection, comparison_id: int, side: str) -> int:
     """Latents of one side."""
-    found = connection.execute(_kept(comparison_id, side, "")).first()
+    found = connection.execute(KEPT, {"comparison": comparison_id, "of_side": side, "of_field": ""}).first()
     return 0 if found is None else int(found.n)
 
 
@@ -81,23 +86,9 @@ def facet(connection: Connection, field: str, conditions: Conditions) -> tuple[F
 
 def kept_facet(connection: Connection, comparison_id: int, side: str, field: str) -> tuple[FacetValue, ...]:
     """The same of all latents of a side, for a field of `COUNTED`."""
-    rows = connection.execute(_kept(comparison_id, side, field)).all()
+    rows = connection.execute(KEPT, {"comparison": comparison_id, "of_side": side, "of_field": field}).all()
     is_number = LATENT_FIELDS[field].kind == "integer"
     found = [FacetValue(int(row.value) if is_number else row.value, row.n) for row in rows]
     undefined = kept_total(connection, comparison_id, side) - sum(each.count for each in found)
     found += [FacetValue(None, undefined)] if undefined else []
     return tuple(sorted(found, key=lambda each: (-each.count, str(each.value)))[:FACET_VALUES])
-
-
-def checked_facets(names: Sequence[str]) -> tuple[str, ...]:
-    """The names, each once. Raises QueryError for a field that has no few values."""
-    for name in names:
-        if name not in FACETS:
-            message = f"facets has {name!r}; expected some of {', '.join(FACETS)}"
-            raise QueryError(message, parameter="facets", valid=FACETS)
-    return tuple(dict.fromkeys(names))
-
-
-def _kept(comparison_id: int, side: str, field: str) -> Select[str, int]:
-    of_field = (latent_counts.c.comparison_id == comparison_id, latent_counts.c.side == side)
-    return select(latent_counts.c.value, latent_counts.c.n).where(*of_field, latent_counts.c.field == field)

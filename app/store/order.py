@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import BindParameter, ColumnElement, Integer, Select, bindparam, select
 
 from app.catalogue import LATENT_FIELDS
 from app.store.cursors import Place, Sort
@@ -17,43 +18,67 @@ LOWEST: dict[str, int | float | str] = {"integer": -(2**31), "number": -sys.floa
 """Kind of a field -> no stored value is below. `column >= lowest` leaves out nulls by a seek in the index, where
 `IS NOT NULL` would step over each."""
 
+STATEMENTS = 256
+"""Queries that are kept, by their order: making one takes as long as reading a page."""
+
 Value = int | float | str | None
 
 
-def segments(order: Sequence[Sort], place: Place | None) -> list[Select[Any]]:
-    """What follows `place` (or all), as queries to be read one after another.
+def binds(scope: tuple[int, str], place: Place | None, most: int) -> dict[str, Value]:
+    """The parameters of the queries below: whose latents, after or before which one, and how many at most."""
+    found: dict[str, Value] = {"comparison": scope[0], "of_side": scope[1], "most": most}
+    if place is not None:
+        found |= {f"value_{depth}": value for depth, value in enumerate(place.values)} | {"place": place.index}
+    return found
+
+
+def segments(order: tuple[Sort, ...], place: Place | None) -> tuple[Select[Any], ...]:
+    """What follows `place` (or all), as queries to be read one after another, with the parameters of `binds`.
 
     Each reads one range of one index: the rest of the ties of the last values, the values beyond them, then the
     undefined ones. One query for all would have to skip what comes before, which takes longer with depth. Fields after
     the first sort among the first one's ties.
     """
-    if place is None:
-        return _after(order, 0, (), None)
-    found = []
-    if order[-1].field != "index":
-        ties = [_same(sort, value) for sort, value in zip(order, place.values, strict=True)]
-        found.append(_ordered(order).where(*ties, latents.c.latent_index > place.index))
-    for depth in reversed(range(len(order))):
-        before = [_same(sort, value) for sort, value in zip(order[:depth], place.values[:depth], strict=True)]
-        if place.values[depth] is not None:
-            found += _after(order, depth, before, place.values[depth])
-    return found
+    return _segments(order, None if place is None else _defined(place))
 
 
-def segments_before(order: Sequence[Sort], place: Place) -> list[Select[Any]]:
+def segments_before(order: tuple[Sort, ...], place: Place) -> tuple[Select[Any], ...]:
     """What comes before `place`, nearest first: `(index, values of the order's fields)`, read as `segments` are."""
+    return _segments_before(order, _defined(place))
+
+
+def _defined(place: Place) -> tuple[bool, ...]:
+    return tuple(value is not None for value in place.values)
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _segments(order: tuple[Sort, ...], defined: tuple[bool, ...] | None) -> tuple[Select[Any], ...]:
+    if defined is None:
+        return tuple(_after(order, 0, (), is_defined=False))
     found = []
     if order[-1].field != "index":
-        ties = [_same(sort, value) for sort, value in zip(order, place.values, strict=True)]
-        found.append(_reversed(order, 0).where(*ties, latents.c.latent_index < place.index))
+        ties = [_same(order, depth, defined) for depth in range(len(order))]
+        found.append(_ordered(order).where(*ties, latents.c.latent_index > bindparam("place")))
     for depth in reversed(range(len(order))):
-        same = [_same(sort, value) for sort, value in zip(order[:depth], place.values[:depth], strict=True)]
-        sort, value = order[depth], place.values[depth]
-        opposite = Sort(sort.field, not sort.descending)
+        if defined[depth]:
+            before = [_same(order, each, defined) for each in range(depth)]
+            found += _after(order, depth, before, is_defined=True)
+    return tuple(found)
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _segments_before(order: tuple[Sort, ...], defined: tuple[bool, ...]) -> tuple[Select[Any], ...]:
+    found = []
+    if order[-1].field != "index":
+        ties = [_same(order, depth, defined) for depth in range(len(order))]
+        found.append(_reversed(order, 0).where(*ties, latents.c.latent_index < bindparam("place")))
+    for depth in reversed(range(len(order))):
+        same = [_same(order, each, defined) for each in range(depth)]
+        opposite = Sort(order[depth].field, not order[depth].descending)
         # Before what is undefined stands all that is defined.
-        nearer = _beyond(latent_column(sort.field), opposite, value)
+        nearer = _beyond(opposite, depth, is_defined=defined[depth])
         found.append(_reversed(order, depth).where(*same, nearer))
-    return found
+    return tuple(found)
 
 
 def sort_key(order: Sequence[Sort], values: Sequence[Value], index: int) -> tuple[Any, ...]:
@@ -80,16 +105,18 @@ class _Key:
         return hash(self.value)
 
 
-def _after(order: Sequence[Sort], depth: int, before: Sequence[ColumnElement[bool]], value: Value) -> list[Select[Any]]:
-    """The values of one field beyond `value` (all of them for None), then its undefined ones."""
+def _after(
+    order: tuple[Sort, ...], depth: int, before: Sequence[ColumnElement[bool]], *, is_defined: bool
+) -> list[Select[Any]]:
+    """The values of one field beyond the place's (all of them where it has none), then its undefined ones."""
     sort = order[depth]
     column = latent_column(sort.field)
     query = _ordered(order[depth:]).where(*before)
-    beyond = [query.where(_beyond(column, sort, value))]
+    beyond = [query.where(_beyond(sort, depth, is_defined=is_defined))]
     return [*beyond, query.where(column.is_(None))] if column.nullable else beyond
 
 
-def _ordered(order: Sequence[Sort]) -> Select[Any]:
+def _ordered(order: tuple[Sort, ...]) -> Select[Any]:
     """All columns, in order. The first field has no undefined values where others do."""
     first, *others = order
     terms = [_directed(first)]
@@ -98,10 +125,10 @@ def _ordered(order: Sequence[Sort]) -> Select[Any]:
         terms += [column.is_(None), _directed(sort)] if column.nullable else [_directed(sort)]
     if order[-1].field != "index":
         terms.append(latents.c.latent_index)
-    return select(*LATENT_COLUMNS).order_by(*terms)
+    return _scoped(select(*LATENT_COLUMNS)).order_by(*terms)
 
 
-def _reversed(order: Sequence[Sort], depth: int) -> Select[Any]:
+def _reversed(order: tuple[Sort, ...], depth: int) -> Select[Any]:
     """Index and sort fields in the opposite order of `_ordered`."""
     first, *others = order[depth:]
     terms = [_directed(Sort(first.field, not first.descending))]
@@ -111,7 +138,7 @@ def _reversed(order: Sequence[Sort], depth: int) -> Select[Any]:
     if order[-1].field != "index":
         terms.append(latents.c.latent_index.desc())
     columns = [latent_column(sort.field).label(f"by_{sort.field}") for sort in order]
-    return select(latents.c.latent_index.label("at"), *columns).order_by(*terms)
+    return _scoped(select(latents.c.latent_index.label("at"), *columns)).order_by(*terms)
 
 
 def _directed(sort: Sort) -> ColumnElement[Any]:
@@ -119,12 +146,19 @@ def _directed(sort: Sort) -> ColumnElement[Any]:
     return column.desc() if sort.descending else column
 
 
-def _beyond(column: ColumnElement[Any], sort: Sort, value: Value) -> ColumnElement[bool]:
-    if value is None:
+def _scoped(query: Select[Any]) -> Select[Any]:
+    whose = latents.c.comparison_id == bindparam("comparison"), latents.c.side == bindparam("of_side")
+    return query.where(*whose).limit(bindparam("most", type_=Integer))
+
+
+def _beyond(sort: Sort, depth: int, *, is_defined: bool) -> ColumnElement[bool]:
+    column = latent_column(sort.field)
+    if not is_defined:
         return column >= LOWEST[LATENT_FIELDS[sort.field].kind]
+    value: BindParameter[Value] = bindparam(f"value_{depth}")
     return column < value if sort.descending else column > value
 
 
-def _same(sort: Sort, value: Value) -> ColumnElement[bool]:
-    column = latent_column(sort.field)
-    return column.is_(None) if value is None else column == value
+def _same(order: tuple[Sort, ...], depth: int, defined: tuple[bool, ...]) -> ColumnElement[bool]:
+    column = latent_column(order[depth].field)
+    return column == bindparam(f"value_{depth}") if defined[depth] else column.is_(None)

@@ -19,7 +19,7 @@ from app.store.cursors import Place, Sort, decode_cursor, encode_cursor, parse_o
 from app.store.filters import Filter, condition
 from app.store.lookup import require_comparison, require_side
 from app.store.narrowing import Scope, few_latents, in_order, rows_of
-from app.store.order import segments, segments_before, sort_key
+from app.store.order import binds, segments, segments_before, sort_key
 from app.store.rows import LATENT_NAMES, latent_from
 from app.store.search import parse_search
 from app.store.session import reading
@@ -116,10 +116,9 @@ def row_page(engine: Engine, slug: str, query: LatentQuery) -> RowPage:
         if few is not None:
             rows, total, start = _from_few(connection, side, few, conditions, order, place, query)
         else:
-            conditions += [latents.c.comparison_id == side[0], latents.c.side == query.side]
-            rows = _rows(connection, conditions, order, place, query.limit + 1)
+            rows = _rows(connection, side, conditions, order, place, query.limit + 1)
             total = _total(connection, side, conditions, query, place, rows)
-            start = _start_of_previous(connection, conditions, order, place, query) if query.backwards else None
+            start = _start_of_previous(connection, side, conditions, order, place, query) if query.backwards else None
     has_more = len(rows) > query.limit
     following = encode_cursor(order, scope, _place(order, rows[query.limit - 1])) if has_more else None
     return RowPage(rows[: query.limit], following, total, _previous(order, scope, place, start, query))
@@ -179,14 +178,16 @@ def _place(order: Sequence[Sort], row: Sequence[Any]) -> Place:
 
 def _rows(
     connection: Connection,
+    side: Scope,
     conditions: Sequence[ColumnElement[bool]],
-    order: Sequence[Sort],
+    order: tuple[Sort, ...],
     place: Place | None,
     limit: int,
 ) -> list[Any]:
     rows: list[Any] = []
     for segment in segments(order, place):
-        rows += connection.execute(segment.where(*conditions).limit(limit - len(rows))).all()
+        query = segment.where(*conditions) if conditions else segment
+        rows += connection.execute(query, binds(side, place, limit - len(rows))).all()
         if len(rows) == limit:
             break
     return rows
@@ -194,15 +195,16 @@ def _rows(
 
 def _start_of_previous(
     connection: Connection,
+    side: Scope,
     conditions: Sequence[ColumnElement[bool]],
-    order: Sequence[Sort],
+    order: tuple[Sort, ...],
     place: Place | None,
     query: LatentQuery,
 ) -> Place | None:
     """The latent after which the page before begins; None where that is the first page. `place` is its last latent."""
     rows: list[Any] = []
     for segment in segments_before(order, place) if place is not None else ():
-        rows += connection.execute(segment.where(*conditions).limit(query.limit - len(rows))).all()
+        rows += connection.execute(segment.where(*conditions), binds(side, place, query.limit - len(rows))).all()
         if len(rows) == query.limit:
             return Place(tuple(rows[-1][1:]), rows[-1][0])
     return None
@@ -221,7 +223,7 @@ def _from_few(
     side: Scope,
     few: Sequence[int],
     conditions: Sequence[ColumnElement[bool]],
-    order: Sequence[Sort],
+    order: tuple[Sort, ...],
     place: Place | None,
     query: LatentQuery,
 ) -> tuple[list[Any], int | None, Place | None]:
@@ -251,4 +253,5 @@ def _total(
         return len(rows)
     if not query.filters and not (query.q or "").strip():
         return kept_total(connection, *side)
-    return count(connection, conditions) if query.count == "exact" else count_to_cap(connection, conditions)
+    scoped = [*conditions, latents.c.comparison_id == side[0], latents.c.side == side[1]]
+    return count(connection, scoped) if query.count == "exact" else count_to_cap(connection, scoped)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, bindparam, select
 
 from app.catalogue import LATENT_FIELDS
 from app.errors import NotFoundError, QueryError
@@ -41,7 +41,7 @@ from app.store.read_pairs import (
 )
 from app.store.rows import LATENT_COLUMNS, latent_from
 from app.store.session import reading
-from app.store.tables import comparisons, latent_column, latents, saes
+from app.store.tables import comparisons, latent_column, latents, published, saes
 
 __all__ = [
     "LatentList",
@@ -66,8 +66,14 @@ __all__ = [
     "resolve_slug",
     "row_blocks",
     "row_page",
+    "summary_text",
+    "summary_texts",
     "text_rows",
 ]
+
+
+SUMMARY_OF_SLUG = select(comparisons.c.summary).where(comparisons.c.slug == bindparam("slug"), published)
+"""Made once: making it takes longer than running it."""
 
 
 def list_saes(engine: Engine) -> list[SaeRecord]:
@@ -94,23 +100,31 @@ def get_sae(engine: Engine, name: str) -> SaeRecord:
 
 def list_comparisons(engine: Engine) -> list[ComparisonSummary]:
     """All comparisons, newest first."""
+    return list(map(SUMMARY.validate_json, summary_texts(engine)))
+
+
+def summary_texts(engine: Engine) -> list[str]:
+    """The same as the JSON texts that are stored."""
     with reading(engine) as connection:
-        return [
-            SUMMARY.validate_json(summary) for summary in connection.execute(newest(comparisons.c.summary)).scalars()
-        ]
+        return list(connection.execute(newest(comparisons.c.summary)).scalars())
 
 
 def get_comparison(engine: Engine, slug: str) -> ComparisonSummary:
-    """The comparison with exactly that slug.
+    """The comparison with exactly that slug. Raises NotFoundError."""
+    return SUMMARY.validate_json(summary_text(engine, slug))
+
+
+def summary_text(engine: Engine, slug: str) -> str:
+    """The same as the JSON text that is stored.
 
     Raises:
         NotFoundError: there is none.
     """
     with reading(engine) as connection:
-        summary = connection.execute(newest(comparisons.c.summary).where(comparisons.c.slug == slug)).scalar()
+        summary = connection.execute(SUMMARY_OF_SLUG, {"slug": slug}).scalar()
         if summary is None:
             raise no_comparison(connection, slug)
-    return SUMMARY.validate_json(summary)
+    return str(summary)
 
 
 def resolve_slug(engine: Engine, slug_or_name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Select
@@ -12,9 +13,11 @@ FORCED = ("enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_incremen
 INDEX_READS = ("Index Scan", "Index Only Scan")
 
 
-def assert_one_range_of_one_index(connection: Connection, query: Select[Any]) -> None:
+def assert_one_range_of_one_index(
+    connection: Connection, query: Select[Any], parameters: Mapping[str, Any] | None = None
+) -> None:
     """No sorting, no full scan, and nothing that is read and thrown away."""
-    sql = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+    sql = str(query.params(parameters or {}).compile(connection, compile_kwargs={"literal_binds": True}))
     if connection.dialect.name == "sqlite":
         plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
         assert len(plan) == 1, plan

@@ -15,10 +15,10 @@ from app.errors import QueryError
 from app.records import ComparisonBundle, LatentScores, Side
 from app.store.cursors import SORT_FIELDS, Place, parse_sort
 from app.store.filters import Filter, parse_filters
-from app.store.order import segments
+from app.store.order import binds, segments
 from app.store.page import LatentList, LatentQuery, iter_latents, latents_page
 from app.store.session import reading
-from app.store.tables import latent_column, latents
+from app.store.tables import latent_column
 from tests.store.plans import assert_one_range_of_one_index
 
 SORTS = [sign + field for field in SORT_FIELDS for sign in ("", "-")]
@@ -178,7 +178,6 @@ def test_every_page_is_one_range_of_one_index(readable: Engine, text: str) -> No
     value = values[LATENT_FIELDS[sort.field].kind]
     places = [None, Place((value,), 3), *([Place((None,), 3)] if latent_column(sort.field).nullable else [])]
     with reading(readable) as connection:
-        for segment in (segment for place in places for segment in segments([sort], place)):
-            assert_one_range_of_one_index(
-                connection, segment.where(latents.c.comparison_id == 1, latents.c.side == "narrow").limit(5)
-            )
+        for place in places:
+            for segment in segments((sort,), place):
+                assert_one_range_of_one_index(connection, segment, binds((1, "narrow"), place, 5))

@@ -21,7 +21,8 @@ from app.web.api import (
 from app.web.http.links import API
 
 router = APIRouter(prefix=API)
-PARTS = (saes, comparisons, latents, pairs, search, diff, interventions, validation, prompt, inputs, jobs, job_events)
+# A request is compared with one route after another: those that are requested most come first.
+PARTS = (latents, comparisons, pairs, saes, search, diff, interventions, validation, prompt, inputs, jobs, job_events)
 for part in PARTS:
     router.include_router(part.router)
 

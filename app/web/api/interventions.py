@@ -14,9 +14,9 @@ from app.web.api.formats import format_of, list_file
 from app.web.api.models import Intervention, InterventionItem, InterventionList
 from app.web.api.routes import BY_ACCEPT, get, json_response
 from app.web.http.caching import checked
-from app.web.http.deps import EngineDep
+from app.web.http.deps import EngineDep, Slug
 from app.web.http.params import check_parameters
-from app.web.shared.find import ComparisonDep, find_intervention, find_interventions
+from app.web.shared.find import find_comparison, find_intervention, find_interventions
 
 router = APIRouter(tags=["Interventions"])
 
@@ -30,8 +30,9 @@ async def _known_parameters(request: Request) -> None:
 
 
 @get(router, "/comparisons/{slug}/interventions", InterventionList, problems=(400, 404), files=True)
-def list_interventions(request: Request, engine: EngineDep, comparison: ComparisonDep) -> Response:
+def list_interventions(request: Request, engine: EngineDep, slug: Slug) -> Response:
     """The interventions on a comparison, newest first; more may be added later."""
+    comparison = find_comparison(request, engine, slug)
     items = tuple(InterventionItem(number, summary) for number, summary in find_interventions(engine, comparison.slug))
     kind = format_of(request)
     if kind != "json":

@@ -21,8 +21,7 @@ Item = dict[str, Any]
 
 def items_of(engine: Engine, slug: str, side: Side, rows: Sequence[Sequence[Any]], selection: Selection) -> list[Item]:
     """Rows of `LATENT_NAMES` as they are answered."""
-    places = [(name, place) for place, name in enumerate(LATENT_NAMES) if _is_wanted(name, selection)]
-    items = [{name: _value(name, row[place]) for name, place in places} for row in rows]
+    items = [_item(row, selection.fields) for row in rows]
     indices = [row[LATENT_NAMES.index("index")] for row in rows]
     if "partners" in selection.include:
         partners = partners_of_many(engine, slug, side, indices)
@@ -47,9 +46,7 @@ def _add_contexts(engine: Engine, slug: str, side: Side, indices: Sequence[int],
         item["contexts"] = [with_tokens(context, text) for context in contexts]
 
 
-def _is_wanted(name: str, selection: Selection) -> bool:
-    return selection.fields is None or name in selection.fields
-
-
-def _value(name: str, value: Any) -> Any:
-    return orjson.Fragment(value) if name == "reasons" else value
+def _item(row: Sequence[Any], fields: Sequence[str] | None) -> Item:
+    item = dict(zip(LATENT_NAMES, row, strict=True))
+    item["reasons"] = orjson.Fragment(item["reasons"])
+    return item if fields is None else {name: item[name] for name in LATENT_NAMES if name in fields}

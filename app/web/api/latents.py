@@ -16,12 +16,12 @@ from app.store.page import LatentQuery, RowPage
 from app.web.api.formats import format_of, latent_file
 from app.web.api.latent_rows import items_of, with_tokens
 from app.web.api.models import Latent, LatentPage, Neighbours
-from app.web.api.query import LatentQueryDep, Selection, SelectionDep, filter_parameters
+from app.web.api.query import LatentParametersQuery, Selection, filter_parameters, read_query, read_selection
 from app.web.api.routes import BY_ACCEPT, get, json_response
 from app.web.http import links
 from app.web.http.caching import immutable
-from app.web.http.deps import EngineDep, Index
-from app.web.shared.find import ComparisonDep
+from app.web.http.deps import EngineDep, Index, Slug
+from app.web.shared.find import find_comparison
 
 router = APIRouter(prefix="/comparisons/{slug}", tags=["Latents"])
 
@@ -29,11 +29,11 @@ ONE_LATENT = (400, 404, 422)
 
 
 @get(router, "/latents", LatentPage, problems=(400, 404), checks=(), extra=filter_parameters(), files=True)
-def list_latents(
-    request: Request, engine: EngineDep, comparison: ComparisonDep, query: LatentQueryDep, selection: SelectionDep
-) -> Response:
+def list_latents(request: Request, slug: Slug, given: LatentParametersQuery) -> Response:
     """A page of one SAE's latents; the header `Link` leads to the next one and back."""
-    kind = format_of(request)
+    query, selection, kind = read_query(request, given), read_selection(given), format_of(request)
+    engine: Engine = request.app.state.engine
+    comparison = find_comparison(request, engine, slug)
     if kind != "json":
         name = f"{comparison.slug}-{query.side}"
         blocks = partial(read.row_blocks, engine, comparison.slug, query)
@@ -44,14 +44,16 @@ def list_latents(
 
 
 @get(router, "/narrow/{index}", Latent, problems=ONE_LATENT)
-def get_narrow(request: Request, engine: EngineDep, comparison: ComparisonDep, index: Index) -> Response:
+def get_narrow(request: Request, engine: EngineDep, slug: Slug, index: Index) -> Response:
     """One latent of the narrow SAE, with the evidence for its scores."""
+    comparison = find_comparison(request, engine, slug)
     return immutable(request, lambda: _latent(engine, comparison.slug, "narrow", index), comparison.content_hash)
 
 
 @get(router, "/reference/{index}", Latent, problems=ONE_LATENT)
-def get_reference(request: Request, engine: EngineDep, comparison: ComparisonDep, index: Index) -> Response:
+def get_reference(request: Request, engine: EngineDep, slug: Slug, index: Index) -> Response:
     """One latent of the reference SAE, with the evidence for its scores."""
+    comparison = find_comparison(request, engine, slug)
     return immutable(request, lambda: _latent(engine, comparison.slug, "reference", index), comparison.content_hash)
 
 

@@ -15,8 +15,8 @@ from app.store import read
 from app.web.api.models import ActivationsOfBoth, PairAnswer, SharedContext
 from app.web.api.routes import get, json_response
 from app.web.http.caching import immutable
-from app.web.http.deps import EngineDep, Index
-from app.web.shared.find import ComparisonDep
+from app.web.http.deps import EngineDep, Index, Slug
+from app.web.shared.find import find_comparison
 from app.web.shared.pair_evidence import pair_evidence
 from app.web.shared.text import tokens_of
 
@@ -27,8 +27,9 @@ NO_JOINT = "joint activations are kept of the pairs that matter most only"
 
 
 @get(router, "/pairs/{i}/{j}", PairAnswer, problems=(400, 404, 422))
-def get_pair(request: Request, engine: EngineDep, comparison: ComparisonDep, i: Index, j: Index) -> Response:
+def get_pair(request: Request, engine: EngineDep, slug: Slug, i: Index, j: Index) -> Response:
     """Narrow latent i and reference latent j: firing table, overlap, cosine, joint histogram, shared contexts."""
+    comparison = find_comparison(request, engine, slug)
     return immutable(request, lambda: json_response(_pair(engine, comparison, i, j)), comparison.content_hash)
 
 

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Query
+from fastapi import Query
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from app.catalogue import LATENT_FIELDS
 from app.errors import QueryError
 from app.records import Side
-from app.store.counts import CAP, FACETS, checked_facets
+from app.store.counts import CAP, FACETS
 from app.store.cursors import SORT_FIELDS
-from app.store.filters import CHOICES, FILTER_FIELDS, OPS, TEXT_FIELDS, TEXT_OPS, Filter
+from app.store.filters import CHOICES, FILTER_FIELDS, OPS, TEXT_FIELDS, TEXT_OPS
 from app.store.lasso import INSIDE, LASSO_FIELDS
 from app.store.page import Count, LatentQuery
 from app.store.rows import LATENT_NAMES
 from app.store.search import MAX_SEARCH_CHARACTERS
-from app.web.http.deps import SettingsDep
 from app.web.http.params import check_parameters
 
 OWN = ("sae", "sort", "q", "limit", "cursor", "count", "facets", "fields", "include")
@@ -39,67 +39,59 @@ def _some(names: Sequence[str]) -> str:
     return f"^{one}(,{one})*$"
 
 
-async def _filters(request: Request) -> tuple[Filter, ...]:
-    """The filters among the query's parameters; every parameter must be one or be in `OWN`.
+class LatentParameters(BaseModel):
+    """The parameters of a list of latents, besides the filters."""
 
-    Raises:
-        QueryError: an unknown parameter, or an invalid filter.
-    """
-    return check_parameters(request, OWN, filters=True, texts=True)
+    sae: Side = Field("narrow", description="Whose latents.")
+    sort: str = Field(
+        "-hedging_score",
+        description="Up to four fields, separated by commas, with `-` in front for descending: later ones sort "
+        f"ties of those before. Undefined values come last either way, ties by ascending index. Fields: {_FIELDS}.",
+        json_schema_extra={
+            "pattern": f"^-?({_ANY})(,-?({_ANY})){{0,3}}$",
+            "examples": ["-hedging_score", "diagnosis,-hedging_score"],
+        },
+    )
+    q: str | None = Field(
+        None,
+        description='`#151`: the latent with that index; `"not"`, ` not` or `le|la|les`: labels with such a '
+        "token; anything else: labels that contain it, in any case; a number finds both index and labels. At most "
+        f"{MAX_SEARCH_CHARACTERS} characters.",
+    )
+    limit: int = Field(
+        DEFAULT_LIMIT,
+        ge=1,
+        description="Latents a page; at most 1000, unless the server is set otherwise; with `include` at most "
+        f"{MAX_WITH_EVIDENCE}.",
+    )
+    cursor: str | None = Field(
+        None, description="`next` of the page before, with the same `sae`, `sort`, `q` and filters."
+    )
+    count: Literal["0", "1"] | None = Field(
+        None,
+        description="`1`: the exact total, on any page; `0`: never. By default on the first page only, and of a "
+        f"filtered view only up to {CAP}.",
+    )
+    fields: str | None = Field(
+        None,
+        description="Only these fields of each latent, separated by commas.",
+        json_schema_extra={"pattern": _some(LATENT_NAMES)},
+    )
+    include: str | None = Field(
+        None,
+        description="Evidence of each latent: `partners`, `contexts` or both, separated by a comma.",
+        json_schema_extra={"pattern": _some(INCLUDABLE)},
+    )
+    facets: str | None = Field(
+        None,
+        description="Fields whose values are counted over the whole filtered view, separated by commas: "
+        f"{', '.join(FACETS)}.",
+        json_schema_extra={"pattern": _some(FACETS)},
+    )
 
 
-async def _latent_query(
-    *,
-    settings: SettingsDep,
-    filters: Annotated[tuple[Filter, ...], Depends(_filters)],
-    sae: Annotated[Side, Query(description="Whose latents.")] = "narrow",
-    sort: Annotated[
-        str,
-        Query(
-            description="Up to four fields, separated by commas, with `-` in front for descending: later ones sort "
-            f"ties of those before. Undefined values come last either way, ties by ascending index. Fields: {_FIELDS}.",
-            json_schema_extra={
-                "pattern": f"^-?({_ANY})(,-?({_ANY})){{0,3}}$",
-                "examples": ["-hedging_score", "diagnosis,-hedging_score"],
-            },
-        ),
-    ] = "-hedging_score",
-    q: Annotated[
-        str | None,
-        Query(
-            description='`#151`: the latent with that index; `"not"`, ` not` or `le|la|les`: labels with such a '
-            "token; anything else: labels that contain it, in any case; a number finds both index and labels. At most "
-            f"{MAX_SEARCH_CHARACTERS} characters."
-        ),
-    ] = None,
-    limit: Annotated[
-        int,
-        Query(
-            ge=1,
-            description="Latents a page; at most 1000, unless the server is set otherwise; with `include` at most "
-            f"{MAX_WITH_EVIDENCE}.",
-        ),
-    ] = DEFAULT_LIMIT,
-    cursor: Annotated[
-        str | None, Query(description="`next` of the page before, with the same `sae`, `sort`, `q` and filters.")
-    ] = None,
-    count: Annotated[
-        Literal["0", "1"] | None,
-        Query(
-            description="`1`: the exact total, on any page; `0`: never. By default on the first page only, and of a "
-            f"filtered view only up to {CAP}."
-        ),
-    ] = None,
-) -> LatentQuery:
-    """The query of these parameters. Raises QueryError for an invalid one."""
-    if limit > settings.page_size_max:
-        raise QueryError(
-            f"limit is {limit}; expected 1 to {settings.page_size_max}",
-            parameter="limit",
-            valid=(f"1 to {settings.page_size_max}",),
-        )
-    wanted: Count = "cheap" if count is None else "exact" if count == "1" else "none"
-    return LatentQuery(sae, sort, filters, q, limit, cursor, wanted, backwards=True)
+LatentParametersQuery = Annotated[LatentParameters, Query()]
+"""Read at once: ten parameters one by one take FastAPI longer than the database takes for a page."""
 
 
 @dataclass(frozen=True)
@@ -117,54 +109,41 @@ class Selection:
     facets: tuple[str, ...]
 
 
-async def _selection(
-    query: Annotated[LatentQuery, Depends(_latent_query)],
-    fields: Annotated[
-        str | None,
-        Query(
-            description="Only these fields of each latent, separated by commas.",
-            json_schema_extra={"pattern": _some(LATENT_NAMES)},
-        ),
-    ] = None,
-    include: Annotated[
-        str | None,
-        Query(
-            description="Evidence of each latent: `partners`, `contexts` or both, separated by a comma.",
-            json_schema_extra={"pattern": _some(INCLUDABLE)},
-        ),
-    ] = None,
-    facets: Annotated[
-        str | None,
-        Query(
-            description="Fields whose values are counted over the whole filtered view, separated by commas: "
-            f"{', '.join(FACETS)}.",
-            json_schema_extra={"pattern": _some(FACETS)},
-        ),
-    ] = None,
-) -> Selection:
-    """The selection of these parameters. Raises QueryError for an invalid one."""
-    names = _among(fields, "fields", LATENT_NAMES) if fields is not None else None
-    included = _among(include, "include", INCLUDABLE)
-    if included and query.limit > MAX_WITH_EVIDENCE:
-        message = f"limit is {query.limit}; with include expected at most {MAX_WITH_EVIDENCE}"
+def read_query(request: Request, given: LatentParameters) -> LatentQuery:
+    """Which latents a request wants; every parameter that is not in `OWN` is a filter.
+
+    Raises:
+        QueryError: an unknown parameter, an invalid filter, or too large a page.
+    """
+    filters = check_parameters(request, OWN, filters=True, texts=True)
+    most = request.app.state.settings.page_size_max
+    if given.limit > most:
+        message = f"limit is {given.limit}; expected 1 to {most}"
+        raise QueryError(message, parameter="limit", valid=(f"1 to {most}",))
+    count: Count = "cheap" if given.count is None else "exact" if given.count == "1" else "none"
+    return LatentQuery(given.sae, given.sort, filters, given.q, given.limit, given.cursor, count, backwards=True)
+
+
+def read_selection(given: LatentParameters) -> Selection:
+    """What a request wants besides the rows. Raises QueryError for an unknown name, or too large a page."""
+    included = _among(given.include, "include", INCLUDABLE) or ()
+    if included and given.limit > MAX_WITH_EVIDENCE:
+        message = f"limit is {given.limit}; with include expected at most {MAX_WITH_EVIDENCE}"
         raise QueryError(message, parameter="limit", valid=(f"1 to {MAX_WITH_EVIDENCE}",))
-    return Selection(names, included, checked_facets(_parts(facets)))
+    facets = _among(given.facets, "facets", FACETS) or ()
+    return Selection(_among(given.fields, "fields", LATENT_NAMES), included, facets)
 
 
-def _among(text: str | None, parameter: str, valid: Sequence[str]) -> tuple[str, ...]:
-    for name in _parts(text):
+def _among(text: str | None, parameter: str, valid: Sequence[str]) -> tuple[str, ...] | None:
+    """Names separated by commas, each once; None where the parameter is missing."""
+    if text is None:
+        return None
+    names = [part.strip() for part in text.split(",")]
+    for name in names:
         if name not in valid:
             message = f"{parameter} has {name!r}; expected some of {', '.join(valid)}"
             raise QueryError(message, parameter=parameter, valid=tuple(valid))
-    return tuple(dict.fromkeys(_parts(text)))
-
-
-def _parts(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
-
-
-SelectionDep = Annotated[Selection, Depends(_selection)]
-LatentQueryDep = Annotated[LatentQuery, Depends(_latent_query)]
+    return tuple(dict.fromkeys(names))
 
 
 def filter_parameters() -> dict[str, Any]:

@@ -82,12 +82,12 @@ def get(
             dependencies=checks,
             openapi_extra=extra,
         )
-        hidden = [(path, "HEAD"), *((path + ending, method) for ending in endings for method in ("GET", "HEAD"))]
-        for each, method in hidden:
+        hidden = {path: ["HEAD"], **{path + ending: ["GET", "HEAD"] for ending in endings}}
+        for each, methods in hidden.items():
             router.add_api_route(
                 each,
                 handler,
-                methods=[method],
+                methods=methods,
                 name=name,
                 response_model=None,
                 dependencies=checks,

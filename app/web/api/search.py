@@ -17,9 +17,9 @@ from app.store.search import MAX_SEARCH_CHARACTERS
 from app.store.text_search import TextPlace, search_text
 from app.web.api.routes import get, json_response
 from app.web.http.caching import immutable
-from app.web.http.deps import EngineDep
+from app.web.http.deps import EngineDep, Slug
 from app.web.http.params import check_parameters
-from app.web.shared.find import ComparisonDep
+from app.web.shared.find import find_comparison
 
 router = APIRouter(prefix="/comparisons/{slug}", tags=["Latents"])
 
@@ -66,8 +66,9 @@ async def _known_parameters(request: Request) -> None:
 
 
 @get(router, "/search", SearchAnswer, problems=(400, 404), checks=(Depends(_known_parameters),))
-def search(request: Request, engine: EngineDep, comparison: ComparisonDep, q: Text, limit: Limit = 20) -> Response:
+def search(request: Request, engine: EngineDep, slug: Slug, q: Text, limit: Limit = 20) -> Response:
     """A text in the labels of both SAEs, and in the text that the comparison was made on."""
+    comparison = find_comparison(request, engine, slug)
     return immutable(request, lambda: _answer(engine, comparison.slug, q, limit), comparison.content_hash)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 from urllib.parse import urlsplit
@@ -118,6 +119,7 @@ def is_among(address: str, networks: Sequence[str]) -> bool:
     return found is not None and any(found in ip_network(network, strict=False) for network in networks)
 
 
+@lru_cache(maxsize=1024)
 def _parsed(address: str) -> Address | None:
     try:
         return ip_address(address)

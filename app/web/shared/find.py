@@ -7,6 +7,7 @@ on.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Annotated
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from app.errors import NotFoundError
 from app.records import ComparisonSummary, DegreeRecord, InterventionSummary, SaeRecord
 from app.store import degrees, interventions, read
+from app.store.payloads import SUMMARY
 from app.web.http import links
 from app.web.http.deps import EngineDep, Slug
 from app.web.http.prefix import below_prefix
@@ -42,7 +44,7 @@ def find_comparison(
         # PostgreSQL takes no text with it: the database would seem to fail.
         raise NotFoundError(f"no comparison {slug!r}: a name has no NUL")
     try:
-        return public_summary(read.get_comparison(engine, slug))
+        return _public(read.summary_text(engine, slug))
     except NotFoundError:
         whole = read.resolve_slug(engine, slug)
     raise redirect(request, slug, whole, request.query_params.multi_items() if query is None else query)
@@ -61,6 +63,7 @@ def _comparison(request: Request, engine: EngineDep, slug: Slug) -> ComparisonSu
 
 
 ComparisonDep = Annotated[ComparisonSummary, Depends(_comparison)]
+"""For coroutines. A route in a thread calls `find_comparison` itself: a dependency would take another thread."""
 
 
 def whole_comparison(engine: Engine, slug: str) -> ComparisonSummary:
@@ -69,12 +72,17 @@ def whole_comparison(engine: Engine, slug: str) -> ComparisonSummary:
     Raises:
         NotFoundError, QueryError: as `find_comparison`.
     """
-    return public_summary(read.get_comparison(engine, read.resolve_slug(engine, slug)))
+    return _public(read.summary_text(engine, read.resolve_slug(engine, slug)))
 
 
 def all_comparisons(engine: Engine) -> list[ComparisonSummary]:
     """All stored comparisons, newest first."""
-    return list(map(public_summary, read.list_comparisons(engine)))
+    return list(map(_public, read.summary_texts(engine)))
+
+
+@lru_cache(maxsize=256)
+def _public(stored: str) -> ComparisonSummary:
+    return public_summary(SUMMARY.validate_json(stored))
 
 
 def find_sae(engine: Engine, name: str) -> SaeRecord:
