@@ -31,6 +31,7 @@ from app.store.lookup import (
 )
 from app.store.page import LatentList, LatentQuery, facets_of, iter_latents, latents_page, row_blocks, row_page
 from app.store.payloads import DETAIL, SAE, SUMMARY, TEXT_ROW, expand
+from app.store.plain_rows import plain_rows
 from app.store.read_pairs import (
     get_pair_detail,
     get_partner,
@@ -223,5 +224,12 @@ def columns(engine: Engine, slug: str, side: Side, names: Sequence[str]) -> dict
         comparison_id = require_comparison(connection, slug)
         query = select(latents.c.latent_index, *(latent_column(name).label(f"field_{name}") for name in distinct))
         where = (latents.c.comparison_id == comparison_id, latents.c.side == side)
-        rows = connection.execute(query.where(*where).order_by(latents.c.latent_index)).all()
-    return {name: [row[place] for row in rows] for place, name in enumerate(distinct, start=1)}
+        rows = plain_rows(connection, query.where(*where).order_by(latents.c.latent_index))
+    found = list(zip(*rows, strict=True))[1:] or [() for _ in distinct]
+    return {name: _typed(name, values) for name, values in zip(distinct, found, strict=True)}
+
+
+def _typed(name: str, values: Sequence[Any]) -> list[Any]:
+    if LATENT_FIELDS[name].kind != "flag":
+        return list(values)
+    return [None if value is None else bool(value) for value in values]

@@ -57,6 +57,6 @@ def as_text(name: str, values: Sequence[Any], *, exact: bool) -> bytes:
         return orjson.dumps(list(map(show.plain, values)))
     if exact or LATENT_FIELDS[name].kind != "number":
         return orjson.dumps(values)
-    numbers = tuple(float("nan") if value is None else value for value in values)
+    numbers = tuple(float("nan") if value is None else value for value in values) if None in values else tuple(values)
     text = ",".join([ROUNDED] * len(numbers)) % numbers
     return f"[{text}]".replace("nan", "null").encode()

@@ -157,7 +157,8 @@ def test_many_latents_with_their_evidence(client: TestClient, slug: str, path: s
         assert item.items() <= alone.items()
         assert item["contexts"]
     assert client.get(path, params={"include": "partners", "limit": 101}).json()["parameter"] == "limit"
-    assert client.get(path, params={"include": "all"}).json()["valid"] == ["partners", "contexts"]
+    for wrong in ("all", "", "partners,", ",contexts"):
+        assert client.get(path, params={"include": wrong}).json()["valid"] == ["partners", "contexts"]
 
 
 def test_facets_count_the_filtered_view(client: TestClient, bundle: ComparisonBundle, path: str) -> None:
