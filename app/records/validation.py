@@ -78,7 +78,8 @@ class CheckResult:
         made: date, ISO 8601.
         settings: sizes and seeds that decide the figures.
         versions: of program and libraries.
-        tables, aims: what was found; notes: what to keep in mind, one sentence or two each.
+        tables, aims: what was found.
+        notes: what to keep in mind, one sentence or two each.
         data: what the tables were computed from, where that is kept.
     """
 
