@@ -14,8 +14,9 @@ import scipy.sparse as sp
 
 from app.arrays import Flags, Float32s, Float64s, Int64s
 from app.records import BySide
-from app.scores.mixing.composition import Composition, standard_errors
+from app.scores.mixing.composition import Composition, StretchErrors
 from app.scores.mixing.masses import SPLIT_COSINE
+from app.scores.mixing.products import SampleProducts
 from app.scores.overlap import significant_z, standard_score
 from app.stats.input_sample import Sample
 
@@ -72,11 +73,22 @@ class CandidateSearch:
         decoders: `[n, d]` and `[m, d]` unit rows.
         counted: `[m]` reference latents that can be partners.
         is_prefix: whether the narrow latents are the reference's first ones, none of which is counted.
+        products: of the sample, if there are tables of them.
     """
 
-    def __init__(self, sample: Sample, decoders: BySide[Float32s], counted: Flags, *, is_prefix: bool) -> None:
+    def __init__(
+        self,
+        sample: Sample,
+        decoders: BySide[Float32s],
+        counted: Flags,
+        *,
+        is_prefix: bool,
+        products: SampleProducts | None = None,
+    ) -> None:
         self._sample, self._decoders, self._counted, self._is_prefix = sample, decoders, counted, is_prefix
-        self._halves = [Composition(sample, half) for half in (0, 1)]
+        self._halves = [Composition(sample, half, products) for half in (0, 1)]
+        self._products = products
+        self._errors = StretchErrors(sample.reference)
         acts = BySide(sample.narrow, sample.reference)
         self._fires = _ones(sample.reference_rows)
         self._n_firings = acts.map(lambda each: np.diff(each.indptr).astype(np.int64))
@@ -86,7 +98,7 @@ class CandidateSearch:
     def __call__(self, block: slice) -> list[Candidates | None]:
         """The candidates of each narrow latent of a block; None where it fires too seldom."""
         left_over = [half.left_over(block) for half in self._halves]
-        weight = np.stack([half.weights(each) for half, each in zip(self._halves, left_over, strict=True)])
+        weight = np.stack([half.weights(block, each) for half, each in zip(self._halves, left_over, strict=True)])
         both = np.concatenate(left_over)
         z, correlation = self._together(block)
         cosines = self._decoders.narrow[block] @ self._decoders.reference.T
@@ -103,10 +115,16 @@ class CandidateSearch:
         acts, n = self._sample.narrow[:, block].T, len(self._sample)
         counts = (_ones(acts) @ self._fires).toarray()
         z = standard_score(counts, self._n_firings.narrow[block, None], self._n_firings.reference, n)
-        found: Float32s = (acts @ self._sample.reference_rows).toarray() / n
+        found = self._sums(block, acts) / np.float32(n)
         found -= np.outer(self._mean.narrow[block], self._mean.reference)
         found /= np.outer(self._sd.narrow[block], self._sd.reference)
         return np.where(self._counted, np.nan_to_num(z), 0.0), np.where(self._counted, found, 0.0)
+
+    def _sums(self, block: slice, acts: sp.csr_array) -> Float32s:
+        """`[k, m]` sums of products of activations; `acts` are the block's, by latent."""
+        if self._products is not None:
+            return np.asarray(self._products.crossed[:, block].sum(axis=0), dtype=np.float32)
+        return np.asarray((acts @ self._sample.reference_rows).toarray())
 
     def _main(self, i: int, pairs: _Pairs) -> int:
         if self._is_prefix:
@@ -132,7 +150,7 @@ class CandidateSearch:
             sign=np.sign(z[latents]),
             correlation=pairs.correlation[latents].astype(np.float64),
             weight=weight[:, latents],
-            error=standard_errors(self._sample.reference, latents, left_over),
+            error=self._errors.of(latents, left_over),
             n_tested=max(len(significant), 1),
         )
 

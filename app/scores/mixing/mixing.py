@@ -30,6 +30,7 @@ from app.scores.mixing.composition import Composition
 from app.scores.mixing.evidence import Evidence, EvidenceFinder
 from app.scores.mixing.inference import like_density
 from app.scores.mixing.naming import named
+from app.scores.mixing.products import SampleProducts, sample_products
 from app.scores.mixing.residuals import Residuals
 from app.scores.mixing.results import Mixing
 from app.scores.sample_groups import HALVES, PARTS, MapFunction
@@ -63,8 +64,9 @@ def mixing(
     if np.diff(sample.bounds).all():
         # Many small products: a latent to each processor, not each product to all of them.
         with ThreadPoolExecutor(os.cpu_count()) as pool, threadpool_limits(1, user_api="blas"):
-            search = CandidateSearch(sample, decoders, counted, is_prefix=is_prefix)
-            found = _evidence(sample, decoders, search, progress, pool.map)
+            products = sample_products(sample, pool.map)
+            search = CandidateSearch(sample, decoders, counted, is_prefix=is_prefix, products=products)
+            found = _evidence(sample, decoders, search, products, progress, pool.map)
     return named(sample, found)
 
 
@@ -72,15 +74,16 @@ def _evidence(
     sample: Sample,
     decoders: BySide[Float32s],
     search: CandidateSearch,
+    products: SampleProducts | None,
     progress: Progress,
     map_function: MapFunction,
 ) -> list[Evidence | None]:
     """The evidence of each narrow latent; None where it fires too seldom."""
     n = len(decoders.narrow)
     candidates = _candidates(search, n, progress, map_function)
-    by_group = _by_group(sample, candidates, progress, map_function)
+    by_group = _by_group(sample, candidates, products, progress, map_function)
     other = like_density(np.diff(sample.narrow.indptr), np.random.default_rng(SEED))
-    finder = EvidenceFinder(Residuals(sample, decoders, map_function), decoders, other)
+    finder = EvidenceFinder(Residuals(sample, decoders, products, map_function), decoders, other)
     advance = progress("mixed masses", n, "latents")
 
     def find(i: int) -> Evidence | None:
@@ -103,18 +106,21 @@ def _candidates(
 
 
 def _by_group(
-    sample: Sample, candidates: Sequence[Candidates | None], progress: Progress, map_function: MapFunction
+    sample: Sample,
+    candidates: Sequence[Candidates | None],
+    products: SampleProducts | None,
+    progress: Progress,
+    map_function: MapFunction,
 ) -> list[Float32s]:
     """Of each narrow latent `[N_GROUPS, p]` W of its candidates; one group's inverse is held at a time."""
     advance = progress("weights by group", len(candidates) * N_GROUPS, "latents")
+    latents = [np.empty(0, dtype=np.int64) if each is None else each.latents for each in candidates]
     found: list[list[Float32s]] = [[] for _ in candidates]
     for part in range(len(HALVES), len(PARTS)):
-        composition = Composition(sample, part)
+        composition = Composition(sample, part, products)
 
         def weights(block: slice) -> list[Float32s]:
-            left_over = composition.left_over(block)  # noqa: B023  (called before the next one is made)
-            latents = [np.empty(0, dtype=np.int64) if each is None else each.latents for each in candidates[block]]
-            return [composition.weights_with(each, left_over[:, k]) for k, each in enumerate(latents)]  # noqa: B023
+            return composition.weights_with(block, latents[block])  # noqa: B023  (called before the next one is made)
 
         every = chain.from_iterable(map_function(weights, _blocks(len(candidates))))
         for i, of_latent in enumerate(every):

@@ -14,13 +14,15 @@ is right on average, and other narrow latents make up for the rest. Biases drop 
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg as la
 import scipy.sparse as sp
+from scipy.linalg.lapack import dposv
 
 from app.arrays import Float32s, Float64s, Int64s
 from app.records import BySide
 from app.scores.mixing.composition import RIDGE
+from app.scores.mixing.products import SampleProducts
 from app.scores.sample_groups import PARTS, MapFunction
+from app.stats.index_ranges import expand_ranges
 from app.stats.input_sample import N_GROUPS, Sample
 
 
@@ -29,11 +31,19 @@ class Residuals:
 
     Args:
         decoders: `[n, d]` and `[m, d]` unit rows.
+        products: of the sample, if there are tables of them.
         map_function: applied to the groups, such as the `map` of a pool.
     """
 
-    def __init__(self, sample: Sample, decoders: BySide[Float32s], map_function: MapFunction = map) -> None:
-        self._sample, self._decoders = sample, decoders
+    def __init__(
+        self,
+        sample: Sample,
+        decoders: BySide[Float32s],
+        products: SampleProducts | None = None,
+        map_function: MapFunction = map,
+    ) -> None:
+        self._sample, self._decoders, self._table = sample, decoders, products
+        self._squares = _squares_by_group(sample)
         self._n = np.diff(sample.bounds).astype(np.float64)
         self._rows = BySide(sample.narrow_rows, sample.reference_rows)
         self._mean = self._rows.map(lambda acts: np.stack([_means(acts[sample.group(g)]) for g in range(N_GROUPS)]))
@@ -90,29 +100,37 @@ class Residuals:
         return centred
 
     def _products(self, i: int, reference: Int64s) -> tuple[Float64s, Float64s]:
-        """(`[N_GROUPS, k, k]` sums of products, `[N_GROUPS, k]` means) of narrow latent i and some reference latents.
-
-        Only tokens on which any of them fires are written out: some 10,000 of 65,536.
-        """
-        columns = [_entries(self._sample.narrow, i), *(_entries(self._sample.reference, j) for j in reference)]
-        fires = np.zeros(len(self._sample), dtype=np.bool_)
-        for tokens, _ in columns:
-            fires[tokens] = True
-        before = np.concatenate([[0], np.cumsum(fires)])
-        dense = np.zeros((len(columns), before[-1]), dtype=np.float32)
-        for out, (tokens, values) in zip(dense, columns, strict=True):
-            out[before[tokens]] = values
-        cuts = before[self._sample.bounds]
-        parts = [dense[:, cuts[g] : cuts[g + 1]] for g in range(N_GROUPS)]
-        gram = np.stack([part @ part.T for part in parts]).astype(np.float64)
+        """(`[N_GROUPS, k, k]` sums of products, `[N_GROUPS, k]` means) of narrow latent i and reference latents."""
         mean = np.concatenate([self._mean.narrow[:, [i]], self._mean.reference[:, reference]], axis=1)
+        if self._table is None:
+            return self._products_of_firings(i, reference), mean
+        gram = np.empty((N_GROUPS, len(reference) + 1, len(reference) + 1))
+        gram[:, 0, 0] = self._squares[:, i]
+        gram[:, 0, 1:] = gram[:, 1:, 0] = self._table.crossed[:, i, reference]
+        gram[:, 1:, 1:] = self._table.reference[:, reference[:, None], reference]
         return gram, mean
 
+    def _products_of_firings(self, i: int, reference: Int64s) -> Float64s:
+        """The sums, from the tokens on which any of the latents fires: some 10,000 of 65,536."""
+        tokens, values, column = self._firings(i, reference)
+        fires = np.zeros(len(self._sample), dtype=np.bool_)
+        fires[tokens] = True
+        before = np.concatenate([[0], np.cumsum(fires)])
+        dense = np.zeros((before[-1], len(reference) + 1), dtype=np.float32)
+        dense[before[tokens], column] = values
+        cuts = before[self._sample.bounds]
+        return np.stack([part.T @ part for part in np.split(dense, cuts[1:-1])]).astype(np.float64)
 
-def _entries(acts: sp.csc_array, latent: int | np.integer) -> tuple[Int64s, Float32s]:
-    """(tokens, activations) of a latent."""
-    entries = slice(acts.indptr[latent], acts.indptr[latent + 1])
-    return acts.indices[entries], acts.data[entries]
+    def _firings(self, i: int, reference: Int64s) -> tuple[Int64s, Float32s, Int64s]:
+        """(token, activation, 0 for narrow latent i or else 1 + place in `reference`) of all firings of these."""
+        narrow, acts = self._sample.narrow, self._sample.reference
+        own = slice(narrow.indptr[i], narrow.indptr[i + 1])
+        place, entry = expand_ranges(acts.indptr[reference], acts.indptr[reference + 1])
+        return (
+            np.concatenate([narrow.indices[own], acts.indices[entry]]),
+            np.concatenate([narrow.data[own], acts.data[entry]]),
+            np.concatenate([np.zeros(own.stop - own.start, dtype=np.int64), place + 1]),
+        )
 
 
 def _own_coefficient(gram: Float64s, mean: Float64s, n: Float64s, k: int) -> tuple[Float64s, float]:
@@ -129,8 +147,14 @@ def _own_coefficient(gram: Float64s, mean: Float64s, n: Float64s, k: int) -> tup
     inner[np.diag_indices(k)] += RIDGE * diagonal + 1e-9 * max(float(diagonal.sum()), 1e-9)
     first = np.zeros(k)
     first[0] = 1
-    solved = la.solve(inner, first, assume_a="pos", check_finite=False)
+    solved: Float64s = dposv(inner, first)[1]
     return solved, float(solved @ centred[:k, -1])
+
+
+def _squares_by_group(sample: Sample) -> Float64s:
+    """`[N_GROUPS, n]` sums of the squares of the narrow activations."""
+    groups = (sample.narrow_rows[sample.group(g)].astype(np.float64) for g in range(N_GROUPS))
+    return np.stack([acts.power(2).sum(axis=0) for acts in groups])
 
 
 def _means(acts: sp.csr_array) -> Float64s:

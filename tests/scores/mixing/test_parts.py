@@ -9,20 +9,24 @@ import scipy.sparse as sp
 from app.scores.mixing.composition import Composition, inverse_gram
 from app.scores.mixing.inference import false_discovery_rates, interval, like_density, quantile_of_like_density
 from app.scores.mixing.masses import inside_span, ridge_with_signs
+from app.scores.mixing.products import sample_products
 from tests.scores.mixing.known_world import N_TOKENS, KnownWorld
 
 
-def test_weights_are_those_of_the_joint_regression() -> None:
+@pytest.mark.parametrize("with_tables", [True, False])
+def test_weights_are_those_of_the_joint_regression(with_tables: bool) -> None:
     world = KnownWorld.make()
-    composition = Composition(world.sample(world.acts[:, :20]), 0)
+    sample = world.sample(world.acts[:, :20])
+    composition = Composition(sample, 0, sample_products(sample) if with_tables else None)
     latents = np.array([0, 5])
-    left_over = composition.left_over(latents)
     half = world.acts[: N_TOKENS // 2]
     centred = half - half.mean(axis=0)
     expected = np.linalg.lstsq(centred[:, :20], centred, rcond=None)[0][latents]
-    assert composition.weights(left_over) == pytest.approx(expected, abs=5e-3)
+    assert composition.weights(latents) == pytest.approx(expected, abs=5e-3)
+    assert composition.weights(latents, composition.left_over(latents)) == pytest.approx(expected, abs=5e-3)
     some = np.array([3, 20, 39])
-    assert composition.weights_with(some, left_over[:, 1]) == pytest.approx(expected[1, some], abs=5e-3)
+    (found,) = composition.weights_with(slice(5, 6), [some])
+    assert found == pytest.approx(expected[1, some], abs=5e-3)
 
 
 @pytest.mark.parametrize("n", [1, 5, 1500])
