@@ -162,6 +162,10 @@ class Client:
         """A narrow latent and a reference latent."""
         return self.get(f"{_comparison(slug)}/pairs/{narrow}/{reference}")
 
+    def vectors(self, slug: str, sae: Side, index: int, n: int = 1) -> list[Json]:
+        """Decoder and encoder of `n` latents from `index` on: `index`, `decoder`, `encoder`, `encoder_bias` of each."""
+        return list(self.get(f"{_comparison(slug)}/vectors", sae=sae, index=index, n=n)["items"])
+
     def prompt(self, slug: str, text: str, *, top: int = 5) -> Json:
         """The strongest latents of both SAEs on each token of a text."""
         return self._post(f"{_comparison(slug)}/prompt", {"text": text, "top": top})
@@ -237,6 +241,10 @@ class AsyncClient:
     async def latent(self, slug: str, sae: Side, index: int) -> Json:
         """One latent with its evidence."""
         return await self.get(f"{_comparison(slug)}/{sae}/{index}")
+
+    async def vectors(self, slug: str, sae: Side, index: int, n: int = 1) -> list[Json]:
+        """Decoder and encoder of `n` latents from `index` on."""
+        return list((await self.get(f"{_comparison(slug)}/vectors", sae=sae, index=index, n=n))["items"])
 
     async def prompt(self, slug: str, text: str, *, top: int = 5) -> Json:
         """The strongest latents of both SAEs on each token of a text."""

@@ -60,6 +60,7 @@ def wide_bundle(n: int) -> ComparisonBundle:
         _details(n, detail),
         (),
         (),
+        (),
         small.text_rows,
     )
 

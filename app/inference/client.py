@@ -19,6 +19,8 @@ from app.inference.wire import (
     JobQuestion,
     PromptAnswer,
     PromptRequest,
+    VectorsAnswer,
+    VectorsRequest,
 )
 from app.logs import current
 from app.records import Preflight
@@ -97,6 +99,19 @@ class Inference:
             raise WorkerAnswerError(
                 "the inference worker left out a requested latent; check that it has the same version"
             )
+        return answer
+
+    async def vectors(self, request: VectorsRequest) -> VectorsAnswer:
+        """Weights of some latents.
+
+        Raises:
+            NotFoundError: the worker knows no such comparison.
+            WorkerError, WorkerAnswerError: the worker can't answer, or its answer is invalid.
+        """
+        answer = await self._request("POST", "/vectors", VectorsAnswer, request)
+        n_bytes = 4 * request.n * answer.d_in
+        if not len(answer.decoder) == len(answer.encoder) == n_bytes:
+            raise WorkerAnswerError("the inference worker sent other vectors; check that it has the same version")
         return answer
 
     async def preflight(self, question: JobQuestion) -> Preflight:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, model_validator
 
 from app.records import Preflight, Side
 
@@ -15,6 +15,9 @@ BODY_BYTES_MAX = 6 * TEXT_BYTES_MAX + 65_536
 """Of a request: JSON may write a byte of text as six (`\\u0001`)."""
 
 TOP_MAX = 20
+
+VECTORS_MAX = 256
+"""Latents whose weights are sent at once: 5 MB at a `d_in` of 2,304."""
 
 Index = Annotated[int, Field(ge=0, lt=2**31)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -119,6 +122,37 @@ class PromptAnswer(Message):
         if not len(self.tokens) == len(self.scored) == len(self.narrow.n_active) == len(self.reference.n_active):
             raise ValueError("tokens and activations do not fit together")
         return self
+
+
+class VectorsRequest(Message):
+    """Weights of latents next to each other.
+
+    Attributes:
+        slug: of the comparison, whole.
+        sae: whose latents.
+        start: index of the first.
+        n: how many.
+    """
+
+    slug: str = Field(max_length=400)
+    sae: Side
+    start: Index
+    n: int = Field(ge=1, le=VECTORS_MAX)
+
+
+class VectorsAnswer(Message):
+    """Their weights, as SAELens has them after loading; arrays of little-endian float32, one row a latent.
+
+    Attributes:
+        d_in: length of a row.
+        decoder, encoder: `[n, d_in]`.
+        encoder_bias: `[n]`; None for an architecture without one.
+    """
+
+    d_in: int = Field(ge=1)
+    decoder: Base64Bytes = Field(repr=False)
+    encoder: Base64Bytes = Field(repr=False)
+    encoder_bias: Base64Bytes | None = Field(repr=False)
 
 
 class JobQuestion(Message):

@@ -30,6 +30,7 @@ ELSEWHERE = ("203.0.113.9", 50000)
 OPEN = {"/healthz", "/readyz", "/static"}
 METRICS = {"/metrics"}
 PROMPTS = {"/c/{slug}/prompt", "/api/v1/comparisons/{slug}/prompt"}
+VECTORS = {f"/api/v1/comparisons/{{slug}}/vectors{ending}" for ending in ("", ".safetensors")}
 INPUTS = "/api/v1/inputs"
 """Names of private files: reading it needs the scope `write`."""
 WRITES = {
@@ -51,14 +52,14 @@ KEYS = {"read": ("read",), "prompt": ("prompt",), "write": ("write",), "admin": 
 ALLOWED: dict[str, set[str]] = {
     "anonymous": {"open", "read"},
     "read": {"open", "metrics", "read"},
-    "prompt": {"open", "metrics", "read", "prompt"},
+    "prompt": {"open", "metrics", "read", "prompt", "vectors"},
     "write": {"open", "metrics", "read", "write", "inputs"},
-    "admin": {"open", "metrics", "read", "prompt", "write", "inputs"},
-    "token": {"open", "metrics", "read", "prompt", "write", "inputs"},
-    "local": {"open", "metrics", "read", "prompt", "write", "inputs"},
+    "admin": {"open", "metrics", "read", "prompt", "vectors", "write", "inputs"},
+    "token": {"open", "metrics", "read", "prompt", "vectors", "write", "inputs"},
+    "local": {"open", "metrics", "read", "prompt", "vectors", "write", "inputs"},
     "proxied": {"open", "read"},
     "foreign host": set(),
-    "cross-site": {"open", "metrics", "read"},
+    "cross-site": {"open", "metrics", "read", "vectors"},
     "wrong": set(),
     "revoked": set(),
 }
@@ -130,6 +131,8 @@ def kind_of(path: str, method: str) -> str:
         return "open"
     if path in METRICS:
         return "metrics"
+    if path in VECTORS:
+        return "vectors"
     if method in ("GET", "HEAD", "OPTIONS"):
         return "inputs" if path == INPUTS else "read"
     if path in PROMPTS:

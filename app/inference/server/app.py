@@ -37,6 +37,8 @@ from app.inference.wire import (
     JobQuestion,
     PromptAnswer,
     PromptRequest,
+    VectorsAnswer,
+    VectorsRequest,
 )
 from app.jobs.queue import REQUESTS
 from app.serving.body import CLOSE, READ_TIMEOUT_S, BodyRefused, read_body
@@ -140,6 +142,14 @@ async def prompt(request: Request) -> Response:
     """Read a text with a comparison's model and SAEs."""
     message = await read_message(request, PromptRequest)
     answer: PromptAnswer = await unless_left(request, _service(request).prompt(message))
+    return _json(answer)
+
+
+@router.post("/vectors")
+async def vectors(request: Request) -> Response:
+    """Weights of some latents."""
+    message = await read_message(request, VectorsRequest)
+    answer: VectorsAnswer = await unless_left(request, _service(request).vectors(message))
     return _json(answer)
 
 

@@ -64,11 +64,11 @@ class LoadedModels:
         found: LanguageModel = self.memory.get(model_key(name), lambda: self._load_model(name), _model_bytes)
         return found
 
-    def sae(self, record: SaeRecord, *, with_model: str) -> LoadedSae:
+    def sae(self, record: SaeRecord, *, with_model: str | None) -> LoadedSae:
         """The whole SAE of a record, without the copy of its decoder that only scoring needs.
 
         Args:
-            with_model: the model in use, which stays loaded.
+            with_model: the model in use, which stays loaded; None for none.
 
         Raises:
             SaeError: it can't be loaded, or changed since.
@@ -79,7 +79,7 @@ class LoadedModels:
             lambda: self._load_sae(record),
             lambda loaded: _tensor_bytes(loaded.module) + loaded.decoder_norms.nbytes,
             expected=4 * record.d_in * record.d_sae * 2,
-            needed=(model_key(with_model),),
+            needed=() if with_model is None else (model_key(with_model),),
         )
         return found
 

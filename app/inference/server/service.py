@@ -22,7 +22,17 @@ from app.inference.server.batcher import Batcher, Limits
 from app.inference.server.compute import Prompt, Read, read_batch
 from app.inference.server.loaded import LoadedModels
 from app.inference.server.metrics import BatchMetrics, StateMetrics
-from app.inference.wire import Capabilities, Held, JobAnswer, PromptAnswer, PromptRequest, too_long
+from app.inference.server.vectors import read_vectors
+from app.inference.wire import (
+    Capabilities,
+    Held,
+    JobAnswer,
+    PromptAnswer,
+    PromptRequest,
+    VectorsAnswer,
+    VectorsRequest,
+    too_long,
+)
 from app.records import ComparisonSummary, Preflight, RowRules
 from app.records.request import JobRequest
 from app.records.sides import SIDES
@@ -119,6 +129,20 @@ class Service:
         prompt = Prompt(row, model_name, hook_name, saes)
         read = await self.batcher.submit(prompt, n_tokens)
         return await self._prepare(partial(self._answer, request, row, reader, read))
+
+    async def vectors(self, request: VectorsRequest) -> VectorsAnswer:
+        """Weights of some latents.
+
+        Raises:
+            NotFoundError: no such comparison.
+            PromptError: the SAE has no such latents.
+            SaeError, WorkerError: the SAE can't be used.
+        """
+        summary = await self._comparison(request.slug)
+        record = (summary.narrow if request.sae == "narrow" else summary.reference).sae
+        if request.start + request.n > record.d_sae:
+            raise PromptError(f"the SAE has latents 0 to {record.d_sae - 1}", parameter="index")
+        return await self.compute(partial(read_vectors, self.models, record, request.start, request.n))
 
     async def preflight(self, request: JobRequest) -> JobAnswer:
         """Look at a job without running it; what is wrong with it is in the answer."""

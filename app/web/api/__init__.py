@@ -17,12 +17,16 @@ from app.web.api import (
     saes,
     search,
     validation,
+    vectors,
 )
 from app.web.http.links import API
 
 router = APIRouter(prefix=API)
 # A request is compared with one route after another: those that are requested most come first.
-PARTS = (latents, comparisons, pairs, saes, search, diff, interventions, validation, prompt, inputs, jobs, job_events)
+PARTS = (
+    *(latents, comparisons, pairs, saes, search, diff, interventions, validation),
+    *(vectors, prompt, inputs, jobs, job_events),
+)
 for part in PARTS:
     router.include_router(part.router)
 

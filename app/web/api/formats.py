@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.catalogue import LATENT_FIELDS
 from app.store.rows import LATENT_NAMES
+from app.web.http import endings
 from app.web.http.errors import Problem, ProblemError
 from app.web.shared.latent_files import CSV, NDJSON, latents_as_csv, latents_as_ndjson, without_body
 from app.web.shared.table_files import csv_block
@@ -22,7 +23,6 @@ Rows = Sequence[Sequence[Any]]
 
 PARQUET: Final = "application/vnd.apache.parquet"
 MEDIA_TYPES: Final[Mapping[Format, str]] = {"csv": CSV, "ndjson": NDJSON, "parquet": PARQUET}
-ENDINGS: Final = tuple(f".{name}" for name in MEDIA_TYPES)
 ARROW: Final = {"integer": "int64", "number": "double", "flag": "bool", "text": "string"}
 
 
@@ -41,8 +41,8 @@ def format_of(request: Request) -> Format:
 
 def _wanted(request: Request) -> Format:
     path: str = request.scope["path"]
-    for name in MEDIA_TYPES:
-        if path.endswith(f".{name}"):
+    for ending, name in zip(endings.TABLES, MEDIA_TYPES, strict=True):
+        if path.endswith(ending):
             return name
     accepted = [part.partition(";")[0].strip() for part in request.headers.get("accept", "").split(",")]
     plain = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYPES.items()}

@@ -11,8 +11,9 @@ from fastapi.params import Depends as Dependency
 from starlette.responses import Response
 
 from app.web.api.describe import model_of
-from app.web.api.formats import ENDINGS, PARQUET
+from app.web.api.formats import PARQUET
 from app.web.api.status_models import ParameterProblem, ProblemDocument
+from app.web.http import endings
 from app.web.http.errors import PROBLEM_JSON
 from app.web.http.params import no_parameters
 
@@ -55,6 +56,7 @@ def get(
     checks: Sequence[Dependency] = (Depends(no_parameters),),
     extra: dict[str, Any] | None = None,
     files: bool = False,
+    also: Sequence[str] = (),
 ) -> Callable[[Handler], Handler]:
     """Registers a handler for GET and HEAD.
 
@@ -65,7 +67,8 @@ def get(
         problems: statuses that it may fail with, besides those of every route.
         checks: dependencies that every request passes first; by default, that it has no parameters.
         extra: more for the OpenAPI operation.
-        files: whether the handler also answers with files, by `Accept` and under the path with an ending.
+        files: whether the handler also answers with tables, by `Accept` and under the path with an ending.
+        also: further endings of the path.
     """
 
     def register(handler: Handler) -> Handler:
@@ -82,7 +85,8 @@ def get(
             dependencies=checks,
             openapi_extra=extra,
         )
-        hidden = {path: ["HEAD"], **{path + ending: ["GET", "HEAD"] for ending in endings}}
+        others = (*(endings.TABLES if files else ()), *also)
+        hidden = {path: ["HEAD"], **{path + ending: ["GET", "HEAD"] for ending in others}}
         for each, methods in hidden.items():
             router.add_api_route(
                 each,
@@ -95,7 +99,6 @@ def get(
             )
         return handler
 
-    endings = ENDINGS if files else ()
     return register
 
 

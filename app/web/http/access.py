@@ -20,6 +20,7 @@ from app.errors import StoreError
 from app.records.access import ScopeName, allowed_by
 from app.settings import Settings
 from app.store.keys import find_key
+from app.web.http import endings
 from app.web.http.caller import Caller, caller_of
 from app.web.http.errors import Problem, ProblemError, of_store_error, problem_response, wants_page
 from app.web.http.rates import Rates
@@ -31,12 +32,14 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 OPEN: Final = re.compile(r"/(healthz|readyz|static/.*)")
 METRICS: Final = "/metrics"
 PROMPT: Final = re.compile(r".*/prompt")
+VECTORS: Final = re.compile(rf"/api/v1/comparisons/[^/]+/vectors({re.escape(endings.SAFETENSORS)})?")
+"""They keep the inference worker busy, like a prompt."""
+
 FORMS: Final = re.compile(r"/(compare/new|saes/new|saes/upload|jobs/[^/]+/(cancel|resume))")
 """Forms with a field for the key: their routes call `check_form`."""
 
 COSTS: Final[dict[ScopeName, int]] = {"read": 1, "prompt": 20, "write": 10, "admin": 1}
 FILE_COST: Final = 10
-FILES: Final = (".csv", ".ndjson", ".parquet")
 
 WRONG_KEYS: Final = 10
 """Wrong keys a minute from one address; beyond that, its keys are not looked at for a while."""
@@ -116,7 +119,7 @@ class Access:
         """Headers that say what is left. Raises ProblemError with 429."""
         if self._rates is None or caller.is_local or OPEN.fullmatch(scope["path"]):
             return {}
-        cost = FILE_COST if scope["path"].endswith(FILES) else COSTS[needed(scope) or "read"]
+        cost = FILE_COST if scope["path"].endswith(endings.FILES) else COSTS[needed(scope) or "read"]
         verdict = self._rates.take(caller.share, cost)
         if verdict.is_allowed:
             return verdict.headers()
@@ -161,7 +164,7 @@ def needed(scope: Scope) -> ScopeName | None:
     if OPEN.fullmatch(scope["path"]):
         return None
     if scope["method"] in SAFE_METHODS:
-        return "read"
+        return "prompt" if VECTORS.fullmatch(scope["path"]) else "read"
     return "prompt" if PROMPT.fullmatch(scope["path"]) else "write"
 
 

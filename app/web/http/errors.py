@@ -21,6 +21,7 @@ from app.errors import ConflictError, NotFoundError, QueryError, QueryStoppedErr
 from app.serving.headers import NEVER_KEPT
 from app.serving.leaving import answer_nobody
 from app.serving.plain_answers import TYPE_PREFIX
+from app.web.http import endings
 
 PROBLEM_JSON = "application/problem+json"
 LONGEST_DETAIL = 2000
@@ -31,8 +32,6 @@ WRONG_SCHEMA = (
 )
 METHODS = ("GET", "HEAD", "POST")
 """That any route takes."""
-
-DATA_ENDINGS = (".json", ".csv", ".ndjson")
 
 log = logging.getLogger(__name__)
 
@@ -222,7 +221,7 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 def wants_page(request: Request) -> bool:
     """Whether a browser requests a page."""
     path = request.url.path
-    if path.startswith("/api/") or path.endswith(DATA_ENDINGS):
+    if path.startswith("/api/") or path.endswith(endings.DATA):
         return False
     return "text/html" in request.headers.get("accept", "")
 

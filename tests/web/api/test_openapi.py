@@ -51,13 +51,14 @@ EXAMPLES: dict[str, list[dict[str, str]]] = {
 
 CHANGING = {
     ("/api/v1/comparisons/{slug}/prompt", "post"): "tests/live/test_api.py",
+    ("/api/v1/comparisons/{slug}/vectors", "get"): "tests/live/test_vectors.py",
     ("/api/v1/inputs", "post"): "tests/web/test_inputs.py",
     ("/api/v1/jobs", "post"): "tests/web/test_jobs.py",
     ("/api/v1/jobs/preflight", "post"): "tests/e2e/test_inputs.py",
     ("/api/v1/jobs/{job_id}/cancel", "post"): "tests/web/test_jobs.py",
     ("/api/v1/jobs/{job_id}/resume", "post"): "tests/web/test_jobs.py",
 }
-"""Operations that are no GET -> where their answers are tested."""
+"""Operations that change something, or need the inference worker -> where their answers are tested."""
 
 WRONG = ["latents?sort=label", "latents?nope=1", "narrow/9999", "narrow/x", "pairs/0/-1"]
 
@@ -114,7 +115,7 @@ def test_what_needs_a_key_says_so(document: dict[str, Any]) -> None:
         for method, operation in operations.items()
     }
     for (path, method), security in found.items():
-        scope = "read" if method == "get" else "prompt" if path.endswith("/prompt") else "write"
+        scope = "prompt" if path.endswith(("/prompt", "/vectors")) else "read" if method == "get" else "write"
         ways = [{"key": [scope]}, {"bearer": [scope]}]
         expected = [{}] if path in ("/healthz", "/readyz") else [{}, *ways] if scope == "read" else ways
         assert security == expected, (path, method)
