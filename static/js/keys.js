@@ -1,4 +1,4 @@
-// Shortcuts: / search, j and k to the next and previous latent or page, g and a letter to a tab, ? what there is.
+// Shortcuts: / search, j and k to the next and previous row, latent or page, g and a letter to a tab, ? what there is.
 // With it the button that copies the link, and the one that opens a random latent.
 
 const dialog = document.getElementById("keys");
@@ -10,6 +10,20 @@ function follow(selector) {
   if (found.length) location.assign(found.at(-1).href);
 }
 
+/** Go along the rows of a table of latents, from the one that has the focus; false at its end, or without such a table. */
+function step(rows, by) {
+  const place = rows.findIndex((row) => row.contains(document.activeElement));
+  const next = place < 0 ? (by > 0 ? 0 : -1) : place + by;
+  if (!rows[next]) return false;
+  rows[next].querySelector("a.index")?.focus();
+  return true;
+}
+
+function move(by) {
+  const rows = [...document.querySelectorAll("table.latents tbody tr")];
+  if (!step(rows, by)) follow(by > 0 ? "a[rel=next]" : "a[rel=prev]");
+}
+
 /** Whether a key goes into a field: then it does nothing else. */
 export function isTyping({ target }) {
   return Boolean(target.closest?.("input, textarea, select, [contenteditable]"));
@@ -18,8 +32,8 @@ export function isTyping({ target }) {
 const ACTIONS = {
   "/": () => document.getElementById("find")?.focus(),
   "?": () => dialog?.showModal(),
-  j: () => follow("a[rel=next]"),
-  k: () => follow("a[rel=prev]"),
+  j: () => move(1),
+  k: () => move(-1),
   r: () => document.querySelector("[data-random]")?.click(),
 };
 

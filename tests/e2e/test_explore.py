@@ -188,3 +188,31 @@ def test_the_size_is_in_the_link(open_tab: OpenTab, overview: str) -> None:
     assert max(found[1]) <= 15
     assert min(found[1]) >= 3
     assert len(set(found[1])) > 20
+
+
+def test_keys_go_along_the_table_and_open_a_latent(open_tab: OpenTab, overview: str) -> None:
+    page = open_tab(f"{overview}/latents?limit=3&sort=diagnosis,-density")
+    links = [link.get_attribute("href") for link in page.locator("a.index").all()]
+    for key, place in (("j", 0), ("j", 1), ("j", 2), ("k", 1)):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.getAttribute('href')") == links[place]
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.wait_for_url("**start=3**")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/narrow/**sort=diagnosis,-density")
+
+
+def test_columns_are_chosen_by_boxes(open_tab: OpenTab, overview: str) -> None:
+    page = open_tab(f"{overview}/latents?density__gte=0", java_script_enabled=False)
+    page.get_by_text("Choose columns").click()
+    checked = page.locator("form.columns input:checked")
+    while checked.count():
+        checked.first.uncheck()
+    page.get_by_label("c_dec").check()
+    page.get_by_label("Fires on", exact=True).check()
+    page.get_by_role("button", name="Show these").click()
+    assert page.locator("table.latents thead th").count() == 3
+    assert "fields=label,c_dec" in page.url
+    assert "density__gte=0" in page.url

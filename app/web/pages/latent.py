@@ -12,7 +12,8 @@ from app.catalogue import LATENT_FIELDS, LATENT_SPECS, ScoreSpec
 from app.records import ComparisonSummary, LatentDetail, LatentScores, Partner, Side
 from app.records.sides import other_side
 from app.store import read
-from app.store.cursors import parse_sort
+from app.store.around import before_and_after
+from app.store.cursors import parse_order
 from app.store.page import LatentQuery
 from app.web.http import links
 from app.web.http.deps import EngineDep
@@ -21,7 +22,7 @@ from app.web.pages.contexts.latent import ContextGroup, LatentPage, Steps
 from app.web.pages.degree import degree_state, latent_degree
 from app.web.pages.filterform import in_words
 from app.web.pages.intervention import intervention_state
-from app.web.pages.neighbours import before_and_after, near_latents
+from app.web.pages.neighbours import near_latents
 from app.web.pages.params import HIGHLIGHTS, Params, read_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
 from app.web.pages.tokens import context_groups, rows_of
@@ -182,10 +183,14 @@ def _steps(visit: Visit, latent: LatentScores, params: Params) -> tuple[Steps, .
     )
     if not (params.filters or "sort" in params.own or "q" in params.own):
         return (by_index,)
-    sort = parse_sort(params.own.get("sort", "index"))
-    query = LatentQuery(latent.sae, str(sort), params.parsed, params.own.get("q"))
+    sort = params.own.get("sort", "index")
+    query = LatentQuery(latent.sae, sort, params.parsed, params.own.get("q"))
     previous, next_one = before_and_after(visit.engine, visit.slug, latent, query)
-    words = [f"by {LATENT_FIELDS[sort.field].title.lower()}, {'highest' if sort.descending else 'lowest'} first"]
+    words = [
+        f"{'then ' if place else ''}by {LATENT_FIELDS[by.field].title.lower()}, "
+        f"{'highest' if by.descending else 'lowest'} first"
+        for place, by in enumerate(parse_order(sort))
+    ]
     words += [in_words(name, value) for name, value in params.filters]
     words += [f"label has {params.own['q']}"] if "q" in params.own else []
     query_pairs = (*params.kept("sort", "q"), *params.filters, *kept)

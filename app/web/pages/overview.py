@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from fastapi import APIRouter
@@ -10,7 +9,7 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.records import ComparisonSummary, Context, LatentScores, Partner
+from app.records import ComparisonSummary, Context, LatentScores
 from app.store import read
 from app.store.page import LatentQuery
 from app.web.http import links
@@ -21,6 +20,7 @@ from app.web.pages.degree import degree_state
 from app.web.pages.facets import facets
 from app.web.pages.filterform import all_chips, filter_fields, other_filters
 from app.web.pages.intervention import intervention_state
+from app.web.pages.named import n_left_out, named_partners
 from app.web.pages.params import Pairs, read_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
 from app.web.pages.scatter import OWN, scatter_data, search_of, view_query
@@ -30,13 +30,11 @@ from app.web.shared.figures.levels import level_plots
 from app.web.shared.figures.scores import score_distribution
 from app.web.shared.find import find_degrees
 from app.web.shared.interventions import newest_intervention
-from app.web.shared.latents import PartnerRow, latents_by_index
+from app.web.shared.latents import latents_by_index
 
 router = APIRouter()
 
 TOP = 10
-HEDGED_IN_TOP = 3
-"""Named partners shown with each of the most hedged latents; its own page has all."""
 
 
 @page(router, "/c/{slug}")
@@ -85,31 +83,22 @@ def top_latents(engine: Engine, slug: str) -> tuple[TopLatent, ...]:
         for latent in read.latents_page(engine, slug, LatentQuery("narrow", limit=TOP)).items
         if latent.hedging_score is not None
     ]
-    partners = {
-        latent.index: _shown_partners(read.partners_of_narrow(engine, slug, latent.index)) for latent in latents
-    }
-    references = latents_by_index(engine, slug, "reference", (p.index for some in partners.values() for p in some))
-    contexts = _strongest_contexts(engine, slug, latents, references)
+    partners = named_partners(engine, slug, latents)
+    contexts = _strongest_contexts(engine, slug, latents)
     return tuple(
         TopLatent(
             latent,
-            tuple(PartnerRow(p, p.index, references[p.index].label) for p in partners[latent.index]),
-            max(0, (latent.n_hedged_partners or 0) - HEDGED_IN_TOP),
+            partners[latent.index],
+            n_left_out(latent),
             contexts.get(latent.index),
         )
         for latent in latents
     )
 
 
-def _shown_partners(partners: list[Partner]) -> list[Partner]:
-    main = [partner for partner in partners if partner.diagnosis == "main"]
-    named = [partner for partner in partners if partner.diagnosis != "main" and partner.predicted_mass > 0]
-    return main + sorted(named, key=lambda partner: -partner.predicted_mass)[:HEDGED_IN_TOP]
-
-
-def _strongest_contexts(
-    engine: Engine, slug: str, latents: list[LatentScores], references: Mapping[int, LatentScores]
-) -> dict[int, ShownContext]:
+def _strongest_contexts(engine: Engine, slug: str, latents: list[LatentScores]) -> dict[int, ShownContext]:
+    mains = (latent.main_partner for latent in latents if latent.main_partner is not None)
+    references = latents_by_index(engine, slug, "reference", mains)
     strongest: dict[int, Context] = {}
     for latent in latents:
         contexts = read.get_detail(engine, slug, "narrow", latent.index).contexts

@@ -13,12 +13,12 @@ from starlette.testclient import TestClient
 from app.catalogue import PARTNER_FIELDS
 from app.records import ComparisonBundle, LatentScores
 from app.settings import Settings
+from app.store.around import before_and_after
 from app.store.filters import parse_filters
 from app.store.page import LatentQuery, latents_page
 from app.store.session import make_engine, upgrade
 from app.store.write import write_comparison
 from app.web.main import create_app
-from app.web.pages.neighbours import before_and_after
 from app.web.shared import formatting as show
 from tests.builders import make_bundle
 from tests.local_client import local_client

@@ -63,7 +63,9 @@ def test_the_form_keeps_what_it_does_not_show(client: TestClient, slug: str) -> 
         for e in page.all("input")
         if e.attributes["type"] == "hidden" and e.attributes["name"] != "in"
     }
-    assert hidden == {"sae": "narrow", "sort": "density", "limit": "5", "max_jaccard__lt": "0.9"}
+    # The form of columns keeps all filters; that of filters only those that it has no input for.
+    of_columns = {"hedging_score__gte": "0.1", "q": "a"}
+    assert hidden == {"sae": "narrow", "sort": "density", "limit": "5", "max_jaccard__lt": "0.9", **of_columns}
     shown = {
         e.attributes["name"]: e.attributes.get("value", "")
         for e in page.all("input")
@@ -195,3 +197,61 @@ def test_links_lead_to_latents_in_the_same_order(client: TestClient, slug: str) 
     page = table(client, f"/c/{slug}/latents?sort=-density&level=0&q=a")
     query = dict(parse_qsl(urlsplit(page.all("a", "index")[0].attributes["href"]).query))
     assert query == {"sort": "-density", "level": "0", "q": "a"}
+
+
+def test_several_keys_sort_and_lead_on(client: TestClient, slug: str, narrow: list[LatentScores]) -> None:
+    page = table(client, f"/c/{slug}/latents?sort=diagnosis,-density")
+
+    def key(v: LatentScores) -> tuple[bool, str, float, int]:
+        return v.diagnosis is None, v.diagnosis or "", -v.density, v.index
+
+    order = [v.index for v in sorted(narrow, key=key)]
+    assert indices(page) == order
+    then = [urlsplit(href).query for href in page.hrefs() if "sort=diagnosis,-density,-n_firings" in href]
+    assert then, "a third key can be added"
+    links = [link.attributes["href"] for link in page.all("a", "index")]
+    assert "sort=diagnosis,-density" in links[1]
+    second = Document(client.get(links[1]).text)
+    around = {e.attributes["rel"]: e.attributes["href"] for e in second.all("a") if "rel" in e.attributes}
+    assert urlsplit(around["prev"]).path.endswith(f"/narrow/{order[0]}")
+    assert urlsplit(around["next"]).path.endswith(f"/narrow/{order[2]}")
+
+
+def test_columns_are_chosen_in_the_link(client: TestClient, slug: str) -> None:
+    page = table(client, f"/c/{slug}/latents?fields=label,c_dec&density__gt=0")
+    heads = [
+        e.text.replace("\xa0", " ").split(" ?")[0].strip(" +?▼▲")
+        for e in page.all("th")
+        if e.attributes.get("scope") == "col"
+    ]
+    assert [head.split()[0] for head in heads] == ["Latent", "Fires", "c_dec"]
+    answer = client.get(f"/c/{slug}/latents?sae=narrow&fields=label&fields=c_dec", follow_redirects=False)
+    assert answer.status_code == 307
+    assert answer.headers["location"] == f"/c/{slug}/latents?sae=narrow&fields=label,c_dec"
+    assert any("fields=label,c_dec" in href and "sort=" in href for href in page.hrefs()), "sorting keeps the columns"
+    wrong = client.get(f"/c/{slug}/latents?fields=label,nope")
+    assert wrong.status_code == 400
+    assert "nope" in wrong.text
+
+
+def test_a_row_names_what_is_mixed_in(client: TestClient, slug: str, bundle: ComparisonBundle) -> None:
+    page = client.get(f"/c/{slug}/latents.json").json()
+    labels = {v.index: v.label for v in bundle.latents if v.sae == "reference"}
+    mixed = [v for v in bundle.latents if v.n_hedged_partners]
+    assert mixed
+    for latent in mixed:
+        rows = page["partners"][str(latent.index)]
+        assert [row["partner"]["diagnosis"] for row in rows].count("main") <= 1
+        named = [row for row in rows if row["partner"]["diagnosis"] != "main"]
+        assert len(named) == min(3, latent.n_hedged_partners or 0)
+        assert all(row["label"] == labels[row["index"]] for row in rows)
+        href = f"/c/{slug}/pairs/{latent.index}/{named[0]['index']}"
+        assert href in table(client, f"/c/{slug}/latents").hrefs()
+
+
+def test_facets_are_above_the_table(client: TestClient, slug: str, narrow: list[LatentScores]) -> None:
+    page = client.get(f"/c/{slug}/latents.json?diagnosis=hedged").json()
+    counts = {one["text"]: one["count"] for one in page["facets"][0]["values"]}
+    hedged = [v for v in narrow if v.diagnosis == "hedged"]
+    assert counts["hedged"] == len(hedged) == page["total"]
+    assert sum(counts.values()) == len(narrow)
