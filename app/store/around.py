@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select
+from sqlalchemy import ColumnElement, Connection, Engine, Select
 
 from app.records import LatentScores
 from app.store.cursors import Place, parse_order
 from app.store.lookup import require_comparison
-from app.store.order import segments, segments_before
+from app.store.order import binds, segments, segments_before
 from app.store.page import LatentQuery, conditions_of
 from app.store.rows import LATENT_NAMES
 from app.store.session import reading
-from app.store.tables import latents
 
 INDEX = LATENT_NAMES.index("index")
 
@@ -32,18 +31,19 @@ def before_and_after(
     """
     order = parse_order(query.sort)
     place = Place(tuple(getattr(latent, sort.field) for sort in order), latent.index)
+    conditions = conditions_of(query)
     with reading(engine) as connection:
-        comparison_id = require_comparison(connection, slug)
-        conditions = (
-            *conditions_of(query),
-            latents.c.comparison_id == comparison_id,
-            latents.c.side == query.side,
-        )
-        before = _first(connection, (each.where(*conditions) for each in segments_before(order, place)))
-        after = _first(connection, (each.where(*conditions) for each in segments(order, place)))
+        values = binds((require_comparison(connection, slug), query.side), place, 1)
+        before = _first(connection, segments_before(order, place), conditions, values)
+        after = _first(connection, segments(order, place), conditions, values)
     return None if before is None else before[0], None if after is None else after[INDEX]
 
 
-def _first(connection: Connection, queries: Iterable[Select[Any]]) -> Any:
-    rows = (connection.execute(query.limit(1)).first() for query in queries)
+def _first(
+    connection: Connection,
+    queries: Iterable[Select[Any]],
+    conditions: Sequence[ColumnElement[bool]],
+    values: Mapping[str, Any],
+) -> Any:
+    rows = (connection.execute(query.where(*conditions), values).first() for query in queries)
     return next((row for row in rows if row is not None), None)
