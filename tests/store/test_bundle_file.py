@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -25,6 +25,7 @@ from app.store.tables import comparisons, latents
 from app.store.write import write_comparison
 from app.web.main import create_app
 from tests.builders import make_bundle, make_degree, make_intervention
+from tests.store.conftest import url_of
 
 pytestmark = pytest.mark.slow
 
@@ -49,10 +50,9 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, Path]:
 
 
 @pytest.fixture
-def target(tmp_path: Path) -> Iterator[Engine]:
-    engine = fresh(tmp_path / "target.db")
-    yield engine
-    engine.dispose()
+def target(engine: Engine) -> Engine:
+    """An empty database, on SQLite and on PostgreSQL."""
+    return engine
 
 
 def answers(url: str, slug: str) -> dict[str, tuple[int, bytes, str | None]]:
@@ -72,7 +72,7 @@ def test_imported_elsewhere_it_gives_the_same_answers(origin: tuple[Path, str, P
     database, slug, path = origin
     assert import_bundle(target, path) == (slug, True)
     ours = answers(f"sqlite:///{database}", slug)
-    theirs = answers(target.url.render_as_string(), slug)
+    theirs = answers(url_of(target), slug)
     assert {answer[0] for answer in ours.values()} == {200}
     assert theirs == ours
 
@@ -192,6 +192,6 @@ def test_an_intervention_whose_number_is_taken_gets_another(
     write_intervention(target, make_intervention(other.summary))
     shutil.copy(origin[2], tmp_path / "c.zip")
     slug, _ = import_bundle(target, tmp_path / "c.zip")
-    with TestClient(create_app(Settings(database_url=target.url.render_as_string()))) as client:
+    with TestClient(create_app(Settings(database_url=url_of(target)))) as client:
         found = client.get(f"/api/v1/comparisons/{slug}/interventions").json()
     assert len(found["items"] if isinstance(found, dict) else found) == 1
