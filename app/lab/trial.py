@@ -4,43 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
-from numpy.typing import NDArray
 
-from app.activations.language_model import ModelShelf
-from app.executor.local import run_shards
-from app.lab.scratch import scratch_database
-from app.lab.trained import REFERENCES, TrainedWorld, make_trained
-from app.lab.worlds import WorldSpec
-from app.pipeline.inputs import ComparisonInputs, open_inputs
-from app.pipeline.open import OpenFiles, Resources
-from app.pipeline.passes import collect_statistics
-from app.pipeline.run import score_and_store
-from app.progress import silent
-from app.records import ComparisonRequest
+from app.activations.tokenize import ROW_LENGTH
+from app.arrays import Float32s, Float64s
+from app.lab.attribution import KINDS, attribute
+from app.lab.scoring import Case, CaseScores, score_case
+from app.lab.trained import N_SCORED, REFERENCES, TrainedWorld, make_trained
+from app.lab.worlds import World, WorldSpec
 from app.scores.diagnosis import MIN_SCORE
-from app.scores.geometry import geometry_of
 from app.scores.mixing.mixing import mixing
-from app.store.read import columns
-
-SCORE = "hedging_score"
-OTHER_SCORES = ("decoder_hedging", "activation_hedging")
-BASELINES = ("1 - best cosine", "1 - best Jaccard", "c_dec")
-RIVALS = (*OTHER_SCORES, *BASELINES)
-MEASURES = (SCORE, *RIVALS)
-FIELDS = (
-    SCORE,
-    *OTHER_SCORES,
-    "max_decoder_cosine",
-    "max_jaccard",
-    "c_dec",
-    "diagnosis",
-    "hedging_score_low",
-    "hedging_score_high",
-)
+from app.stats.input_sample import N_GROUPS
 
 
 @dataclass(frozen=True)
@@ -50,6 +27,7 @@ class Trial:
     Attributes:
         family, world, reference: which.
         impurity: `[n]` truth, of the latents that have a score.
+        masses: kind of mass (`app/lab/attribution.py`) -> `[n]`: what the impurity is made of.
         measures: name -> `[n]` score or baseline; NaN where undefined.
         low, high: `[n]` interval of the score.
         diagnosis: `[n]`.
@@ -61,6 +39,7 @@ class Trial:
     world: str
     reference: str
     impurity: list[float]
+    masses: dict[str, list[float]]
     measures: dict[str, list[float]]
     low: list[float]
     high: list[float]
@@ -72,48 +51,48 @@ class Trial:
 def run_world(spec: WorldSpec, folder: Path) -> list[Trial]:
     """Sample, train and score one world, against each reference. Runs on one thread."""
     torch.set_num_threads(1)
-    world = make_trained(spec, folder)
-    with scratch_database(folder) as engine:
-        return [_trial(engine, world, name, folder) for name in REFERENCES]
+    return score_world(make_trained(spec, folder), folder)
 
 
-def _trial(engine: Any, world: TrainedWorld, reference: str, folder: Path) -> Trial:
-    request = ComparisonRequest(
-        str(world.narrow), str(world.references[reference]), activations=str(world.activations), name=reference
-    )
-    inputs = open_inputs(OpenFiles(engine, ModelShelf(folder / "models")), folder, request, Resources())
-    run_shards(inputs.source.stream, tuple(inputs.saes), inputs.store, inputs.shards)
-    slug = score_and_store(engine, inputs, silent).slug
-    found = columns(engine, slug, "narrow", FIELDS)
-    scored = np.array([value is not None for value in found[SCORE]])
-    numbers = {name: np.array(found[name], dtype=np.float64)[scored] for name in FIELDS if name != "diagnosis"}
+def score_world(world: TrainedWorld, folder: Path) -> list[Trial]:
+    """Score one world against each reference."""
+    truth = sp.csc_array(World(world.spec).sample(N_SCORED, seed=world.spec.seed + 1).numpy())
+    return [_trial(world, name, folder, truth) for name in REFERENCES]
+
+
+def _trial(world: TrainedWorld, reference: str, folder: Path, truth: sp.csc_array) -> Trial:
+    case = Case(world.narrow, world.references[reference], world.activations)
+    found = score_case(case, folder)
+    scored = found.scored
+    masses = _masses(found, World(world.spec).features, truth)
     return Trial(
         family=world.spec.family,
         world=world.spec.name,
         reference=reference,
         impurity=world.impurity[scored].tolist(),
-        measures={name: values.tolist() for name, values in _measures(numbers).items()},
-        low=numbers["hedging_score_low"].tolist(),
-        high=numbers["hedging_score_high"].tolist(),
-        diagnosis=[name for name, has in zip(found["diagnosis"], scored, strict=True) if has],
+        masses={kind: values[scored].tolist() for kind, values in masses.items()},
+        measures={name: values[scored].tolist() for name, values in found.measures.items()},
+        low=found.mixing.low[scored].tolist(),
+        high=found.mixing.high[scored].tolist(),
+        diagnosis=[latent.diagnosis for latent, has in zip(found.latents, scored, strict=True) if has],
         n_unscored=int((~scored).sum()),
-        shuffled=_shuffled(inputs, world.spec.seed),
+        shuffled=_shuffled(found, world.spec.seed),
     )
 
 
-def _measures(numbers: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-    """The scores and the baselines, each larger for a more impure latent."""
-    baselines = 1 - numbers["max_decoder_cosine"], 1 - numbers["max_jaccard"], numbers["c_dec"]
-    return {**{name: numbers[name] for name in (SCORE, *OTHER_SCORES)}, **dict(zip(BASELINES, baselines, strict=True))}
+def _masses(found: CaseScores, features: Float32s, truth: sp.csc_array) -> dict[str, Float64s]:
+    """Kind of mass -> `[n]`; the sample has the tokens of the file, sorted by group of rows."""
+    group = np.arange(truth.shape[0]) // ROW_LENGTH % N_GROUPS
+    in_order = truth.tocsr()[np.argsort(group, kind="stable")].tocsc()
+    parts = attribute(found.decoders.narrow, features, found.sample.narrow, in_order)
+    return {kind: getattr(parts, kind) for kind in KINDS}
 
 
-def _shuffled(inputs: ComparisonInputs, seed: int) -> float:
+def _shuffled(found: CaseScores, seed: int) -> float:
     """Share of latents called hedged when the narrow SAE's activations belong to other tokens."""
-    statistics = collect_statistics(inputs.reader, silent)
-    sample = statistics.sample
+    sample = found.sample
     order = np.random.default_rng(seed).permutation(len(sample))
     shuffled = replace(sample, narrow=sample.narrow_rows[order].tocsc())
-    counted: NDArray[np.bool_] = geometry_of(inputs.weights, statistics).reference.matchable
-    found = mixing(shuffled, inputs.weights.map(lambda side: side.decoder), counted)
+    mixed = mixing(shuffled, found.decoders, found.counted)
     # A latent whose score is undefined is not called hedged.
-    return float((found.low > np.maximum(found.chance, MIN_SCORE)).mean())
+    return float((mixed.low > np.maximum(mixed.chance, MIN_SCORE)).mean())

@@ -15,10 +15,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from app.lab.attribution import KINDS
 from app.lab.constructed import confusion, found_in, macro_f1
 from app.lab.metrics import Lead, Quality, auroc, calibration, lead, quality
+from app.lab.scoring import MEASURES, RIVALS, SCORE
 from app.lab.trained import PERFECT
-from app.lab.trial import MEASURES, RIVALS, SCORE, Trial, run_world
+from app.lab.trial import Trial, run_world
 from app.lab.worlds import FAMILIES, Family, WorldSpec
 
 IMPURE = 0.1
@@ -88,6 +90,9 @@ class Validation:
         pooled: measure -> quality over all worlds, references trained on them.
         perfect: the same against the true features: the bound that no reference can lift.
         by_family: family -> measure -> quality, trained references.
+        bounds: family -> AUROC of the hedging score against the true features.
+        attributed: kind of mass -> measure -> rank correlation of the two over all worlds, trained references; None
+            where it is undefined.
         leads: family -> (best of the other measures, how far the score's AUROC lies above it), trained references.
         calibration: (score from, to, latents, mean score, mean impurity).
         coverage: share of latents whose interval, 0.01 wider, holds the impurity.
@@ -103,6 +108,8 @@ class Validation:
     pooled: dict[str, Quality]
     perfect: dict[str, Quality]
     by_family: dict[str, dict[str, Quality]]
+    bounds: dict[str, float | None]
+    attributed: dict[str, dict[str, float | None]]
     leads: dict[str, tuple[str, Lead]]
     calibration: list[tuple[float, float, int, float | None, float | None]]
     coverage: float
@@ -118,6 +125,7 @@ class Validation:
 def summarise(worlds: Sequence[WorldSpec], trials: Sequence[Trial], findings: Sequence[Findings]) -> Validation:
     """All figures from the trials."""
     trained = [trial for trial in trials if trial.reference != PERFECT]
+    perfect = [trial for trial in trials if trial.reference == PERFECT]
     families = {family: [trial for trial in trained if trial.family == family] for family in FAMILIES}
     table = confusion(
         [kind for truth, _ in findings for kind in truth], [kind for _, found in findings for kind in found]
@@ -125,8 +133,10 @@ def summarise(worlds: Sequence[WorldSpec], trials: Sequence[Trial], findings: Se
     return Validation(
         worlds=[asdict(spec) for spec in worlds],
         pooled=_qualities(trained),
-        perfect=_qualities([trial for trial in trials if trial.reference == PERFECT]),
+        perfect=_qualities(perfect),
         by_family={family: _qualities(group) for family, group in families.items() if group},
+        bounds={family: _qualities([t for t in perfect if t.family == family])[SCORE].auroc for family in FAMILIES},
+        attributed={kind: _correlations(trained, kind) for kind in KINDS},
         leads={family: _lead(group) for family, group in families.items() if _has_both(group)},
         calibration=calibration(_pool(trained, SCORE), _pool(trained, None), EDGES),
         coverage=_coverage(trained),
@@ -138,6 +148,11 @@ def summarise(worlds: Sequence[WorldSpec], trials: Sequence[Trial], findings: Se
         trained_confusion=_trained_confusion(trained),
         trials=list(trials),
     )
+
+
+def _correlations(trials: Sequence[Trial], kind: str) -> dict[str, float | None]:
+    mass = np.concatenate([np.array(trial.masses[kind]) for trial in trials])
+    return {name: quality(_pool(trials, name), mass, mass > IMPURE).spearman for name in MEASURES}
 
 
 def _coverage(trials: Sequence[Trial]) -> float:

@@ -37,6 +37,7 @@ def paths_of(slug: str) -> list[str]:
         "/jobs/1",
         "/about",
         "/lab",
+        "/validation",
         "/nowhere",
     ]
     return [*elsewhere, *(f"/c/{slug}{path}" for path in below)]

@@ -38,7 +38,9 @@ def test_an_unknown_parameter_is_refused(client: TestClient, slug: str, name: st
         assert {"limit", "hedging_score"} <= set(problem["valid"])
 
 
-@pytest.mark.parametrize("path", ["/", "/about", "/saes", "/jobs", "/lab", "/c/{slug}/levels", "/compare/new"])
+@pytest.mark.parametrize(
+    "path", ["/", "/about", "/saes", "/jobs", "/lab", "/validation", "/c/{slug}/levels", "/compare/new"]
+)
 def test_pages_take_embed_and_theme_and_say_so(client: TestClient, slug: str, path: str) -> None:
     path = path.format(slug=slug)
     assert client.get(f"{path}?embed=1&theme=dark").status_code == 200

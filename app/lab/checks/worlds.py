@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from app.lab import report
 from app.lab.checks.scope import Findings, Scope
@@ -24,5 +25,14 @@ def run(scope: Scope) -> Findings:
         tables=report.tables(found),
         aims=report.aims(found),
         notes=NOTES,
-        data=asdict(found),
+        data=_rounded(asdict(found)),
     )
+
+
+def _rounded(value: Any) -> Any:
+    """With four decimals, which is more than the figures are good for."""
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list | tuple) else value

@@ -66,6 +66,11 @@ def lab() -> str:
     return below_prefix("/lab")
 
 
+def validation() -> str:
+    """The scores against known truth."""
+    return below_prefix("/validation")
+
+
 def comparison(slug: str, query: Pairs = ()) -> str:
     """A comparison's overview."""
     return with_query(below_prefix(f"/c/{quote(slug, safe='')}"), query)
@@ -150,6 +155,11 @@ def api_job(job_id: int) -> str:
 def api_jobs() -> str:
     """The jobs in the API."""
     return below_prefix(f"{API}/jobs")
+
+
+def api_validation() -> str:
+    """The checks of the scores in the API."""
+    return below_prefix(f"{API}/validation")
 
 
 def api_worker() -> str:

@@ -23,6 +23,7 @@ from app.web.pages import (
     prompt,
     saes,
     search,
+    validation,
 )
 
 router = APIRouter()
@@ -33,6 +34,7 @@ for part in (
     diff,
     about,
     lab,
+    validation,
     search,
     saes,
     job_forms,

@@ -51,6 +51,7 @@ def paths_of(slug: str) -> list[str]:
         "/search?q=a",
         "/about",
         "/lab",
+        "/validation",
         "/jobs",
         "/jobs/1",
         "/jobs/2",
