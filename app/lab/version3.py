@@ -140,7 +140,7 @@ class _Typical:
         self._residual = sample.inputs - (sample.narrow_rows @ decoder).astype(np.float32)
         self._residual -= self._residual.mean(axis=0)
         self._moment = self._residual.T @ self._residual / np.float32(len(self._residual))
-        self._sample, self._decoder, self._half = sample, decoder, sample.group_of() // 2
+        self._sample, self._decoder, self._half = sample, decoder, _halves_of(sample)
 
     def __call__(self, i: int) -> float:
         acts = self._sample.narrow
@@ -175,6 +175,12 @@ class _Typical:
         except ArpackError:
             found = np.asarray(np.linalg.svd(residual, full_matrices=False)[2][:N_DIRECTIONS].T)
         return found
+
+
+def _halves_of(sample: Sample) -> Int64s:
+    """`[m]` half of each token."""
+    halves: Int64s = np.repeat([half for half, groups in enumerate(HALVES) for _ in groups], np.diff(sample.bounds))
+    return halves
 
 
 def _mode(places: Float64s) -> Float64s:
