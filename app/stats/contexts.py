@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from app.stats.checks import expect_width
 from app.stats.firing_hash import hash_firings
 from app.stats.histograms import band_of
 from app.stats.ranking import BestPerGroup, Candidates, first_smallest, run_starts
+
+LATENTS_AT_ONCE = 1 << 16
+"""Latents whose contexts are put in order together."""
 
 ROW_BITS = 40
 """A (latent, row) fits one int64 up to 2^40 rows and 2^23 latents."""
@@ -45,6 +49,9 @@ class BandRows(ContextRows):
     """
 
     band: Int64s
+
+
+Rows = TypeVar("Rows", bound=ContextRows)
 
 
 class TopContexts:
@@ -95,7 +102,9 @@ class BandContexts:
     def __init__(self, bands: Float64s, exclude: ContextRows, k: int = 5) -> None:
         self.bands = bands
         self.n_bands = bands.shape[1] - 1
-        self._excluded = np.sort(_pair_key(exclude.latent, exclude.row))
+        # Sorted by latent already, hence nearly in order.
+        self._excluded = _pair_key(exclude.latent, exclude.row)
+        self._excluded.sort(kind="stable")
         self._best = BestPerGroup(k)
 
     def update(self, acts: SparseActs) -> None:
@@ -160,10 +169,23 @@ class ChosenContexts:
 
 def chosen_contexts(top: ContextRows, bands: BandRows) -> ChosenContexts:
     """Both kinds together, by latent, strongest first, then from the strongest fifth to the weakest."""
+    n_latents = 1 + int(max(top.latent.max(initial=-1), bands.latent.max(initial=-1)))
+    parts = [_chosen(_of(top, some), _of(bands, some)) for some in range(0, max(n_latents, 1), LATENTS_AT_ONCE)]
+    return ChosenContexts(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _of(rows: Rows, first: int) -> Rows:
+    """Those of the latents `[first, first + LATENTS_AT_ONCE)`; not a copy."""
+    start, stop = np.searchsorted(rows.latent, [first, first + LATENTS_AT_ONCE]).tolist()
+    return replace(rows, **{field.name: getattr(rows, field.name)[start:stop] for field in fields(rows)})
+
+
+def _chosen(top: ContextRows, bands: BandRows) -> tuple[Int64s, Int64s, Int32s, Float32s, Int64s]:
+    """The columns of `ChosenContexts` for some latents."""
     latent = np.concatenate([top.latent, bands.latent])
     kind = np.concatenate([np.zeros(len(top.latent), dtype=np.int64), bands.band + 1])
     activation = np.concatenate([top.activation, bands.activation])
     row = np.concatenate([top.row, bands.row])
     order = np.lexsort((row, -activation, np.where(kind == 0, 0, 6 - kind), latent))
     position = np.concatenate([top.position, bands.position])
-    return ChosenContexts(latent[order], row[order], position[order], activation[order], kind[order])
+    return latent[order], row[order], position[order], activation[order], kind[order]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.arrays import Float32s, Float64s, Int64s
+from app.arrays import Float32s, Float64s, Int32s, Int64s
+from app.errors import ScoringError
 from app.records import LogHistogram
 from app.sparse.csr import SparseActs
 from app.stats.checks import expect_width
@@ -14,6 +15,13 @@ from app.stats.checks import expect_width
 BINS_PER_OCTAVE = 8
 FIRST_OCTAVE, LAST_OCTAVE = -10, 14
 N_BINS = BINS_PER_OCTAVE * (LAST_OCTAVE - FIRST_OCTAVE)
+
+
+MAX_TOKENS = (1 << 31) - 1
+"""Tokens that an int32 counts."""
+
+LATENTS_AT_ONCE = 1 << 12
+"""Latents whose bands are found together: some tables of 6 MB."""
 
 
 def log_edges() -> Float64s:
@@ -60,7 +68,7 @@ def band_of(value: Float32s, latent: Int64s, edges: Float64s) -> Int64s:
     return passed
 
 
-def quantile_edges(counts: Int64s, edges: Float64s, n: int = 5) -> Float64s:
+def quantile_edges(counts: Int32s | Int64s, edges: Float64s, n: int = 5) -> Float64s:
     """Split each latent's firings into `n` bands of whole bins, as equal as the bins allow.
 
     The inner edge q is the bin edge whose number of firings below is nearest to q/n of all (the
@@ -76,7 +84,9 @@ def quantile_edges(counts: Int64s, edges: Float64s, n: int = 5) -> Float64s:
         `[n_latents, n + 1]`, from the lower edge of the first non-empty bin to the upper edge of
         the last one.
     """
-    below = np.concatenate([np.zeros((len(counts), 1), dtype=np.int64), np.cumsum(counts, axis=1)], axis=1)
+    below = np.concatenate(
+        [np.zeros((len(counts), 1), dtype=np.int64), np.cumsum(counts, axis=1, dtype=np.int64)], axis=1
+    )
     total = below[:, -1]
     first = (below == 0).sum(axis=1) - 1
     last = (below < total[:, None]).sum(axis=1)
@@ -93,11 +103,11 @@ class HistogramTable:
 
     Attributes:
         edges: `[n_bins + 1]` float64, shared by all latents, in units of activation.
-        counts: `[n_latents, n_bins]` int64 firings.
+        counts: `[n_latents, n_bins]` int32 firings.
     """
 
     edges: Float64s
-    counts: Int64s
+    counts: Int32s
 
     def trimmed(self, latent: int) -> LogHistogram:
         """One latent's histogram without the empty bins at its ends; empty where it never fired."""
@@ -110,7 +120,11 @@ class HistogramTable:
 
     def bands(self, n: int = 5) -> Float64s:
         """`[n_latents, n + 1]` edges that split each latent's firings as `quantile_edges` says."""
-        return quantile_edges(self.counts, self.edges, n)
+        bands = np.empty((len(self.counts), n + 1))
+        for start in range(0, len(bands), LATENTS_AT_ONCE):
+            some = slice(start, start + LATENTS_AT_ONCE)
+            bands[some] = quantile_edges(self.counts[some], self.edges, n)
+        return bands
 
 
 class ActivationHistograms:
@@ -118,18 +132,36 @@ class ActivationHistograms:
 
     def __init__(self, n_latents: int) -> None:
         self.n_latents = n_latents
-        self.counts = np.zeros((n_latents, N_BINS), dtype=np.int64)
+        # Half of what int64 takes: 0.8 GB for a million latents.
+        self.counts = np.zeros((n_latents, N_BINS), dtype=np.int32)
+        self._n_tokens = 0
+        self._given = False
 
     def update(self, acts: SparseActs) -> None:
-        """Add a shard."""
+        """Add a shard.
+
+        Raises:
+            ScoringError: more tokens than can be counted.
+        """
         expect_width(acts, self.n_latents)
+        self._expect(acts.n_tokens)
         cell = acts.latent.astype(np.int64) * N_BINS + bin_of(acts.value)
         np.add.at(self.counts.reshape(-1), cell, 1)
 
     def merge(self, other: ActivationHistograms) -> None:
-        """Add what another accumulator saw."""
+        """Add what another accumulator saw. Raises ScoringError as `update`."""
+        self._expect(other._n_tokens)
         self.counts += other.counts
 
     def finalize(self) -> HistogramTable:
         """The histograms so far."""
-        return HistogramTable(EDGES.copy(), self.counts.copy())
+        self._given = True
+        return HistogramTable(EDGES.copy(), self.counts)
+
+    def _expect(self, n_tokens: int) -> None:
+        """Make ready for so many more tokens; what was given away is left as it is."""
+        self._n_tokens += n_tokens
+        if self._n_tokens > MAX_TOKENS:
+            raise ScoringError(f"found more than {MAX_TOKENS:,} tokens, expected no more; compare on parts of the text")
+        if self._given:
+            self.counts, self._given = self.counts.copy(), False

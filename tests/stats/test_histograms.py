@@ -5,6 +5,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from app.errors import ScoringError
+from app.stats import histograms as module
 from app.stats.histograms import EDGES, N_BINS, ActivationHistograms, band_of, bin_of, quantile_edges
 from tests.stats.dense_text import RICH_PLAN, RICH_TEXT, DenseText, Plan, assert_same, one_row_each, plans, texts
 
@@ -37,7 +39,7 @@ def test_equals_dense_under_any_split(text: DenseText, plan: Plan) -> None:
     table = plan.run(lambda: ActivationHistograms(width), text, lambda histograms, _, shard: histograms.update(shard))
     for latent, acts in enumerate(text.reference.T):
         np.testing.assert_array_equal(table.counts[latent], np.histogram(acts[acts > 0], EDGES)[0])
-    assert table.counts.dtype == np.int64
+    assert table.counts.dtype == np.int32
 
 
 def test_trimmed_keeps_what_lies_between_the_first_and_last_filled_bin() -> None:
@@ -109,6 +111,17 @@ def test_band_of_skips_empty_bands_and_is_open_at_the_ends() -> None:
     values = np.array([0.5, 1.0, 2.0, 3.9, 100.0], dtype=np.float32)
     assert band_of(values, np.zeros(5, dtype=np.int64), edges).tolist() == [0, 0, 2, 2, 2]
     assert band_of(values, np.array([0, 1, 1, 1, 0]), edges).tolist() == [0, 1, 1, 2, 2]
+
+
+def test_more_tokens_than_can_be_counted_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_TOKENS", 3)
+    histograms, other = ActivationHistograms(1), ActivationHistograms(1)
+    for each in (histograms, other):
+        each.update(one_row_each([[1], [1]]))
+    with pytest.raises(ScoringError, match="more than 3 tokens"):
+        histograms.update(one_row_each([[1], [1]]))
+    with pytest.raises(ScoringError, match="compare on parts of the text"):
+        other.merge(other)
 
 
 def test_what_was_finalized_stays() -> None:

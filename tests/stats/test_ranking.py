@@ -45,9 +45,11 @@ def test_nothing_was_added() -> None:
     assert len(BestPerGroup(3).best()) == 0
 
 
+@pytest.mark.parametrize("at_once", [2, 4, 1000])
 @pytest.mark.parametrize("compact_at", [1, 50, 10**6])
-def test_dropping_on_the_way_changes_nothing(compact_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dropping_on_the_way_changes_nothing(compact_at: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranking, "COMPACT_AT", compact_at)
+    monkeypatch.setattr(ranking, "GROUPS_AT_ONCE", at_once)
     rng = np.random.default_rng(0)
     parts = [
         candidates(rng.integers(0, 6, 30).tolist(), rng.integers(0, 9, 30).tolist(), list(range(30 * n, 30 * n + 30)))
@@ -56,6 +58,9 @@ def test_dropping_on_the_way_changes_nothing(compact_at: int, monkeypatch: pytes
     best = BestPerGroup(4)
     for part in parts:
         best.add(part)
+    # What can still win is never left out, and what can't be known to lose isn't either.
+    newcomers = candidates([5, 0, 1000], [99, -1, 99], [999, 999, 999])
+    assert {1, 2} <= set(best.may_win(newcomers.group, newcomers.key).tolist())
     everything = join(parts)
     triples = sorted(zip(everything.group.tolist(), everything.key.tolist(), everything.row.tolist(), strict=True))
     expected = [triple for group in range(6) for triple in [t for t in triples if t[0] == group][:4]]
