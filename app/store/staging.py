@@ -26,6 +26,7 @@ from app.store.counts import keep_counts
 from app.store.parts import PARTS, Part
 from app.store.payloads import to_json
 from app.store.session import is_sqlite, reading, writing
+from app.store.sort_indexes import drop_sort_indexes, is_most, restore_sort_indexes
 from app.store.tables import INTERVENTION_TABLES, comparisons, published
 
 ABANDONED_AFTER = timedelta(hours=1)
@@ -134,9 +135,13 @@ def hide(connection: Connection, comparison_id: int) -> None:
 def remove_rows(engine: Engine, comparison_id: int) -> None:
     """Remove an invisible comparison with all its rows; on SQLite in steps, since others wait meanwhile."""
     if is_sqlite(engine):
+        if is_most(engine, comparison_id):
+            drop_sort_indexes(engine)
         for table in (*INTERVENTION_TABLES, *(part.table for part in PARTS)):
             while _remove_some(engine, table, comparison_id):
                 pass
+        # Also what a removal that was killed had dropped: its comparison is still there, so this comes again.
+        restore_sort_indexes(engine)
     with writing(engine) as connection:
         connection.execute(delete(comparisons).where(comparisons.c.id == comparison_id, ~published))
 
