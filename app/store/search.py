@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, false, or_
@@ -19,6 +20,16 @@ LARGEST_INDEX_DIGITS = 18
 QUOTED = re.compile(r'"(.+)"', re.DOTALL)
 
 
+CLASSES: Mapping[str, str] = {
+    ":digit": "0-9",
+    ":punct": r"^0-9A-Za-zÀ-ÖØ-öø-\u1FFF\u3040-\uD7FF\s",
+    ":capital": "A-ZÀ-ÖØ-Þ",
+    ":nonlatin": r"\u0370-\u1FFF\u3040-\uD7FF",
+}
+"""Classes of tokens, and the characters they are made of, as both Python and PostgreSQL read them, whatever the
+database's locale. A class holds the latents whose label has only such tokens; a capital is followed by anything."""
+
+
 @dataclass(frozen=True)
 class Term:
     """A text of a search, folded; `whole` where it has to be a whole token of a label."""
@@ -29,10 +40,11 @@ class Term:
 
 @dataclass(frozen=True)
 class Search:
-    """What a search finds: the latent with that index, and those whose label has one of the terms."""
+    """What a search finds: the latent with that index, those whose label has one of the terms, or a class of tokens."""
 
     index: int | None
     terms: tuple[Term, ...]
+    token_class: str | None = None
 
     @property
     def needed(self) -> str | None:
@@ -41,6 +53,8 @@ class Search:
 
     def condition(self) -> ColumnElement[bool]:
         """The search as a condition on `latents`."""
+        if self.token_class is not None:
+            return latents.c.label.regexp_match(_pattern(self.token_class))
         found = [_condition(term) for term in self.terms]
         if self.index is not None:
             found.append(latents.c.latent_index == self.index)
@@ -53,6 +67,7 @@ def parse_search(q: str | None) -> Search | None:
     - `#151`: the latent with that index. `151`: that latent, and labels that contain 151.
     - `"not"`, or ` not` with its leading space: labels with exactly this token. Labels have no spaces around tokens.
     - `le|la|les`: labels with one of these tokens.
+    - `:digit`, `:punct`, `:capital`, `:nonlatin`: labels with only such tokens.
     - anything else: labels that contain it. Case does not matter.
 
     Returns:
@@ -66,6 +81,8 @@ def parse_search(q: str | None) -> Search | None:
     if len(q.strip()) > MAX_SEARCH_CHARACTERS:
         message = f"q has {len(q.strip())} characters; expected at most {MAX_SEARCH_CHARACTERS}"
         raise QueryError(message, parameter="q")
+    if q.strip() in CLASSES:
+        return Search(None, (), q.strip())
     number = q.strip().removeprefix("#")
     if number.isascii() and number.isdigit():
         index = int(number) if len(number) <= LARGEST_INDEX_DIGITS else None
@@ -89,6 +106,12 @@ def _term(part: str, *, several: bool) -> Term:
     if inner:
         return Term(fold(inner), whole=True)
     return Term(fold(part.strip()), whole=several or part.startswith(" "))
+
+
+def _pattern(token_class: str) -> str:
+    rest = r"\S*" if token_class == ":capital" else "+"
+    one = f"[{CLASSES[token_class]}]{rest}"
+    return f"^{one}( {one})*$"
 
 
 def _condition(term: Term) -> ColumnElement[bool]:

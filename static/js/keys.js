@@ -1,5 +1,5 @@
 // Shortcuts: / search, j and k to the next and previous row, latent or page, g and a letter to a tab, ? what there is.
-// With it the button that copies the link, and the one that opens a random latent.
+// With it the button that copies the link.
 
 const dialog = document.getElementById("keys");
 let isGoing = false;
@@ -34,7 +34,7 @@ const ACTIONS = {
   "?": () => dialog?.showModal(),
   j: () => move(1),
   k: () => move(-1),
-  r: () => document.querySelector("[data-random]")?.click(),
+  r: () => follow("a[data-random]"),
 };
 
 document.addEventListener("keydown", (event) => {
@@ -55,10 +55,4 @@ copy?.addEventListener("click", async () => {
   await navigator.clipboard.writeText(location.href);
   copy.textContent = "Link copied";
   setTimeout(() => { copy.textContent = "Copy link"; }, 2000);
-});
-
-const random = document.querySelector("[data-random]");
-if (random) random.hidden = false;
-random?.addEventListener("click", () => {
-  location.assign(`${random.dataset.base}/${Math.floor(Math.random() * Number(random.dataset.random))}`);
 });

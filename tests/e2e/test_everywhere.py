@@ -14,6 +14,7 @@ def paths_of(slug: str) -> list[str]:
     below = [
         "",
         "/latents?columns=all",
+        "/random?sae=reference",
         "/narrow/0",
         "/narrow/5",
         "/reference/2",

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from sqlalchemy import Engine
 
 from app.errors import QueryError
+from app.store.page import LatentQuery, latents_page
 from app.store.search import MAX_ALTERNATIVES, Search, Term, parse_search
+from app.store.write import write_comparison
+from tests.builders import make_bundle
 
 
 @pytest.mark.parametrize(
@@ -25,6 +31,48 @@ from app.store.search import MAX_ALTERNATIVES, Search, Term, parse_search
 )
 def test_a_search_is_read(q: str, index: int | None, terms: tuple[Term, ...]) -> None:
     assert parse_search(q) == Search(index, terms)
+
+
+@pytest.mark.parametrize(
+    ("q", "expected"),
+    [
+        (":digit", ["7", "2026 19"]),
+        (":punct", ["{", ", ."]),
+        (":capital", ["The", "Paris É", "A1"]),
+        (":nonlatin", ["сказал", "日本 語"]),
+    ],
+)
+def test_a_class_of_tokens_is_found_in_both_databases(engine: Engine, q: str, expected: list[str]) -> None:
+    labels = [
+        "7",
+        "2026 19",
+        "{",
+        ", .",
+        "The",
+        "Paris É",
+        "A1",
+        "the The",
+        "1a",
+        "x 2",
+        "",
+        "сказал",
+        "日本 語",
+        "é",
+        "… “",
+    ]
+    bundle = make_bundle()
+    template = next(one for one in bundle.latents if one.sae == "narrow")
+    named = tuple(replace(template, index=k, label=label) for k, label in enumerate(labels))
+    others = tuple(one for one in bundle.latents if one.sae == "reference")
+    only = replace(bundle, latents=(*named, *others), details=(), partners=(), pairs=(), profiles=(), cells=())
+    write_comparison(engine, only)
+    found = latents_page(engine, bundle.summary.slug, LatentQuery("narrow", "index", q=q)).items
+    extra = ["… “"] if q == ":punct" else []
+    assert [latent.label for latent in found] == [*expected, *extra]
+
+
+def test_another_word_with_a_colon_is_text() -> None:
+    assert parse_search(":digits") == Search(None, (Term(":digits", whole=False),))
 
 
 def test_nothing_is_searched_for() -> None:

@@ -55,7 +55,8 @@ class LatentParameters(BaseModel):
     q: str | None = Field(
         None,
         description='`#151`: the latent with that index; `"not"`, ` not` or `le|la|les`: labels with such a '
-        "token; anything else: labels that contain it, in any case; a number finds both index and labels. At most "
+        "token; `:digit`, `:punct`, `:capital`, `:nonlatin`: labels of such tokens only; anything else: labels that "
+        "contain it, in any case; a number finds both index and labels. At most "
         f"{MAX_SEARCH_CHARACTERS} characters.",
     )
     limit: int = Field(

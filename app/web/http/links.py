@@ -91,6 +91,11 @@ def latent(slug: str, side: Side, index: int, query: Pairs = ()) -> str:
     return with_query(f"{comparison(slug)}/{side}/{index}", query)
 
 
+def random_latent(slug: str, side: Side) -> str:
+    """Leads to any latent of one SAE, another one each time."""
+    return f"{comparison(slug)}/random?sae={side}"
+
+
 def pair(slug: str, narrow: int, reference: int) -> str:
     """A narrow latent and a reference latent."""
     return f"{comparison(slug)}/pairs/{narrow}/{reference}"

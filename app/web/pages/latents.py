@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from app.catalogue import LATENT_SPECS, ScoreSpec
 from app.errors import QueryError
@@ -19,6 +20,7 @@ from app.store.cursors import MAX_SORTS, Sort, parse_order
 from app.store.page import LatentQuery
 from app.web.http import links
 from app.web.http.deps import EngineDep, SettingsDep
+from app.web.http.params import FRAME
 from app.web.pages.contexts.common import FilterForm
 from app.web.pages.contexts.latents import Column, ColumnChoice, LatentsPage
 from app.web.pages.facets import facets
@@ -28,7 +30,7 @@ from app.web.pages.params import Pairs, Params, read_params
 from app.web.pages.respond import Visit, comparison_answer, comparison_frame, comparison_page, page, serve
 from app.web.pages.table_place import place_in_words, table_page
 from app.web.shared import formatting as show
-from app.web.shared.find import redirect
+from app.web.shared.find import find_comparison, redirect
 from app.web.shared.latent_files import CSV, NDJSON, Rows, latents_as_csv, latents_as_ndjson, without_body
 from app.web.shared.latents import PartnerRow
 
@@ -132,6 +134,17 @@ def _joined_fields(request: Request) -> Pairs | None:
     if len(names) < 2:
         return None
     return (*((name, value) for name, value in given if name != "fields"), ("fields", ",".join(names)))
+
+
+@serve(router, "/c/{slug}/random")
+def random_latent(request: Request, engine: EngineDep, slug: str) -> Response:
+    """Any latent of one SAE, another one each time."""
+    summary = find_comparison(request, engine, slug)
+    side = read_params(request, ("sae",)).side()
+    index = secrets.randbelow(summary.narrow.sae.d_sae if side == "narrow" else summary.reference.sae.d_sae)
+    kept = ((name, value) for name, value in request.query_params.items() if name in FRAME)
+    headers = {"Cache-Control": "no-store"}
+    return RedirectResponse(links.latent(summary.slug, side, index, tuple(kept)), 307, headers)
 
 
 @serve(router, "/c/{slug}/latents.csv")

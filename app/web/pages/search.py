@@ -13,11 +13,12 @@ from app.records import ComparisonSummary, LatentScores, Side
 from app.records.sides import SIDES
 from app.store import read
 from app.store.page import LatentQuery
-from app.store.search import parse_search
+from app.store.search import MAX_SEARCH_CHARACTERS, parse_search
+from app.store.text_search import search_text
 from app.web.http import links
 from app.web.http.deps import EngineDep
 from app.web.pages.contexts.common import Crumb
-from app.web.pages.contexts.search import SearchGroup, SearchHit, SearchPage
+from app.web.pages.contexts.search import SearchGroup, SearchHit, SearchPage, TextHit
 from app.web.pages.latents import DEFAULT_SORT
 from app.web.pages.params import read_params
 from app.web.pages.respond import changing_page, make_frame, page
@@ -27,6 +28,10 @@ from app.web.shared.find import all_comparisons, all_saes
 router = APIRouter()
 
 MOST_HITS = 6
+MOST_PLACES = 10
+MOST_NAMED = 2
+"""Latents of each SAE that are named next to a place in the text."""
+
 MOST_COMPARISONS = 3
 """Comparisons whose latents are searched where the search names none: the newest."""
 
@@ -47,7 +52,12 @@ def search(request: Request, engine: EngineDep) -> Response:
         (Crumb("Comparisons", links.home()),),
         slug=searched[0].slug if scope and searched else None,
     )
-    return changing_page(request, "search.html", SearchPage(frame, q, scope, groups))
+    places: tuple[TextHit, ...] = ()
+    complete = True
+    if scope and searched and q.strip() and not request.url.path.endswith(".json"):
+        # Suggestions, which the twin fills, come while people type: the text takes longer.
+        places, complete = text_hits(engine, searched[0].slug, q)
+    return changing_page(request, "search.html", SearchPage(frame, q, scope, groups, places, complete))
 
 
 def _groups(
@@ -89,6 +99,39 @@ def _latents(engine: Engine, summary: ComparisonSummary, side: Side, q: str) -> 
         tuple(_hit(summary.slug, latent) for latent in items),
         links.latents(summary.slug, (("sae", side), ("q", q))) if found.next else None,
     )
+
+
+def text_hits(engine: Engine, slug: str, q: str) -> tuple[tuple[TextHit, ...], bool]:
+    """Places where a comparison's text has a search, with the latents named by the token there; whether all was read.
+
+    A search for an index or a class of tokens is none of text; of alternatives the first is looked for.
+    """
+    parsed = parse_search(q)
+    if parsed is None or not parsed.terms or parsed.token_class is not None:
+        return (), True
+    found, complete = search_text(engine, slug, parsed.terms[0].text, MOST_PLACES)
+    named: dict[str, tuple[SearchHit, ...]] = {}
+    hits = []
+    for place in found:
+        k = place.position - place.start
+        token = place.tokens[k]
+        if token not in named:
+            named[token] = _named_by(engine, slug, token)
+        before, after = ("".join(map(show.plain, part)) for part in (place.tokens[:k], place.tokens[k + 1 :]))
+        hits.append(TextHit(place.row, before, show.plain(token), after, named[token]))
+    return tuple(hits), complete
+
+
+def _named_by(engine: Engine, slug: str, token: str) -> tuple[SearchHit, ...]:
+    """The first latents of both SAEs whose label has this very token."""
+    word = token.strip()
+    if not word or len(word) > MAX_SEARCH_CHARACTERS - 2:
+        return ()
+    found: list[LatentScores] = []
+    for side in SIDES:
+        query = LatentQuery(side, DEFAULT_SORT[side], q=f'"{word}"', limit=MOST_NAMED, count="none")
+        found += read.latents_page(engine, slug, query).items
+    return tuple(_hit(slug, latent) for latent in found)
 
 
 def _hit(slug: str, latent: LatentScores) -> SearchHit:

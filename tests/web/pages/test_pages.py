@@ -78,8 +78,8 @@ def pages(client: TestClient, paths: list[str]) -> dict[str, Document]:
     return found
 
 
-def test_no_page_is_forgotten(paths: list[str]) -> None:
-    assert missed(paths) == []
+def test_no_page_is_forgotten(paths: list[str], slug: str) -> None:
+    assert missed([*paths, f"/c/{slug}/random"]) == []
 
 
 def test_every_page_has_one_heading_and_a_title(pages: dict[str, Document]) -> None:
@@ -126,7 +126,11 @@ def test_every_link_on_a_page_is_answered(client: TestClient, pages: dict[str, D
     # One of each shape: latents differ by their number only, and every kind of them is among the pages.
     shapes = {re.sub(r"/\d+", "/0", href): href for href in sorted(own)}
     assert len(shapes) > 50
-    wrong = {href: status for href in shapes.values() if (status := client.head(href).status_code) != 200}
+    wrong = {
+        href: status
+        for href in shapes.values()
+        if (status := client.head(href, follow_redirects=True).status_code) != 200
+    }
     assert wrong == {}
 
 

@@ -58,3 +58,40 @@ def test_a_comparison_can_be_cited(client: TestClient, slug: str, bundle: Compar
     text = " ".join(each.text for each in page.all("details", "provenance"))
     assert f"@misc{{hedgescope-{bundle.summary.content_hash[:12]}" in text
     assert f"year = {{{bundle.summary.created_at.year}}}" in text
+
+
+def test_words_of_the_text_are_found_with_the_latents_of_their_tokens(
+    client: TestClient, slug: str, bundle: ComparisonBundle
+) -> None:
+    page = client.get("/search", params={"q": "cat", "in": slug}).text
+    section = page[page.index('id="in-text"') :]
+    assert "<mark>" in section
+    named = {v.index for v in bundle.latents if v.sae == "narrow" and "cat" in v.label.split()}
+    assert any(f"/c/{slug}/narrow/{index}" in section for index in named)
+    twin = client.get("/search.json", params={"q": "cat", "in": slug}).json()
+    assert twin["text"] == [], "suggestions leave the text out, which takes longer"
+    assert "In the text" not in client.get("/search", params={"q": "#1", "in": slug}).text
+
+
+def test_classes_of_tokens_are_offered_and_found(client: TestClient, slug: str, bundle: ComparisonBundle) -> None:
+    page = Document(client.get("/search", params={"in": slug}).text)
+    assert any("q=:punct" in href and f"in={slug}" in href for href in page.hrefs())
+    labels = {v.index: v.label for v in bundle.latents if v.sae == "narrow"}
+    n_hits = 0
+    for q, is_of in (
+        (":digit", str.isdigit),
+        (":nonlatin", str.isalpha),
+        (":punct", lambda token: not token.isalnum()),
+    ):
+        for href in found(client, q=q, **{"in": slug}).get("Narrow latents of tiny", []):
+            assert all(map(is_of, labels[int(href.rsplit("/", 1)[1])].split(" "))), (q, href)
+            n_hits += 1
+    assert n_hits
+
+
+def test_a_random_latent_is_another_one_each_time(client: TestClient, slug: str) -> None:
+    answers = [client.get(f"/c/{slug}/random?sae=reference&theme=dark", follow_redirects=False) for _ in range(20)]
+    places = {answer.headers["location"] for answer in answers}
+    assert len(places) > 3
+    assert all(answer.headers["cache-control"] == "no-store" for answer in answers)
+    assert all(place.startswith(f"/c/{slug}/reference/") and place.endswith("?theme=dark") for place in places)

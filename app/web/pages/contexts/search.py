@@ -27,15 +27,34 @@ class SearchGroup:
 
 
 @dataclass(frozen=True)
+class TextHit:
+    """A place in a comparison's text that has what is searched for.
+
+    Attributes:
+        before, found, after: the text around it; `found` is the token with which it begins.
+        latents: that are named by this token.
+    """
+
+    row: int
+    before: str
+    found: str
+    after: str
+    latents: tuple[SearchHit, ...]
+
+
+@dataclass(frozen=True)
 class SearchPage:
     """What a search finds.
 
     Attributes:
         q: the search; empty before there is one.
         scope: slug of the comparison whose latents are searched; None for the newest comparisons.
+        text: places in that comparison's text, empty without one; `text_complete`: whether all of the text was read.
     """
 
     frame: Frame
     q: str
     scope: str | None
     groups: tuple[SearchGroup, ...]
+    text: tuple[TextHit, ...]
+    text_complete: bool
