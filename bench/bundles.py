@@ -34,7 +34,7 @@ def paths(engine: Engine, slug: str) -> Iterator[str]:
     """Addresses of all that the API says about a comparison, and of its pages' twins; of the pairs, some."""
     api, page = f"/api/v1/comparisons/{slug}", f"/c/{slug}"
     summary = get_comparison(engine, slug)
-    yield from (api, f"{api}/levels", f"{api}/tree", f"{api}/degree", f"{api}/interventions", f"{page}.json")
+    yield from (api, f"{api}/levels", f"{api}/degree", f"{api}/interventions", f"{page}.json")
     yield from (f"/api/v1/interventions/{number}" for number, _ in interventions_of(engine, slug))
     for side in SIDES:
         yield from (f"{api}/latents.csv?sae={side}", f"{api}/latents.ndjson?sae={side}")

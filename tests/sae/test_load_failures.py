@@ -65,7 +65,6 @@ UNREADABLE = [
     (configured(d_in="wide"), "d_in is missing or not a number"),
     (without("d_sae"), "SAELens can't load it .*d_sae"),
     (without("architecture"), "SAELens can't load it"),
-    (configured(architecture="unheard_of"), "SAELens can't load it .*unheard_of"),
     (edited(lambda weights: weights.pop("b_enc")), "SAELens can't load it .*b_enc"),
 ]
 

@@ -85,7 +85,10 @@ def test_a_part_of_a_repository_is_read_in_any_format(tmp_path: Path, monkeypatc
     record = load_sae("someone/saes:layers.3@v2").record
     assert asked == [("someone/saes", "v2", ["layers.3", "layers.3/*"])]
     assert (record.source, record.hook_name) == ("someone/saes:layers.3@v2", "blocks.3.hook_resid_post")
-    with pytest.raises(SaeError, match=r"someone/saes|holds 1 SAEs, not one; choose one of layers.3"):
+    # The only one in the repository is meant.
+    assert load_sae("someone/saes").record.checksum == record.checksum
+    save_sparsify(tmp_path / "snapshot" / "layers.4")
+    with pytest.raises(SaeError, match=r"holds 2 SAEs, not one; choose one of layers\.3, layers\.4"):
         load_sae("someone/saes")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from app.errors import SaeError
-from app.sae.formats.raw import RawSae, read_json, read_tensors, sae_config, take
+from app.sae.formats.raw import RawSae, read_json, read_tensors, sae_config, take, take_turned
 
 WEIGHTS_FILE = "ae.pt"
 CONFIG_FILE = "config.json"
@@ -81,7 +81,7 @@ def _linear(tensors: Tensors, path: Path, *bias: str) -> Tensors:
     if "W_enc" in tensors:
         w_enc, w_dec = tensors["W_enc"], take(tensors, path, "W_dec")
     else:
-        w_enc, w_dec = take(tensors, path, "encoder.weight").T, take(tensors, path, "decoder.weight").T
+        w_enc, w_dec = take_turned(tensors, path, "encoder.weight"), take_turned(tensors, path, "decoder.weight")
     return {"W_enc": w_enc, "W_dec": w_dec, "b_dec": take(tensors, path, *bias)}
 
 

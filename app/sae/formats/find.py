@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -36,6 +37,9 @@ _SIGNS = (
     ),
     ("*.ckpt", "holds a training checkpoint; save the SAE as a SAELens folder"),
     ("*.bin", "holds a pickle (.bin), which is never read; save the SAE as a SAELens folder"),
+    ("*.zip", "is an archive; unpack it and give its folder"),
+    ("*.tar*", "is an archive; unpack it and give its folder"),
+    ("*.tgz", "is an archive; unpack it and give its folder"),
     ("*.pkl", "holds a pickle (.pkl), which is never read; save the SAE as a SAELens folder"),
 )
 
@@ -53,6 +57,8 @@ def find_reader(path: Path) -> tuple[Path, Reader]:
     for _, files, reader in FORMATS:
         if all((folder / file).is_file() for file in files):
             return folder, reader
+    if len(inside := saes_inside(folder)) == 1:
+        return find_reader(inside[0])
     raise SaeError(_what_instead(folder), place=path)
 
 
@@ -85,6 +91,12 @@ def _folder_of(path: Path) -> Path:
 def _what_instead(folder: Path) -> str:
     """What a folder holds in place of an SAE, in one sentence."""
     names = sorted(path.name for path in folder.iterdir())
+    if (broken := next((name for name in names if _is_broken_link(folder / name)), None)) is not None:
+        return f"{broken} is a link to a file that is not there; download it again, or copy the file itself"
+    if parts := [name for name in names if re.fullmatch(r".+-\d+-of-\d+\.safetensors", name)]:
+        return (
+            f"its weights are in {len(parts)} parts ({parts[0]}, …); join them in one file, as {saelens.WEIGHTS_FILE}"
+        )
     for _, files, _ in FORMATS:
         there = [file for file in files if (folder / file).is_file()]
         missing = [file for file in files if file not in there]
@@ -98,8 +110,16 @@ def _what_instead(folder: Path) -> str:
         more = "" if len(inside) <= LISTED else f" and {len(inside) - LISTED} more"
         shown = ", ".join(str(path.relative_to(folder)) for path in inside[:LISTED])
         return f"holds {len(inside)} SAEs, not one; choose one of {shown}{more}"
+    loose = [name for name in names if name.endswith(".safetensors")]
+    if len(loose) > 1:
+        shown = ", ".join(loose[:LISTED])
+        return f"holds {len(loose)} weights files ({shown}); put each into a folder of its own, with its configuration"
     sign = next((said for pattern, said in _SIGNS if any(Path(name).match(pattern) for name in names)), None)
     return sign or f"holds no SAE (found {', '.join(names[:LISTED]) or 'nothing'}); {EXPECTED}"
+
+
+def _is_broken_link(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def saes_inside(folder: Path, depth: int = DEEPEST) -> list[Path]:

@@ -132,6 +132,14 @@ def take(tensors: Mapping[str, torch.Tensor], path: Path, *names: str) -> torch.
     raise SaeError(f"has no tensor {' or '.join(names)}; it has {there[:200]}", place=path)
 
 
+def take_turned(tensors: Mapping[str, torch.Tensor], path: Path, name: str) -> torch.Tensor:
+    """A matrix as `nn.Linear` keeps it, turned round. Raises SaeError where it is missing or not a matrix."""
+    found = take(tensors, path, name)
+    if found.ndim != 2:
+        raise SaeError(f"{name} has shape {list(found.shape)}; expected a matrix", place=path)
+    return found.T
+
+
 def refuse_pointer(path: Path) -> None:
     """Raise SaeError for a Git LFS pointer."""
     if is_lfs_pointer(path):

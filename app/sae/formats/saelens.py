@@ -12,6 +12,7 @@ import torch
 from app.errors import PreflightError, SaeError
 from app.sae.formats.checks import config_problems
 from app.sae.formats.raw import SAELENS_VERSION, RawSae, one_line, read_json, read_tensors
+from app.sae.formats.spelling import tidy_config, tidy_tensors
 
 CONFIG_FILE = "cfg.json"
 WEIGHTS_FILE = "sae_weights.safetensors"
@@ -37,8 +38,8 @@ def read(folder: Path) -> RawSae:
         PreflightError: its configuration is not what would run, or does not fit its tensors.
     """
     weights = folder / WEIGHTS_FILE
-    config = read_config(folder / CONFIG_FILE)
-    tensors = read_tensors(weights)
+    config = tidy_config(read_config(folder / CONFIG_FILE), folder)
+    tensors, notes = tidy_tensors(read_tensors(weights), config.get("architecture", "standard"), weights)
     problems = _shape_problems(tensors, config) or config_problems(config, tensors, has_scaler(folder))
     if problems:
         raise PreflightError(str(folder), problems)
@@ -52,7 +53,7 @@ def read(folder: Path) -> RawSae:
         config = {**config, "metadata": {"sae_lens_version": SAELENS_VERSION, **metadata}}
     if config.get("architecture") in OF_TRAINING:
         return _of_training(folder, config, weights)
-    return RawSae(config, tensors, weights)
+    return RawSae(config, tensors, weights, notes)
 
 
 def _with_top_k(config: dict[str, Any]) -> dict[str, Any]:

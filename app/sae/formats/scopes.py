@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from app.errors import SaeError
-from app.sae.formats.raw import RawSae, read_json, read_tensors, sae_config, take
+from app.sae.formats.raw import RawSae, read_json, read_tensors, sae_config, take, take_turned
 
 GEMMA_WEIGHTS = "params.npz"
 GEMMA_2_WEIGHTS = "params.safetensors"
@@ -102,12 +102,12 @@ def read_llama(folder: Path) -> RawSae:
         raise SaeError(f"is of OpenMOSS with {said}; expected jumprelu and dataset-wise", place=folder)
     tensors = read_tensors(weights)
     scale = _scale(config, folder)
-    w_enc = take(tensors, weights, "encoder.weight").T
+    w_enc = take_turned(tensors, weights, "encoder.weight")
     threshold = float(config["jump_relu_threshold"])
     found = {
         "W_enc": w_enc * scale,
         "b_enc": take(tensors, weights, "encoder.bias"),
-        "W_dec": take(tensors, weights, "decoder.weight").T / scale,
+        "W_dec": take_turned(tensors, weights, "decoder.weight") / scale,
         "b_dec": tensors.get("decoder.bias", torch.zeros(w_enc.shape[0])) / scale,
         "threshold": torch.full((w_enc.shape[1],), threshold * scale),
     }

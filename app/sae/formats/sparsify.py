@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from app.errors import SaeError
-from app.sae.formats.raw import RawSae, read_json, read_tensors, sae_config, take
+from app.sae.formats.raw import RawSae, read_json, read_tensors, sae_config, take, take_turned
 
 WEIGHTS_FILE = "sae.safetensors"
 CONFIG_FILE = "cfg.json"
@@ -28,13 +28,13 @@ def read(folder: Path) -> RawSae:
     tensors = read_tensors(weights)
     if problem := _why_not(config, tensors):
         raise SaeError(f"is a sparsify {problem}", place=folder)
-    w_enc = tensors["W_enc"] if "W_enc" in tensors else take(tensors, weights, "encoder.weight").T
+    w_enc = tensors["W_enc"] if "W_enc" in tensors else take_turned(tensors, weights, "encoder.weight")
     d_in, d_sae = w_enc.shape
     found = {
         "W_enc": w_enc,
-        "b_enc": tensors.get("encoder.bias", tensors.get("b_enc", torch.zeros(d_sae))),
+        "b_enc": take(tensors, weights, "encoder.bias", "b_enc"),
         "W_dec": _decoder(take(tensors, weights, "W_dec", "decoder.weight"), d_in, d_sae, folder),
-        "b_dec": tensors.get("b_dec", tensors.get("decoder.bias", torch.zeros(d_in))),
+        "b_dec": take(tensors, weights, "b_dec", "decoder.bias"),
     }
     if (named := config.get("num_latents")) not in (None, 0, d_sae):
         raise SaeError(f"has {d_sae} latents; {CONFIG_FILE} says {named}", place=folder)
