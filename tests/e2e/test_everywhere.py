@@ -17,6 +17,9 @@ def paths_of(slug: str) -> list[str]:
         "/random?sae=reference",
         "/narrow/0",
         "/narrow/5",
+        "/narrow/0?cell=both&length=whole",
+        "/narrow/0?cell=mixed_in_without_main",
+        "/narrow/0?cell=activation",
         "/reference/2",
         "/pairs/0/0",
         "/pairs/1/40",
@@ -86,17 +89,43 @@ def test_pages_are_whole_without_javascript(open_tab: OpenTab, slugs: dict[str, 
 
 
 def test_contexts_can_show_one_latent_or_the_other(open_tab: OpenTab, slugs: dict[str, str]) -> None:
-    page = open_tab(f"/c/{slugs['tiny']}/narrow/0")
+    page = open_tab(f"/c/{slugs['tiny']}/pairs/0/0")
     token = page.locator(".tok.centre").first
     style = "(token) => [getComputedStyle(token).backgroundColor, getComputedStyle(token).boxShadow]"
     background, shadow = token.evaluate(style)
-    page.get_by_label("reference 0 (main partner)").check()
+    page.get_by_label("reference 0", exact=True).check()
     hidden, _ = token.evaluate(style)
     assert hidden == "rgba(0, 0, 0, 0)" != background
     page.get_by_label("narrow 0", exact=True).check()
     assert token.evaluate(style) == [background, "none"]
     assert shadow != "none"
     assert page.url.endswith("?highlight=latent")
+
+
+def test_partners_are_marked_and_unmarked_by_links(open_tab: OpenTab, slugs: dict[str, str]) -> None:
+    page = open_tab(f"/c/{slugs['tiny']}/narrow/0?cell=both", java_script_enabled=False)
+    assert page.locator(".contexts .m1").count() > 0
+    styles = {
+        page.locator(f".choice-line .m{n}").first.evaluate("(one) => getComputedStyle(one).borderBottomStyle")
+        for n in (1, 2)
+    }
+    assert styles == {"solid", "dashed"}
+    page.locator(".choice-line a[aria-current]:has(.m1)").click()
+    assert "cell=both" in page.url
+    assert page.url.endswith("#contexts")
+    assert page.locator(".contexts .m2").count() == 0
+    page.get_by_role("link", name="This without main").click()
+    assert "cell=without_main" in page.url
+    assert "mark=" in page.url
+
+
+def test_rows_are_sent_to_the_text_box(open_tab: OpenTab, slugs: dict[str, str]) -> None:
+    page = open_tab(f"/c/{slugs['tiny']}/narrow/0")
+    page.get_by_role("button", name="try").first.click()
+    shown = page.locator(".context").first.locator(".right").inner_text()
+    words = [word for word in shown.split() if word.isalpha()]
+    assert words
+    assert all(word in page.locator("#prompt-text").input_value() for word in words)
 
 
 def test_colours_mean_the_same_sae_on_every_page(open_tab: OpenTab, slugs: dict[str, str]) -> None:

@@ -62,6 +62,8 @@ def answers(url: str, slug: str) -> dict[str, tuple[int, bytes, str | None]]:
     paths += [f"{api}/latents?limit=1000", f"{api}/latents?sae=reference&sort=-density&limit=100", f"{api}/latents?q=a"]
     paths += [f"{api}/{side}/{index}" for side in ("narrow", "reference") for index in range(12)]
     paths += [f"{api}/pairs/{i}/{j}" for i in range(4) for j in range(4)]
+    paths += [f"{api}/contexts?index={i}&cell={cell}" for i in range(12) for cell in ("both", "without_main")]
+    paths += [f"{page}/narrow/{i}.json" for i in range(12)]
     paths += [f"{page}.json", f"{page}/latents.csv", f"{page}/latents.ndjson", f"{page}/intervention.json"]
     with TestClient(create_app(Settings(database_url=url))) as client:
         found = {path: client.get(path, headers={"accept-encoding": "identity"}) for path in paths}

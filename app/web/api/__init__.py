@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from app.web.api import (
     comparisons,
+    contexts,
     diff,
     inputs,
     interventions,
@@ -24,7 +25,7 @@ from app.web.http.links import API
 router = APIRouter(prefix=API)
 # A request is compared with one route after another: those that are requested most come first.
 PARTS = (
-    *(latents, comparisons, pairs, saes, search, diff, interventions, validation),
+    *(latents, comparisons, pairs, contexts, saes, search, diff, interventions, validation),
     *(vectors, prompt, inputs, jobs, job_events),
 )
 for part in PARTS:

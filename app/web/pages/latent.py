@@ -17,29 +17,29 @@ from app.store.cursors import parse_order
 from app.store.page import LatentQuery
 from app.web.http import links
 from app.web.http.deps import EngineDep
-from app.web.pages.contexts.common import Crumb, Frame, NearLatent
-from app.web.pages.contexts.latent import ContextGroup, LatentPage, Steps
+from app.web.pages.context_tabs import PARAMETERS, context_section
+from app.web.pages.contexts.common import Crumb, Frame
+from app.web.pages.contexts.latent import LatentPage, Steps
 from app.web.pages.degree import degree_state, latent_degree
 from app.web.pages.filterform import in_words
 from app.web.pages.intervention import intervention_state
+from app.web.pages.latent_pictures import corrected, pictures
 from app.web.pages.neighbours import near_latents
-from app.web.pages.params import HIGHLIGHTS, Params, read_params
+from app.web.pages.params import Params, read_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
-from app.web.pages.tokens import context_groups, rows_of
 from app.web.shared import formatting as show
 from app.web.shared.figures.activations import activation_histogram
-from app.web.shared.figures.decomposition import decomposition
-from app.web.shared.figures.plot import Plot
 from app.web.shared.interventions import releases_of_latent
-from app.web.shared.latents import Latents, PartnerRow, latents_by_index
+from app.web.shared.latents import PartnerRow, latents_by_index
+from app.web.shared.split import find_split
+from app.web.shared.verdict import verdict
 
 router = APIRouter()
 
-OWN = ("sort", "q", "highlight")
+OWN = ("sort", "q", "highlight", *PARAMETERS)
 MOST_PARTNERS = 100
 """A reference latent may be in the decomposition of many narrow ones; the table holds the first."""
 
-MOST_BARS = 16
 MOST_TERMS = 6
 """Masses written out in the sentence on the score; the table has all."""
 
@@ -74,7 +74,8 @@ def build(visit: Visit, side: Side, index: int) -> LatentPage:
     shown = partners[:MOST_PARTNERS]
     others = latents_by_index(visit.engine, visit.slug, other_side(side), _named(latent, detail, shown))
     rows = tuple(PartnerRow(p, k, others[k].label) for p, k in ((p, _other_index(p, side)) for p in shown))
-    groups, has_tokens = _groups(visit, latent, detail, others)
+    releases = releases_of_latent(visit.engine, visit.slug, side, index)
+    split = find_split(visit.engine, visit.slug, latent)
     own = latents_by_index(visit.engine, visit.slug, side, (n.index for n in detail.same_sae))
     return LatentPage(
         frame=_frame(visit, latent),
@@ -82,16 +83,16 @@ def build(visit: Visit, side: Side, index: int) -> LatentPage:
         latent=latent,
         scores=_scores(latent, len((visit.summary.narrow if side == "narrow" else visit.summary.reference).levels)),
         degree=latent_degree(visit, side, index),
-        releases=releases_of_latent(visit.engine, visit.slug, side, index),
+        releases=releases,
         partners=rows,
         n_partners=len(partners),
         terms=_terms(latent, partners, visit.summary),
-        decomposition=_decomposition(latent, rows),
+        verdict=verdict(latent, rows, visit.summary, None if releases is None else releases.of_latent),
+        pictures=pictures(visit, latent, split, rows, {} if releases is None else releases.of_pairs),
+        corrected=corrected(visit, split, detail),
         histogram=activation_histogram(detail.histogram) if detail.histogram.counts else None,
-        groups=groups,
-        has_tokens=has_tokens,
-        highlight=params.choice("highlight", "both", HIGHLIGHTS),
-        other_latent=_main_partner(latent, others),
+        contexts=context_section(visit, latent, detail, split, params),
+        has_tokens=has_text(visit, detail),
         same_sae=near_latents(detail.same_sae, side, own),
         other_sae=near_latents(detail.other_sae, other_side(side), others),
         logit_weights=detail.logit_weights,
@@ -148,33 +149,17 @@ def _named(latent: LatentScores, detail: LatentDetail, partners: Sequence[Partne
     return named if latent.main_partner is None else named | {latent.main_partner}
 
 
-def _main_partner(latent: LatentScores, others: Latents) -> NearLatent | None:
-    if latent.main_partner is None or latent.main_partner not in others:
-        return None
-    main = others[latent.main_partner]
-    return NearLatent(main.sae, main.index, main.label, main.diagnosis)
-
-
-def _groups(
-    visit: Visit, latent: LatentScores, detail: LatentDetail, others: Latents
-) -> tuple[tuple[ContextGroup, ...], bool]:
-    """The contexts by kind, and whether they have text."""
-    rows = read.text_rows(visit.engine, visit.slug, rows_of(detail.contexts))
-    main = None if latent.main_partner is None else others.get(latent.main_partner)
-    largest = None if main is None else main.max_activation
-    return context_groups(detail.contexts, rows, latent.max_activation, largest), bool(rows)
-
-
-def _decomposition(latent: LatentScores, rows: Sequence[PartnerRow]) -> Plot | None:
-    weighted = [row for row in rows if row.partner.weight]
-    return decomposition(latent, weighted[:MOST_BARS]) if weighted else None
+def has_text(visit: Visit, detail: LatentDetail) -> bool:
+    """Whether the comparison keeps text around the latent's contexts; True where it has none."""
+    first = [context.row for context in detail.contexts[:1]]
+    return not first or bool(read.text_rows(visit.engine, visit.slug, first))
 
 
 def _steps(visit: Visit, latent: LatentScores, params: Params) -> tuple[Steps, ...]:
     """The latents before and after this one: by index and, if it was opened from a table, in its order."""
     side = visit.summary.narrow if latent.sae == "narrow" else visit.summary.reference
     last = side.sae.d_sae - 1
-    kept = params.kept("highlight")
+    kept = params.kept("length", "duplicates")
     by_index = Steps(
         order="by index",
         previous=latent.index - 1 if latent.index > 0 else None,

@@ -11,7 +11,7 @@ from app.store import read
 from app.web.http import links
 from app.web.http.deps import EngineDep
 from app.web.pages.contexts.common import Crumb, ShownContext
-from app.web.pages.contexts.pair import PairPage
+from app.web.pages.contexts.pair import CellLinks, PairPage
 from app.web.pages.intervention import intervention_state
 from app.web.pages.params import HIGHLIGHTS, read_params
 from app.web.pages.respond import Visit, comparison_frame, comparison_page, page
@@ -20,6 +20,7 @@ from app.web.shared import formatting as show
 from app.web.shared.figures.joint import joint_histogram
 from app.web.shared.interventions import release_of_pair
 from app.web.shared.pair_evidence import PairEvidence, pair_evidence
+from app.web.shared.split import find_split
 
 router = APIRouter()
 
@@ -60,10 +61,21 @@ def build(visit: Visit, i: int, j: int) -> PairPage:
         note=evidence.note,
         intervention=intervention,
         release=release,
+        cells=_cell_links(visit, narrow, j),
         joint=joint_histogram(detail) if detail is not None and detail.joint_counts else None,
         contexts=() if detail is None else _contexts(visit, detail, narrow, reference),
         highlight=params.choice("highlight", "both", HIGHLIGHTS),
     )
+
+
+def _cell_links(visit: Visit, narrow: LatentScores, j: int) -> CellLinks | None:
+    """To the narrow latent's contexts with and without this partner, where they are kept."""
+    split = find_split(visit.engine, visit.slug, narrow)
+    if isinstance(split, str) or j not in split.partners:
+        return None
+    names = ("both", "without_main", "partner_without_this")
+    query = [(("cell", name), ("partner", str(j)), ("mark", str(j))) for name in names]
+    return CellLinks(*(f"{links.latent(visit.slug, 'narrow', narrow.index, each)}#contexts" for each in query))
 
 
 def _contexts(

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from app.records import Context, PairContext, TextRow
 from app.web.pages.contexts.common import ShownContext, ShownToken
-from app.web.pages.contexts.latent import ContextGroup
 from app.web.shared.formatting import intensity
 from app.web.shared.text import tokens_of
 
@@ -26,24 +25,6 @@ Rows = Mapping[int, TextRow]
 def rows_of(contexts: Sequence[Context | PairContext]) -> list[int]:
     """The text rows that the contexts need, each once."""
     return sorted({context.row for context in contexts})
-
-
-def context_groups(
-    contexts: Sequence[Context], rows: Rows, largest: float | None, other_largest: float | None
-) -> tuple[ContextGroup, ...]:
-    """Contexts by kind, strongest kind first; empty kinds are left out.
-
-    Args:
-        contexts: of one latent.
-        rows: the text; empty if the comparison keeps none.
-        largest, other_largest: largest activation of the latent and of its main partner: full colour.
-    """
-    shown = [(context.kind, shown_context(context, rows, largest, other_largest)) for context in contexts]
-    groups = (
-        ContextGroup(kind, title, tuple(context for k, context in shown if k == kind))
-        for kind, title in GROUP_TITLES.items()
-    )
-    return tuple(group for group in groups if group.contexts)
 
 
 def shown_context(context: Context, rows: Rows, largest: float | None, other_largest: float | None) -> ShownContext:

@@ -64,6 +64,7 @@ def environment() -> Environment:
         numbers=numbers,
         of_spec=show.of_spec,
         other_side=other_side,
+        percent=show.percent,
         pieces=show.pieces,
         range_text=range_text,
         relative=relative,

@@ -44,6 +44,12 @@ EXAMPLES: dict[str, list[dict[str, str]]] = {
     "/api/v1/comparisons/{slug}/latents": [{}, {"?": "sae=reference"}, {"?": "sae=narrow&limit=3"}, {"?": LISTED}],
     "/api/v1/comparisons/{slug}/narrow/{index}": [{"index": str(i)} for i in range(24)],
     "/api/v1/comparisons/{slug}/reference/{index}": [{"index": str(j)} for j in range(60)],
+    "/api/v1/comparisons/{slug}/contexts": [
+        {"?": f"sae={sae}&index={index}&cell={cell}"}
+        for sae in ("narrow", "reference")
+        for index in (0, 1, 2)
+        for cell in ("both", "without_main", "partner_without_this")
+    ],
     "/api/v1/comparisons/{slug}/pairs/{i}/{j}": [
         {"i": str(i), "j": str(j)} for i in (0, 1, 2, 3, 5) for j in range(0, 60, 3)
     ],

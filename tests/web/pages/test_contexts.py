@@ -35,11 +35,12 @@ from app.web.pages.contexts.intervention import FallRow, InterventionPage
 from app.web.pages.contexts.job_forms import AskForm, CompareNewPage, SaeNewPage
 from app.web.pages.contexts.jobs import JobPage, JobRow, JobsPage
 from app.web.pages.contexts.lab import LabPage, ShownToy
-from app.web.pages.contexts.latent import ContextGroup, LatentPage, Steps
+from app.web.pages.contexts.latent import Corrected, FiringPart, LatentPage, Pictures, Steps
 from app.web.pages.contexts.latents import Column, LatentsPage
 from app.web.pages.contexts.levels import LevelsPage
+from app.web.pages.contexts.marked import Choice, ContextSection, MarkedContext, MarkedGroup, MarkedToken, TokenMark
 from app.web.pages.contexts.overview import OverviewPage, TopLatent
-from app.web.pages.contexts.pair import PairPage
+from app.web.pages.contexts.pair import CellLinks, PairPage
 from app.web.pages.contexts.prompt import PromptChoice, PromptNotice, PromptPage, PromptRow, PromptShown
 from app.web.pages.contexts.saes import MeasuredRelease, SaePage, SaesPage
 from app.web.pages.contexts.search import SearchPage
@@ -81,7 +82,16 @@ PARTS = (
     FilterForm,
     ShownToken,
     ShownContext,
-    ContextGroup,
+    MarkedGroup,
+    MarkedContext,
+    MarkedToken,
+    TokenMark,
+    Choice,
+    ContextSection,
+    FiringPart,
+    CellLinks,
+    Pictures,
+    Corrected,
     ComparisonRow,
     SortLink,
     DiffFact,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -110,26 +111,37 @@ def test_what_absorbs_a_latent_is_shown_where_something_does(absorbed: tuple[Tes
     assert Document(client.get(f"/c/{slug}/narrow/2").text).all("div", "tile", "absorbed_by") == []
 
 
-def test_contexts_have_tokens_with_both_activations(client: TestClient, slug: str) -> None:
-    context = client.get(f"/c/{slug}/narrow/0.json").json()
-    other = context["other_latent"]
-    page = Document(client.get(f"/c/{slug}/narrow/0").text)
-    first = context["groups"][0]["contexts"][0]
-    centre = next(token for token in first["tokens"] if token["centre"])
+def shown_contexts(client: TestClient, path: str) -> list[dict[str, Any]]:
+    """All contexts that the twin of a page shows, in order."""
+    groups = client.get(path).json()["contexts"]["groups"]
+    return [context for group in groups for context in group["contexts"]]
+
+
+def test_contexts_have_tokens_with_activations_and_marks(client: TestClient, slug: str) -> None:
+    first = shown_contexts(client, f"/c/{slug}/narrow/0.json")[0]
+    main = client.get(f"/c/{slug}/narrow/0.json").json()["latent"]["main_partner"]
+    centre = first["centre"]
     assert (centre["strength"], centre["activation"]) == (10, float(f"{first['activation']:.4g}"))
+    assert centre["marks"] == first["marks"]
+    page = Document(client.get(f"/c/{slug}/narrow/0").text)
     shown = page.all("span", "tok", "centre")[0]
-    assert {"a10", f"b{centre['other_strength']}"} <= set(shown.classes)
-    assert shown.attributes["title"].startswith(f"narrow 0: {first['activation']:.3f} · reference {other['index']}: ")
+    assert "a10" in shown.classes
+    assert shown.attributes["title"].startswith(f"narrow 0: {first['activation']:.3f}")
+    marks = client.get(f"/c/{slug}/narrow/0.json").json()["contexts"]["marks"]
+    assert (marks[0]["text"], marks[0]["mark"]) == (str(main), 1)
 
 
 def test_tokens_read_as_the_text(client: TestClient, slug: str, bundle: ComparisonBundle) -> None:
     rows = {row.row: row.tokens for row in bundle.text_rows}
     stored = next(detail for detail in bundle.details if (detail.sae, detail.index) == ("narrow", 0)).contexts
-    shown = [c for group in client.get(f"/c/{slug}/narrow/0.json").json()["groups"] for c in group["contexts"]]
+    options = "length=whole&duplicates=1"
+    strongest = shown_contexts(client, f"/c/{slug}/narrow/0.json?{options}")
+    shown = [*strongest, *shown_contexts(client, f"/c/{slug}/narrow/0.json?cell=activation&{options}")]
     assert len(shown) == len(stored)
     for context, original in zip(shown, stored, strict=True):
         end = original.start + len(original.activations)
-        assert [token["text"] for token in context["tokens"]] == list(rows[original.row][original.start : end])
+        tokens = [*context["before"], context["centre"], *context["after"]]
+        assert [token["text"] for token in tokens] == list(rows[original.row][original.start : end])
 
 
 def test_spaces_and_line_breaks_are_kept_in_the_page(client: TestClient, slug: str) -> None:
@@ -139,15 +151,13 @@ def test_spaces_and_line_breaks_are_kept_in_the_page(client: TestClient, slug: s
 
 
 def test_contexts_are_grouped_strongest_first(client: TestClient, slug: str) -> None:
-    groups = client.get(f"/c/{slug}/narrow/15.json").json()["groups"]
-    assert [group["kind"] for group in groups] == ["top", "q5", "q4", "q3", "q2", "q1"]
+    groups = client.get(f"/c/{slug}/narrow/15.json?cell=activation").json()["contexts"]["groups"]
+    assert [group["kind"] for group in groups] == ["q5", "q4", "q3", "q2", "q1"]
 
 
-@pytest.mark.parametrize(("choice", "checked"), [("", "both"), ("?highlight=latent", "latent")])
-def test_the_highlight_is_in_the_url(client: TestClient, slug: str, choice: str, checked: str) -> None:
-    page = Document(client.get(f"/c/{slug}/narrow/0{choice}").text)
-    (button,) = [e for e in page.all("input") if "checked" in e.attributes]
-    assert button.attributes["value"] == checked
+def test_a_link_that_hides_the_partner_still_does(client: TestClient, slug: str) -> None:
+    page = Document(client.get(f"/c/{slug}/narrow/0?highlight=latent").text)
+    assert not [e for e in page.all("span") if {"m1", "m2", "m3"} & set(e.classes)]
 
 
 def test_partners_of_a_reference_latent_are_narrow_ones(
@@ -177,7 +187,7 @@ def test_a_comparison_without_model_and_text_has_pages(bare: tuple[TestClient, s
         page = Document(client.get(f"/c/{slug}/{side}/{index}").text)
         assert "made without a model" in page.one("main").text
     context = client.get(f"/c/{slug}/narrow/{index}.json").json()
-    assert not any(c["tokens"] for group in context["groups"] for c in group["contexts"])
+    assert not any(c["centre"] for group in context["contexts"]["groups"] for c in group["contexts"])
 
 
 @pytest.mark.parametrize("path", ["/", "/c/{slug}", "/c/{slug}/levels", "/c/{slug}/latents", "/c/{slug}/pairs/0/0"])
@@ -251,10 +261,11 @@ def test_the_comparison_is_one_click_away(client: TestClient, slug: str) -> None
         assert "Try your text" in page.one("nav", "tabs").text
 
 
-def test_the_plot_leaves_out_partners_without_weight(client: TestClient, slug: str, bundle: ComparisonBundle) -> None:
+def test_the_plot_of_terms_has_the_masses(client: TestClient, slug: str) -> None:
     for index in range(24):
         page = client.get(f"/c/{slug}/narrow/{index}.json").json()
-        weighted = [row["index"] for row in page["partners"] if row["partner"]["weight"]]
-        plot = page["decomposition"]
+        masses = [row["index"] for row in page["partners"] if row["partner"]["mixed_mass"] is not None]
+        plot = page["pictures"]["terms"]
         drawn = [] if plot is None else [int(tick["text"].split()[0]) for tick in plot["chart"]["y"]["ticks"]]
-        assert sorted(drawn) == sorted(weighted[:16]), index
+        if masses:
+            assert drawn[::-1] == masses[:12], index

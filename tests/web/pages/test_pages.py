@@ -36,6 +36,8 @@ def paths_of(slug: str) -> list[str]:
         "/pairs/5/7",
         *(f"/narrow/{index}" for index in range(24)),
         "/narrow/8?sort=-hedging_score&hedging_score__gte=0.2&highlight=partner",
+        "/narrow/8?cell=activation&length=whole&duplicates=1&mark=none",
+        *(f"/narrow/{i}?cell={cell}" for i in (0, 8) for cell in ("both", "without_main", "partner_without_this")),
         *(f"/reference/{index}" for index in range(0, 60, 7)),
     ]
     return [
@@ -169,7 +171,7 @@ def test_a_twin_is_the_context_of_its_page(client: TestClient, pages: dict[str, 
     assert f"{context['latent']['hedging_score']:.3f}" in page.one("div", "hedging_score").text
     partners = [row["index"] for row in context["partners"]]
     assert [int(link.rpartition("/")[2]) for link in page.hrefs() if "/pairs/" in link] == partners
-    activations = [c["activation"] for group in context["groups"] for c in group["contexts"]]
+    activations = [c["activation"] for group in context["contexts"]["groups"] for c in group["contexts"]]
     assert len(page.all("li", "context")) == len(activations)
 
 

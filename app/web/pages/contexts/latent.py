@@ -11,19 +11,66 @@ from app.records import (
     LatentScores,
     LogitWeights,
 )
-from app.web.pages.contexts.common import Frame, NearLatent, ShownContext
+from app.web.pages.contexts.common import Frame, NearLatent
+from app.web.pages.contexts.marked import ContextSection
+from app.web.shared.figures.chart import Tone
 from app.web.shared.figures.plot import Plot
 from app.web.shared.interventions import ShownReleases
 from app.web.shared.latents import PartnerRow
+from app.web.shared.verdict import Verdict
 
 
 @dataclass(frozen=True)
-class ContextGroup:
-    """Contexts of one kind: the strongest, or one fifth of the firings."""
+class FiringPart:
+    """A part of a latent's firings, by which partners fire.
 
-    kind: str
-    title: str
-    contexts: tuple[ShownContext, ...]
+    Attributes:
+        tone: its colour; n: tokens; share: of all.
+        tokens: the most frequent ones among its strongest contexts.
+        href: of the contexts that show it; None for none.
+    """
+
+    name: str
+    tone: Tone
+    n: int
+    share: float
+    tokens: tuple[str, ...]
+    href: str | None
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a latent, each None where there is nothing to draw.
+
+    Attributes:
+        score: on its axis; firings: by partner and activation; plane: of main and mixed-in direction.
+        parts: of the firings; near_misses: where the main partner fires alone.
+        terms: of the score, partner by partner.
+    """
+
+    score: Plot | None
+    firings: Plot | None
+    parts: tuple[FiringPart, ...]
+    near_misses: FiringPart | None
+    plane: Plot | None
+    terms: Plot | None
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """A decoder row without its mixed-in parts, next to the row as it is.
+
+    Attributes:
+        decoder_cosine: of the two.
+        actual, without: the nearest reference latents of either.
+        logits, logits_without: the tokens that either raises and lowers; None without a model.
+    """
+
+    decoder_cosine: float
+    actual: tuple[NearLatent, ...]
+    without: tuple[NearLatent, ...]
+    logits: LogitWeights | None
+    logits_without: LogitWeights | None
 
 
 @dataclass(frozen=True)
@@ -53,8 +100,8 @@ class LatentPage:
         n_partners: all of them; `partners` may hold only the first.
         degree: the latent's hedging degree, where its SAE's was measured.
         releases: what the newest intervention measured of the latent and its pairs; None without one.
-        other_latent: the main partner, whose activations are shown with this latent's.
-        highlight: which of the two the contexts show: `both`, `latent` or `partner`.
+        verdict: what is known of it, in a sentence.
+        corrected: what the row would be without its mixed-in parts; None where nothing is mixed in or kept.
         has_tokens: False where the comparison was made from activations alone.
     """
 
@@ -67,12 +114,12 @@ class LatentPage:
     partners: tuple[PartnerRow, ...]
     n_partners: int
     terms: str | None
-    decomposition: Plot | None
+    verdict: Verdict
+    pictures: Pictures
+    corrected: Corrected | None
     histogram: Plot | None
-    groups: tuple[ContextGroup, ...]
+    contexts: ContextSection
     has_tokens: bool
-    highlight: str
-    other_latent: NearLatent | None
     same_sae: tuple[NearLatent, ...]
     other_sae: tuple[NearLatent, ...]
     logit_weights: LogitWeights | None

@@ -18,6 +18,15 @@ from app.web.shared.interventions import StoredIntervention
 
 
 @dataclass(frozen=True)
+class CellLinks:
+    """Pages that show contexts of a pair's cells."""
+
+    both: str
+    narrow_only: str
+    reference_only: str
+
+
+@dataclass(frozen=True)
 class PairPage:
     """A narrow latent and a reference latent.
 
@@ -25,6 +34,7 @@ class PairPage:
         partner: the evidence, where the reference latent is a partner of the narrow one.
         firing, overlap, decoder_cosine: None where the comparison keeps no counts of this pair; `note` says so.
         release: what the newest intervention measured of the pair, and `intervention` that one; None without.
+        cells: links to contexts of the four cells of the firing table; None where they aren't kept.
         joint: joint histogram of their activations, where stored.
     """
 
@@ -39,6 +49,7 @@ class PairPage:
     note: str | None
     intervention: StoredIntervention | None
     release: PairRelease | None
+    cells: CellLinks | None
     joint: Plot | None
     contexts: tuple[ShownContext, ...]
     highlight: str

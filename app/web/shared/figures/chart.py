@@ -12,7 +12,19 @@ from app.web.shared.figures.ticks import Tick, linear_ticks, log_ticks
 Shape = Literal["bar", "circle", "diamond", "line", "cell", "name"]
 
 Tone = Literal[
-    "narrow", "reference", "plain", "muted", "main", "hedged", "absorbed", "split", "unexplained", "third", "fourth"
+    "narrow",
+    "reference",
+    "plain",
+    "muted",
+    "ink",
+    "main",
+    "hedged",
+    "together",
+    "absorbed",
+    "split",
+    "unexplained",
+    "third",
+    "fourth",
 ]
 """A colour with one meaning; `static/css/charts.css` gives it its values, light and dark."""
 
