@@ -174,6 +174,7 @@ def test_the_page_works_by_keyboard(open_tab: OpenTab, slugs: dict[str, str]) ->
 def test_an_embedded_page_opens_links_outside(open_tab: OpenTab, slugs: dict[str, str]) -> None:
     page = open_tab(f"/c/{slugs['tiny']}/narrow/0?embed=1")
     wait_until_drawn(page)
+    page.locator("details:has(table.partners) > summary").click()
     with page.context.expect_page() as opened:
         page.locator("table.partners tbody a").first.click()
     assert "/reference/" in opened.value.url

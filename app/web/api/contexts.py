@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from app.records import Side
 from app.store import read
-from app.web.api.models import CellContextItem, CellContexts
+from app.web.api.cell_models import CellContextItem, CellContexts
 from app.web.api.routes import get, json_response
 from app.web.http.caching import immutable
 from app.web.http.deps import EngineDep
