@@ -30,6 +30,15 @@ CHECKS: tuple[CheckSpec, ...] = (
         "a tenth of its squared decoder row lies outside its closest feature. Nothing was tuned on these worlds.",
         20,
     ),
+    CheckSpec(
+        "synth_bench",
+        "SynthSAEBench at a sixteenth of its size",
+        "A narrow SAE of 256 latents and a reference of 1,024 are trained on 1,024 synthetic features in 192 "
+        "dimensions, with hierarchy and correlation (arXiv 2602.14687). What a decoder row holds is known: hedged "
+        "mass lies on features whose firing depends on the own feature's. In a control world the same features fire "
+        "as often, but each by itself: there is superposition, and nothing to hedge.",
+        25,
+    ),
 )
 
 CHECKS_BY_NAME = {check.name: check for check in CHECKS}

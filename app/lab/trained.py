@@ -138,11 +138,16 @@ def quietly() -> Iterator[None]:
         yield
 
 
-def save_perfect(features: NDArray[np.float32], acts: torch.Tensor, folder: Path) -> None:
+def save_perfect(
+    features: NDArray[np.float32], acts: torch.Tensor, folder: Path, *, b_dec: torch.Tensor | None = None
+) -> None:
     """The SAE that knows the features: each its own latent, read off by the pseudo-inverse.
 
     Exact where there are at most as many features as dimensions. With more, other features show through,
     and a latent fires from a third of its feature's usual magnitude on.
+
+    Args:
+        b_dec: `[d_in]` what the inputs have besides features; nothing, if None.
     """
     from sae_lens import JumpReLUSAE, JumpReLUSAEConfig
 
@@ -154,7 +159,7 @@ def save_perfect(features: NDArray[np.float32], acts: torch.Tensor, folder: Path
         sae.W_dec.copy_(directions)
         sae.W_enc.copy_(torch.linalg.pinv(directions) if n_features <= d_in else directions.T)
         sae.b_enc.zero_()
-        sae.b_dec.zero_()
+        sae.b_dec.zero_() if b_dec is None else sae.b_dec.copy_(b_dec)
         sae.threshold.copy_(usual / 3)
     sae.save_model(str(folder))
 

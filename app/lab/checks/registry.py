@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from app.lab.checks import worlds
+from app.lab.checks import synth_bench, worlds
 from app.lab.checks.scope import RunCheck
 
 RUN: dict[str, RunCheck] = {
     "worlds": worlds.run,
+    "synth_bench": synth_bench.run,
 }
