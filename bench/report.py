@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import dashboard, database, drift, growth, large, memory, profile, prompt_drift, prompts, run
+from bench import dashboard, database, drift, growth, large, memory, pages, profile, prompt_drift, prompts, run
 from bench.machine import say
 from bench.output import read_results
 from bench.saedashboard import __main__ as saedashboard
@@ -27,6 +27,7 @@ TABLES: dict[str, Callable[[Any], str]] = {
     "prompt-drift": prompt_drift.markdown,
     "prompts": prompts.markdown,
     "dashboard": dashboard.markdown,
+    "pages": pages.markdown,
     "saedashboard": saedashboard.markdown,
     "memory": memory.markdown,
     "large": large.markdown,

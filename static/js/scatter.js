@@ -27,6 +27,7 @@ let dragmode = screen.narrow ? "pan" : "zoom";
 let drawing = Promise.resolve();
 let shownSearch = location.search;
 let isFirst = true;
+let isListening = false;
 
 async function drawNow() {
   const [columns] = await Promise.all([
@@ -41,11 +42,24 @@ async function drawNow() {
   const layout = scatterLayout(view, axes, data.chance, styleOf(element), screen.narrow, dragmode);
   const { react } = await plotly;
   await react(element, traces, layout, config(`${data.name}-${view.sae}-${view.x}-${view.y}`, screen));
+  listen();
   const grey = traces.length > 1 ? traces[0].x.length : 0;
   countLine.textContent = countText(withPlace.length, rows.length, columns.index.length, { grey, drawn: drawn.length });
   element.dataset.points = String(drawn.length);
   element.dataset.drawn = "true";
   await showLinked(rows, search);
+}
+
+/** Plotly gives the element its events with the first plot. */
+function listen() {
+  if (isListening) return;
+  isListening = true;
+  element.on("plotly_click", openLatent);
+  element.on("plotly_relayout", onRelayout);
+  element.on("plotly_selected", onSelected);
+  element.on("plotly_hover", ({ points: [point] }) => onHover(point.customdata, placeOf(point.customdata)));
+  element.on("plotly_unhover", onUnhover);
+  performance.mark("scatter-drawn");
 }
 
 /** What follows the plot: it needs labels, and after a change the counts of facets. */
@@ -209,10 +223,3 @@ showState();
 const isView = [...new URLSearchParams(location.search).keys()].some((name) => !["embed", "theme"].includes(name));
 if (isView && !location.hash) byId("explore")?.scrollIntoView();
 await draw();
-if (element.on) {
-  element.on("plotly_click", openLatent);
-  element.on("plotly_relayout", onRelayout);
-  element.on("plotly_selected", onSelected);
-  element.on("plotly_hover", ({ points: [point] }) => onHover(point.customdata, placeOf(point.customdata)));
-  element.on("plotly_unhover", onUnhover);
-}
