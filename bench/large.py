@@ -2,6 +2,7 @@
 
     python -m bench.large --tokens 1000000                        16,384 × 65,536, d_in 2,304, stored in a database
     python -m bench.large --tokens 1000000 --reference 1048576 --d-in 256 --l0 50 --stages co-firing,contexts,geometry
+    python -m bench.large --tokens 50000 --stages regression      the hedging score's joint regression, of half of them
 
 No activations are encoded: random decoders, and active latents drawn at random with the frequencies that
 trained SAEs have (Zipf), are written as shards directly, so that the SAEs' matrix products are left out. Each stage
@@ -21,6 +22,7 @@ import numpy as np
 
 from app.lab.scratch import scratch_database
 from app.records import BySide
+from app.sparse.inputs import unpack
 from app.sparse.read import ShardReader
 from app.sparse.shards import ShardStore, plan_shards
 from bench.child import ChildDiedError, in_fresh_process
@@ -29,7 +31,7 @@ from bench.output import command_line, page, read_results, table, write_results
 from bench.stages import StageClock
 from bench.synthetic import RowsOnly, Size, make_shards, synthetic_sae, token_rows
 
-STAGES = ("shards", "co-firing", "contexts", "geometry", "comparison")
+STAGES = ("shards", "co-firing", "contexts", "geometry", "regression", "comparison")
 GIB = 1 << 30
 
 
@@ -100,6 +102,31 @@ class Synthetic:
             "multiplications": 2.0 * len(d) * len(e) * d.shape[1] * 2,
         }
 
+    def regression(self) -> dict[str, Any]:
+        """The joint regression of all reference latents on all narrow ones, from half of the sample."""
+        from app.scores.mixing.composition import Composition
+        from app.scores.mixing.mixing import LATENTS_AT_ONCE
+        from app.stats.input_sample import InputSample
+
+        collected = InputSample(self.saes.map(lambda sae: sae.d_sae), self.size.d_in)
+        for shard in map(self.reader.read_one, self.shards):
+            tokens = shard.tokens
+            collected.update(shard.acts, tokens.input_token, unpack(tokens.inputs, tokens.input_scale))
+        sample = collected.finalize()
+        started = time.perf_counter()
+        composition = Composition(sample, 0)
+        inverted = time.perf_counter()
+        largest = 0.0
+        for start in range(0, self.size.narrow, LATENTS_AT_ONCE):
+            latents = slice(start, start + LATENTS_AT_ONCE)
+            largest = max(largest, float(np.abs(composition.weights(composition.left_over(latents))).max()))
+        return {
+            "sampled": len(sample),
+            "inverse_seconds": inverted - started,
+            "weights_seconds": time.perf_counter() - inverted,
+            "largest_weight": largest,
+        }
+
     def comparison(self) -> dict[str, Any]:
         """All of it, scores and database included."""
         from app.pipeline.inputs import ComparisonInputs
@@ -123,6 +150,7 @@ METHODS = {
     "co-firing": Synthetic.co_firing,
     "contexts": Synthetic.contexts,
     "geometry": Synthetic.geometry,
+    "regression": Synthetic.regression,
     "comparison": Synthetic.comparison,
 }
 
@@ -169,6 +197,11 @@ def stage_cells(found: dict[str, Any]) -> tuple[str, str, str]:
         notes.append(f"{found['bytes'] / GIB:.2f} GiB on disk")
     if "multiplications" in found:
         notes.append(f"{found['multiplications'] / found['seconds'] / 1e9:,.0f} GFlop/s")
+    if "sampled" in found:
+        notes.append(
+            f"half of {found['sampled']:,} tokens: inverse {found['inverse_seconds']:,.0f} s, all weights "
+            f"{found['weights_seconds']:,.0f} s"
+        )
     if "stages" in found:
         notes += [f"{name} {seconds:,.0f} s" for name, seconds in found["stages"].items()]
         notes.append(f"database {found['database_bytes'] / GIB:.2f} GiB")
