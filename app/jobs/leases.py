@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Select, and_, case, delete, func, insert, or_, select, update
 
 from app.jobs.clock import database_now
 from app.jobs.queue import add_single, job_in
@@ -24,6 +24,9 @@ MAX_DEATHS = 30
 RATE_SPAN_S = 60
 """The rate is that of the shards completed in this time."""
 
+SHORT_TOKENS = 1 << 16
+"""Tokens of a comparison that is short, as the demo's is: about a minute. Short jobs do not wait for long ones."""
+
 STEPS_PER_STATEMENT = 1000
 
 
@@ -31,23 +34,26 @@ class LeaseLost(Exception):
     """This process no longer holds the step: another job runner has it, or the job was cancelled."""
 
 
-def claim_step(engine: Engine, owner: str, lease_s: float) -> Claim | None:
-    """Take the first free step of the oldest job that has one; None where there is none.
+def claim_step(engine: Engine, owner: str, lease_s: float, *, only_short: bool = False) -> Claim | None:
+    """Take the first free step of the oldest short job that has one, else of the oldest job; None where there is none.
 
     Looking costs a read; a write transaction begins only where there is a step.
+
+    Args:
+        only_short: whether long jobs are left to others.
     """
-    if not is_anything_free(engine):
+    if not is_anything_free(engine, only_short=only_short):
         return None
-    free = _free_steps().limit(1)
+    free = _free_steps(only_short).limit(1)
     with writing(engine) as connection:
         step = connection.execute(free.with_for_update(of=job_steps, skip_locked=True)).first()
         return None if step is None else _take(connection, step, owner, lease_s)
 
 
-def is_anything_free(engine: Engine) -> bool:
+def is_anything_free(engine: Engine, *, only_short: bool = False) -> bool:
     """Whether there is a step to take; one read."""
     with reading(engine) as connection:
-        return connection.execute(_free_steps().limit(1)).first() is not None
+        return connection.execute(_free_steps(only_short).limit(1)).first() is not None
 
 
 def renew(engine: Engine, claim: Claim, lease_s: float, progress: dict[str, Any] | None = None) -> None:
@@ -138,14 +144,18 @@ def fail(engine: Engine, claim: Claim, error: str, progress: dict[str, Any] | No
             _fail(connection, claim.job.id, error, progress or {})
 
 
-def _free_steps() -> Select[Any]:
+def _free_steps(only_short: bool = False) -> Select[Any]:
     is_free = or_(job_steps.c.expires.is_(None), job_steps.c.expires < database_now())
-    return (
+    # A plan says how long its comparison is; until then it takes seconds.
+    is_small = and_(jobs.c.kind == "comparison", or_(jobs.c.phase == "plan", jobs.c.total <= SHORT_TOKENS))
+    is_short = or_(jobs.c.kind == "sae", is_small)
+    steps = (
         select(job_steps)
         .join(jobs, jobs.c.id == job_steps.c.job_id)
         .where(jobs.c.state.in_(ACTIVE), job_steps.c.phase == jobs.c.phase, job_steps.c.state == "open", is_free)
-        .order_by(job_steps.c.job_id, job_steps.c.number)
+        .order_by(case((is_short, 0), else_=1), job_steps.c.job_id, job_steps.c.number)
     )
+    return steps.where(is_short) if only_short else steps
 
 
 def _take(connection: Connection, step: Any, owner: str, lease_s: float) -> Claim | None:

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -32,6 +33,9 @@ from app.store.space import make_room
 
 POLL_S = 1.0
 """How often an idle job runner looks for work, at the cost of one read."""
+
+LONG_S = 5.0
+"""After so many seconds of one step, short jobs are done on the other lane."""
 
 PATIENCE_S = (1.0, 2.0, 5.0)
 """Waits between attempts to reach the database; the last one from then on."""
@@ -71,6 +75,8 @@ class JobRunner:
         owner: names this process among all job runners; no other process uses it again.
         poll_s: seconds between looks for work.
         places: name the folders of this process in the errors of jobs.
+        behind: the lane that this one stands in for: short jobs are done here while a step of that one takes long. A
+            lane without one does all jobs.
     """
 
     engine: Engine
@@ -79,6 +85,13 @@ class JobRunner:
     owner: str
     poll_s: float = POLL_S
     places: Places = field(default_factory=Places)
+    behind: JobRunner | None = None
+    _begun: list[float] = field(default_factory=list)
+
+    def is_at_it_long(self) -> bool:
+        """Whether its step takes so long that short jobs should not wait for it; may be called from any thread."""
+        begun = self._begun[:]
+        return bool(begun) and time.monotonic() - begun[0] > LONG_S
 
     def run(self, stop: threading.Event, is_over: Callable[[], bool] = lambda: False) -> None:
         """Work until stopped; the current step is then released.
@@ -89,7 +102,7 @@ class JobRunner:
         failures = 0
         while not stop.is_set():
             try:
-                claim = claim_step(self.engine, self.owner, self.lease_s)
+                claim = self._claim()
                 failures = 0
             except StoreError as error:
                 log.warning("can't look for jobs now: %s", error)
@@ -104,11 +117,22 @@ class JobRunner:
             else:
                 self._carry_out(claim, stop)
 
+    def _claim(self) -> Claim | None:
+        if self.behind is None:
+            return claim_step(self.engine, self.owner, self.lease_s)
+        if self.behind.is_at_it_long():
+            return claim_step(self.engine, self.owner, self.lease_s, only_short=True)
+        return None
+
     def _carry_out(self, claim: Claim, stop: threading.Event) -> None:
-        with bound(job_id=str(claim.job.id)):
-            level = logging.DEBUG if claim.phase == "shards" else logging.INFO
-            log.log(level, "%s %d, lease %d", claim.phase, claim.number, claim.fence)
-            self._attempt(claim, stop)
+        self._begun.append(time.monotonic())
+        try:
+            with bound(job_id=str(claim.job.id)):
+                level = logging.DEBUG if claim.phase == "shards" else logging.INFO
+                log.log(level, "%s %d, lease %d", claim.phase, claim.number, claim.fence)
+                self._attempt(claim, stop)
+        finally:
+            self._begun.clear()
 
     def _attempt(self, claim: Claim, stop: threading.Event) -> None:
         keeper = LeaseKeeper(self.engine, claim, self.lease_s, stop)

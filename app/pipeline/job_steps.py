@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,11 +63,29 @@ def run_jobs(
         SettingsError: the device is not there.
     """
     engine = make_engine(settings.resolved_database_url)
+    places, lease_s = Places.of(settings), settings.job_lease_s
     try:
-        steps, places = TorchJobSteps(engine, settings, models), Places.of(settings)
-        JobRunner(engine, steps, settings.job_lease_s, new_owner(), places=places).run(stop, is_over)
+        every = JobRunner(engine, TorchJobSteps(engine, settings, models), lease_s, new_owner(), places=places)
+        # With models of its own: what one lane has loaded is not for two threads.
+        short_steps = TorchJobSteps(engine, settings)
+        short = JobRunner(engine, short_steps, lease_s, new_owner(), places=places, behind=every)
+        with _in_parallel(short):
+            every.run(stop, is_over)
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _in_parallel(lane: JobRunner) -> Iterator[None]:
+    """A lane that works on a thread of its own; when the block ends, it hands its step back."""
+    stop = threading.Event()
+    thread = threading.Thread(target=lane.run, args=(stop,), name="short jobs")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 class TorchJobSteps:
