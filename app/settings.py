@@ -118,6 +118,11 @@ class Settings(BaseSettings):
         description="Precision of the worker's language model; `auto` is bfloat16 on CUDA, else float32. SAEs always "
         "use float32.",
     )
+    worker_warm_up: bool = Field(
+        default=True,
+        description="Whether the worker loads the newest comparison's model and SAEs when it starts, so that the first "
+        "prompt does not wait for them.",
+    )
     worker_timeout_s: float = Field(
         default=60.0, gt=0, le=3600, description="Seconds that the pages wait for the worker's answer."
     )

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from bench.machine import facts, measured_on, peak_mib, say
 from bench.output import command_line, page, read_results, table, write_results
 from bench.stages import StageClock
 from bench.synthetic import RowsOnly, Size, make_shards, synthetic_sae, token_rows
+
+if TYPE_CHECKING:
+    from app.stats.collect import SideStatistics
 
 STAGES = ("shards", "co-firing", "contexts", "geometry", "regression", "comparison")
 GIB = 1 << 30
@@ -70,21 +73,29 @@ class Synthetic:
 
     def contexts(self) -> dict[str, Any]:
         """Firings, histograms, and contexts of every strength for every latent of both SAEs."""
-        from app.stats.collect import SideAccumulators, SideStatistics
-        from app.stats.contexts import chosen_contexts
+        from app.stats.collect import SideStatistics
+        from app.stats.contexts import BandContexts, chosen_contexts
+
+        found = self._alone()
+        accumulators = found.map(SideStatistics.band_contexts)
+        for shard in map(self.reader.read_one, self.shards):
+            for side, accumulator in accumulators.items():
+                accumulator.update(shard.acts[side])
+        bands = accumulators.map(BandContexts.finalize)
+        del accumulators
+        chosen = BySide.of(lambda side: chosen_contexts(found[side].top, bands[side]))
+        return {"contexts": sum(len(each.latent) for each in chosen)}
+
+    def _alone(self) -> BySide[SideStatistics]:
+        """What is known of each SAE alone; the accumulators end here, as they do in a comparison."""
+        from app.stats.collect import SideAccumulators
 
         shape = self.reader.shape
         sides = BySide.of(lambda side: SideAccumulators(shape.n_latents[side], shape.n_levels[side]))
         for shard in map(self.reader.read_one, self.shards):
             for side, accumulators in sides.items():
                 accumulators.update(shard.acts[side], shard.tokens, shard.residual[side])
-        found = sides.map(SideAccumulators.finalize)
-        bands = found.map(SideStatistics.band_contexts)
-        for shard in map(self.reader.read_one, self.shards):
-            for side, accumulator in bands.items():
-                accumulator.update(shard.acts[side])
-        chosen = BySide.of(lambda side: chosen_contexts(found[side].top, bands[side].finalize()))
-        return {"contexts": sum(len(each.latent) for each in chosen)}
+        return sides.map(SideAccumulators.finalize)
 
     def geometry(self) -> dict[str, Any]:
         """Nearest latents both ways, mutual best, and the null: all cosines, a block of rows at a time."""

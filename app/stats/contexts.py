@@ -157,21 +157,35 @@ class ChosenContexts:
 
     Attributes:
         latent, row: `[n]` int64; position: `[n]` int32; activation: `[n]` float32.
-        kind: `[n]` int64, 0 for the strongest, 5 … 1 for the strongest … weakest fifth.
+        kind: `[n]` int8, 0 for the strongest, 5 … 1 for the strongest … weakest fifth.
     """
 
     latent: Int64s
     row: Int64s
     position: Int32s
     activation: Float32s
-    kind: Int64s
+    kind: NDArray[np.int8]
 
 
 def chosen_contexts(top: ContextRows, bands: BandRows) -> ChosenContexts:
     """Both kinds together, by latent, strongest first, then from the strongest fifth to the weakest."""
+    n = len(top.latent) + len(bands.latent)
+    found = ChosenContexts(
+        latent=np.empty(n, dtype=np.int64),
+        row=np.empty(n, dtype=np.int64),
+        position=np.empty(n, dtype=np.int32),
+        activation=np.empty(n, dtype=np.float32),
+        kind=np.empty(n, dtype=np.int8),
+    )
     n_latents = 1 + int(max(top.latent.max(initial=-1), bands.latent.max(initial=-1)))
-    parts = [_chosen(_of(top, some), _of(bands, some)) for some in range(0, max(n_latents, 1), LATENTS_AT_ONCE)]
-    return ChosenContexts(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    done = 0
+    for first in range(0, n_latents, LATENTS_AT_ONCE):
+        some = _chosen(_of(top, first), _of(bands, first))
+        until = done + len(some.latent)
+        for field in fields(some):
+            getattr(found, field.name)[done:until] = getattr(some, field.name)
+        done = until
+    return found
 
 
 def _of(rows: Rows, first: int) -> Rows:
@@ -180,12 +194,12 @@ def _of(rows: Rows, first: int) -> Rows:
     return replace(rows, **{field.name: getattr(rows, field.name)[start:stop] for field in fields(rows)})
 
 
-def _chosen(top: ContextRows, bands: BandRows) -> tuple[Int64s, Int64s, Int32s, Float32s, Int64s]:
-    """The columns of `ChosenContexts` for some latents."""
+def _chosen(top: ContextRows, bands: BandRows) -> ChosenContexts:
+    """Those of some latents."""
     latent = np.concatenate([top.latent, bands.latent])
-    kind = np.concatenate([np.zeros(len(top.latent), dtype=np.int64), bands.band + 1])
+    kind = np.concatenate([np.zeros(len(top.latent), dtype=np.int8), (bands.band + 1).astype(np.int8)])
     activation = np.concatenate([top.activation, bands.activation])
     row = np.concatenate([top.row, bands.row])
     order = np.lexsort((row, -activation, np.where(kind == 0, 0, 6 - kind), latent))
     position = np.concatenate([top.position, bands.position])
-    return latent[order], row[order], position[order], activation[order], kind[order]
+    return ChosenContexts(latent[order], row[order], position[order], activation[order], kind[order])

@@ -54,8 +54,8 @@ class Place:
         return Settings(data_dir=self.data_dir, **changes)
 
     def app(self, **changes: Any) -> FastAPI:
-        """A worker's application over it."""
-        return make_app(self.settings(**changes), self.engine, SECRET)
+        """A worker's application over it; it loads nothing before it is asked to."""
+        return make_app(self.settings(**{"worker_warm_up": False, **changes}), self.engine, SECRET)
 
     def ask(self, text: str, **more: Any) -> dict[str, Any]:
         """The JSON of a prompt."""

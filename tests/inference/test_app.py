@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from app.errors import SaeError, SettingsError
 from app.inference.server.run import make_app
 from app.inference.wire import Failure
 from app.records import ComparisonBundle
+from app.store.session import make_engine, upgrade
 from app.store.write import write_comparison
 from tests.builders import make_bundle
-from tests.inference.place import AUTHORIZED, Place
+from tests.inference.place import AUTHORIZED, SECRET, Place
+from tests.waiting import wait_until
 
 
 def failure(response: Any, status: int) -> Failure:
@@ -142,6 +145,31 @@ def test_capabilities_say_what_is_held(worker: TestClient, place: Place) -> None
     assert {one["kind"] for one in found["held"]} == {"model", "sae"}
     assert all(one["n_bytes"] > 0 for one in found["held"])
     assert (found["device"], found["dtype"], found["waiting_prompts"]) == ("cpu", "float32", 0)
+
+
+def test_what_the_first_prompt_needs_is_loaded_before_it_comes(place: Place) -> None:
+    with TestClient(place.app(worker_warm_up=True), headers=AUTHORIZED) as client:
+
+        def held() -> set[str]:
+            return {one["kind"] for one in client.get("/capabilities").json()["held"]}
+
+        wait_until(lambda: held() == {"model", "sae"}, timeout_s=60)
+        assert client.post("/prompt", json=place.ask("w1 w2")).status_code == 200
+
+
+def test_a_worker_starts_though_there_is_nothing_to_load(
+    place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    upgrade(f"sqlite:///{tmp_path / 'empty.db'}")
+    engine = make_engine(f"sqlite:///{tmp_path / 'empty.db'}")
+    with TestClient(make_app(place.settings(), engine, SECRET), headers=AUTHORIZED) as client:
+        assert client.get("/capabilities").json()["held"] == []
+    missing = make_bundle(name="gone")
+    write_comparison(engine, replace(missing, summary=replace(missing.summary, model_name="/nowhere", hook_name="h")))
+    with TestClient(make_app(place.settings(), engine, SECRET), headers=AUTHORIZED) as client:
+        wait_until(lambda: "nothing is loaded before the first prompt" in caplog.text, timeout_s=60)
+        assert client.get("/healthz").status_code == 200
+    engine.dispose()
 
 
 def test_it_refuses_to_start_where_loading_weights_could_run_code(

@@ -21,10 +21,11 @@ from app.inference.server.memory import MIB, Memory
 from app.inference.server.service import Service
 from app.pipeline.dry_run import preflight
 from app.pipeline.register import open_recorded
+from app.records import ComparisonSummary
 from app.sae.load import refuse_unsafe_torch_load
 from app.serving.server import serve_until_stopped
 from app.settings import Settings
-from app.store.read import get_comparison
+from app.store.read import get_comparison, list_comparisons
 
 
 def make_app(settings: Settings, engine: Engine, secret: str) -> FastAPI:
@@ -44,8 +45,14 @@ def make_app(settings: Settings, engine: Engine, secret: str) -> FastAPI:
         dtype=choose_dtype(settings.worker_dtype, device),
     )
     look = partial(preflight, engine, settings, WorkersShelf(models))
-    service = Service(settings, models, partial(get_comparison, engine), look)
+    newest = partial(_newest_to_read, engine) if settings.worker_warm_up else None
+    service = Service(settings, models, partial(get_comparison, engine), look, newest)
     return create_worker_app(service, secret)
+
+
+def _newest_to_read(engine: Engine) -> ComparisonSummary | None:
+    """The newest comparison that prompts can be read with."""
+    return next((each for each in list_comparisons(engine) if each.model_name and each.hook_name), None)
 
 
 def serve(app: FastAPI, listener: socket.socket, settings: Settings, parent: TextIO | None = None) -> None:

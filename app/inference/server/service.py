@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from app.activations.batch import TokenRows
 from app.activations.show_tokens import TokenShower
 from app.activations.stream import longest_row
 from app.activations.tokenize import tokenize_prompt
-from app.errors import PromptError
+from app.errors import HedgescopeError, PromptError
 from app.inference.server.answers import side_answer
 from app.inference.server.batcher import Batcher, Limits
 from app.inference.server.compute import Prompt, Read, read_batch
@@ -39,8 +40,13 @@ from app.records.sides import SIDES
 from app.serving.metrics import RequestMetrics
 from app.settings import Settings
 
+FIRST_TEXT = "a"
+"""Read when the worker starts."""
+
 KNOWN_COMPARISONS = 64
 """Comparisons whose summary is kept; they never change."""
+
+log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -62,6 +68,8 @@ class Service:
         models: models and SAEs.
         find: the comparison of a slug; raises NotFoundError.
         look: what is known of a job before it runs.
+        newest: the comparison that a first prompt is most likely about, None where there is none; what it needs is
+            loaded as soon as the service runs. Nothing is, if None.
 
     Attributes:
         metrics: what `/metrics` shows.
@@ -73,7 +81,9 @@ class Service:
         models: LoadedModels,
         find: Callable[[str], ComparisonSummary],
         look: Callable[[JobRequest], Preflight],
+        newest: Callable[[], ComparisonSummary | None] | None = None,
     ) -> None:
+        self._newest = newest
         self.settings = settings
         self.models = models
         self._find = find
@@ -96,14 +106,27 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Batches are run while inside."""
-        serving = asyncio.create_task(self.batcher.serve())
+        tasks = [asyncio.create_task(self.batcher.serve()), asyncio.create_task(self.warm_up())]
         try:
             yield
         finally:
-            serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._computing.shutdown(wait=True, cancel_futures=True)
             self._preparing.shutdown(wait=True, cancel_futures=True)
+
+    async def warm_up(self) -> None:
+        """Load what the first prompt will need, which takes up to half a minute; one that comes meanwhile joins in."""
+        if self._newest is None:
+            return
+        try:
+            summary = await self._prepare(self._newest)
+            if summary is not None:
+                await self.prompt(PromptRequest(slug=summary.slug, text=FIRST_TEXT))
+                log.info("ready for prompts on %s", summary.slug)
+        except HedgescopeError as error:
+            log.warning("nothing is loaded before the first prompt: %s", error)
 
     async def prompt(self, request: PromptRequest) -> PromptAnswer:
         """Read a text.
