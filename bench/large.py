@@ -130,7 +130,7 @@ class Synthetic:
         largest = 0.0
         for start in range(0, self.size.narrow, LATENTS_AT_ONCE):
             latents = slice(start, start + LATENTS_AT_ONCE)
-            largest = max(largest, float(np.abs(composition.weights(composition.left_over(latents))).max()))
+            largest = max(largest, float(np.abs(composition.weights(latents)).max()))
         return {
             "sampled": len(sample),
             "inverse_seconds": inverted - started,
