@@ -13,6 +13,9 @@ from app.activations.layers import layer_list, submodule
 from app.errors import ModelError
 from app.files import LFS_REMEDY, is_lfs_pointer
 
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tokenizer_config.json")
+"""Files of which a tokenizer has at least one."""
+
 LISTED = 5
 """Tensors that a message names."""
 
@@ -31,12 +34,27 @@ def from_pretrained(source: Path | str, dtype: torch.dtype, revision: str | None
     options = {} if revision is None else {"revision": revision}
     if isinstance(source, Path):
         refuse_pointers(source.glob("*"))
+        if reason := _why_no_model(source):
+            raise ModelError(reason, place=source)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
     except Exception as error:
         raise ModelError("transformers can't load its tokenizer", place=source, reason=first_line(error)) from error
     model = load_whole(source, source, dtype=dtype, use_safetensors=True, **options)
     return model, tokenizer
+
+
+def _why_no_model(folder: Path) -> str | None:
+    """What keeps a folder from being a model of its own; None where nothing is seen from its files."""
+    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+        return "is an adapter (LoRA) of another model; merge it into that model (merge_and_unload), and save the result"
+    if not (folder / "config.json").is_file():
+        inside = sorted(path.parent.name for path in folder.glob("*/config.json"))
+        hint = f"; did you mean {', '.join(inside[:LISTED])} in it?" if inside else ""
+        return f"has no config.json; expected a transformers folder{hint}"
+    if not any((folder / name).is_file() for name in TOKENIZERS):
+        return f"has no tokenizer (none of {', '.join(TOKENIZERS)}); copy its files from the model's own repository"
+    return None
 
 
 def load_whole(place: Path | str, source: Path | str, **options: Any) -> Any:

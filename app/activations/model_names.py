@@ -54,6 +54,8 @@ def model_source(name: str) -> ModelSource:
     if path.is_dir():
         return ModelSource(path)
     match = _HUB_NAME.fullmatch(name)
+    if path.is_file() and path.suffix in (".safetensors", ".json", ".bin"):
+        raise ModelError("is one file of a model; give its folder", place=name)
     if path.is_file() or name.startswith(("/", ".", "~")) or match is None:
         raise ModelError(
             "no such folder; expected a transformers folder, a .gguf file or a name on the Hub", place=name

@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from app.activations.text_sources import find_text
+from app.activations.text_sources import find_text, tokens_of
+from app.activations.token_sets import TokenSet
 from app.errors import TextError
 
 
@@ -29,12 +30,14 @@ class Text:
         documents: the documents, in order.
         checksum: SHA-256 of the documents, hexadecimal; of name, revision and split for a dataset on the Hub.
         notes: what was chosen for the user, one line each.
+        tokens: rows of tokens, in place of documents, of which there are none then.
     """
 
     source: str
     documents: Iterable[str]
     checksum: str
     notes: tuple[str, ...] = field(default=())
+    tokens: TokenSet | None = None
 
 
 def read_text(source: str) -> Text:
@@ -47,12 +50,25 @@ def read_text(source: str) -> Text:
     Raises:
         TextError: nothing there, not readable as UTF-8, no text but something else, or no word in it.
     """
+    tokens = tokens_of(source)
+    if tokens is not None:
+        return _of_tokens(source, tokens)
     found = find_text(source)
     documents = Documents(found.open)
     if next(iter(documents), None) is None:
         raise TextError("found no text in it; expected at least one non-empty document", place=source)
     checksum = _checksum(documents) if found.identity is None else hashlib.sha256(found.identity.encode()).hexdigest()
     return Text(source, documents, checksum, found.notes)
+
+
+def _of_tokens(source: str, tokens: TokenSet) -> Text:
+    digest = hashlib.sha256()
+    for block in tokens.blocks():
+        digest.update(block.shape[1].to_bytes(8, "little"))
+        digest.update(block.astype("<i4").tobytes())
+    made = "" if tokens.tokenizer is None else f", made with the tokenizer of {tokens.tokenizer}"
+    note = f"the text is rows of tokens (column {tokens.column}{made}), read as they are"
+    return Text(source, (), digest.hexdigest(), (note,), tokens)
 
 
 def _checksum(documents: Iterable[str]) -> str:

@@ -12,21 +12,20 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from app.activations.text_kinds import EXPECTED, refuse_magic, refuse_other_kinds
 from app.errors import TextError
 from app.files import LFS_REMEDY, is_lfs_pointer
 
 PLAIN = (".txt", ".text", ".md")
 JSON_LINES = (".jsonl", ".ndjson", ".jsonlines")
 TABLES = (".csv", ".tsv")
+PIECE = 1 << 23
+"""Characters of a plain text that are one document at most."""
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4", ".xz": "xz"}
+DOCUMENTS_OF_THEIR_OWN = (*JSON_LINES, ".json", *TABLES, ".parquet")
+"""Endings of files that say where a document ends."""
 SUFFIXES = (*PLAIN, *JSON_LINES, ".json", *TABLES, ".parquet")
 """Endings of text files, in lower case; a compression may stand behind them."""
-
-EXPECTED = "expected .txt, .jsonl, .ndjson, .json, .csv, .tsv or .parquet, also compressed (.gz, .bz2, .xz, .zst)"
-HEAD_BYTES = 1 << 16
-LISTING_SHARE = 0.8
-_HTML_LISTING = re.compile(r"<title>\s*(index of|directory listing|404|not found|access denied)", re.IGNORECASE)
-_LS_LINE = re.compile(r"(total \d+|[-dlbcps][-rwxsStT]{9}[.+@]?\s.*)")
 
 
 def kind_of(path: Path) -> tuple[str, str | None]:
@@ -44,7 +43,7 @@ def is_text_file(path: Path) -> bool:
 
 
 def documents_of_file(path: Path, column: str = "text") -> Iterator[str]:
-    """The documents of a file, one after the other: memory does not grow with the file, but for `.txt` and `.json`.
+    """The documents of a file, one after the other: memory does not grow with the file, but for `.json`.
 
     Args:
         column: key or column that holds the text, where the file has any.
@@ -53,6 +52,8 @@ def documents_of_file(path: Path, column: str = "text") -> Iterator[str]:
         TextError: it can't be read, or is something else than its ending says.
     """
     suffix, compression = kind_of(path)
+    if suffix != ".parquet" and compression is None:
+        refuse_magic(path)
     if is_lfs_pointer(path):
         raise TextError(LFS_REMEDY, place=path)
     reader = _READERS.get(suffix, _plain)
@@ -63,7 +64,7 @@ def documents_of_file(path: Path, column: str = "text") -> Iterator[str]:
         with _opened(path, compression) as handle:
             yield from reader(path, handle, column)
     except UnicodeDecodeError as error:
-        raise TextError(f"not UTF-8 text (byte {error.start}); {EXPECTED}, in UTF-8", place=path) from error
+        raise TextError(f"not UTF-8 text; {EXPECTED}, in UTF-8", place=path) from error
     except (OSError, EOFError, lzma.LZMAError) as error:
         detail = (
             f"can't be read ({error.strerror})" if isinstance(error, OSError) and error.strerror else "can't be read"
@@ -86,38 +87,26 @@ def _opened(path: Path, compression: str | None) -> IO[str]:
 
 
 def _plain(path: Path, handle: IO[str], _column: str) -> Iterator[str]:
-    content = handle.read()
-    refuse_other_kinds(path, content)
-    yield content
+    """The file as one document; a long one as several, cut at blank lines, so that it is never whole in memory."""
+    rest, is_first = "", True
+    while piece := handle.read(PIECE):
+        if is_first:
+            refuse_other_kinds(path, piece)
+            is_first = False
+        rest += piece
+        if len(rest) > PIECE:
+            document, rest = _cut(rest)
+            yield document
+    yield rest
 
 
-def refuse_other_kinds(path: Path, content: str) -> None:
-    """Raise TextError where the content of a `.txt` file is not prose: binary, JSON, or the listing of a folder."""
-    head = content[:HEAD_BYTES]
-    if "\x00" in head:
-        raise TextError(f"holds NUL bytes, so it is a binary file; {EXPECTED}", place=path)
-    if _HTML_LISTING.search(head):
-        raise TextError(
-            "is a web server's page about a folder or an error, not the file itself; download it again", place=path
-        )
-    lines = [line for line in head.splitlines() if line.strip()]
-    if len(lines) > 1 and sum(map(bool, map(_LS_LINE.fullmatch, lines))) >= LISTING_SHARE * len(lines):
-        raise TextError("is the listing of a folder, not a text; name one of its files, or the folder", place=path)
-    if content.lstrip()[:1] in ("{", "[") and _is_json(content):
-        raise TextError(
-            "holds JSON, not prose; rename it to .json or .jsonl so that its documents are found", place=path
-        )
-
-
-def _is_json(content: str) -> bool:
-    """Whether the whole content, or its first line that is not blank, is a JSON object or list."""
-    first = content.lstrip().split("\n", 1)[0]
-    for text in (first, content):
-        try:
-            return isinstance(json.loads(text), dict | list)
-        except ValueError:
-            continue
-    return False
+def _cut(text: str) -> tuple[str, str]:
+    """The text up to its last blank line, or up to its last space where it has none, and the rest."""
+    for mark in ("\n\n", "\r\n\r\n", "\n", " "):
+        place = text.rfind(mark)
+        if place > 0:
+            return text[:place], text[place:]
+    return text, ""
 
 
 def _json_lines(path: Path, handle: IO[str], column: str) -> Iterator[str]:
@@ -166,13 +155,19 @@ def _table(path: Path, handle: IO[str], column: str) -> Iterator[str]:
     csv.field_size_limit(sys.maxsize)
     tab = kind_of(path)[0] == ".tsv"
     reader = csv.DictReader(handle, delimiter="\t" if tab else ",")
-    if column not in (reader.fieldnames or ()):
-        raise TextError(f'has columns {list(reader.fieldnames or ())}; expected one named "{column}"', place=path)
+    names = list(reader.fieldnames or ())
+    if column not in names:
+        hint = "; it separates them otherwise: save it with commas" if _other_mark(names) else ""
+        raise TextError(f'has columns {names}; expected one named "{column}"{hint}', place=path)
     try:
         for row in reader:
             yield row[column] or ""
     except csv.Error as error:
         raise TextError("not a table", place=path, reason=str(error)) from error
+
+
+def _other_mark(names: list[str]) -> bool:
+    return len(names) == 1 and any(mark in names[0] for mark in (";", "\t", "|", ","))
 
 
 def _parquet(path: Path, column: str) -> Iterator[str]:
@@ -193,6 +188,8 @@ def texts_of_column(place: Path | str, values: Any, column: str) -> Iterator[str
     """The strings of an Arrow column that are not missing. Raises TextError where it holds something else."""
     import pyarrow as pa
 
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
     if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type) or pa.types.is_null(values.type)):
         raise TextError(f'column "{column}" holds {values.type}; expected strings', place=place)
     for value in values.to_pylist():

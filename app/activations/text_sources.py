@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +11,24 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from app.activations.checkpoint import first_line
-from app.activations.text_files import EXPECTED, documents_of_file, is_text_file, texts_of_column
+from app.activations.text_files import (
+    DOCUMENTS_OF_THEIR_OWN,
+    PIECE,
+    documents_of_file,
+    is_text_file,
+    kind_of,
+    texts_of_column,
+)
+from app.activations.text_kinds import EXPECTED
+from app.activations.token_sets import TokenSet, find_token_set
 from app.errors import TextError
 
 OPTIONS = ("config", "split", "column", "revision")
 """What may stand behind a text's name: `org/name?config=en&split=train&column=body`."""
 
 PREFERRED_SPLIT = "train"
+_ABOUT = re.compile(r"(README|LICEN[CS]E|CHANGELOG|dataset_infos?|sae_lens)\b", re.IGNORECASE)
+"""Files that describe a data set."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +58,35 @@ def find_text(source: str) -> TextSource:
     column = options.get("column", "text")
     path = Path(name).expanduser()
     if path.is_file():
-        return TextSource(source, lambda: documents_of_file(path, column))
+        return TextSource(source, lambda: documents_of_file(path, column), notes=_notes_of(path))
     if path.is_dir():
         return _of_folder(source, path, column, options.get("split"))
     if "/" not in name or name.startswith(("/", ".", "~")) or is_text_file(path) or name.count("/") != 1:
         raise TextError("no such file, folder or dataset", place=source)
     return _of_hub(source, name, column, options)
+
+
+def tokens_of(source: str) -> TokenSet | None:
+    """The tokens of a saved data set that holds no text; None for any other text.
+
+    Raises:
+        TextError: an option is unknown, or the data set can't be read.
+    """
+    name, options = split_options(source)
+    folder = Path(name).expanduser()
+    if "column" in options or not folder.is_dir():
+        return None
+    if (folder / "dataset_dict.json").is_file():
+        folder = folder / _split_of(source, _splits(folder), options.get("split"))[0]
+    return find_token_set(folder) if (folder / "state.json").is_file() else None
+
+
+def _notes_of(path: Path) -> tuple[str, ...]:
+    if kind_of(path)[0] in DOCUMENTS_OF_THEIR_OWN or path.stat().st_size <= PIECE:
+        return ()
+    return (
+        f"a text of more than {PIECE // 10**6} million characters is read as several documents, cut at blank lines",
+    )
 
 
 def split_options(source: str) -> tuple[str, dict[str, str]]:
@@ -76,7 +111,9 @@ def _of_folder(source: str, folder: Path, column: str, split: str | None) -> Tex
         return TextSource(source, lambda: _saved_dataset(folder / chosen, column), notes=notes)
     if (folder / "state.json").is_file():
         return TextSource(source, lambda: _saved_dataset(folder, column))
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and is_text_file(path))
+    found_files = sorted(path for path in folder.rglob("*") if path.is_file() and is_text_file(path))
+    # A data set's own description is not part of it.
+    files = [path for path in found_files if not _ABOUT.match(path.name)] or found_files
     if not files:
         found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
         raise TextError(f"holds no text file (found {found}); {EXPECTED}, or a saved dataset", place=source)

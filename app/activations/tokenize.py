@@ -43,11 +43,10 @@ def tokenize(text: Text, tokenizer: Any, rules: RowRules = DEFAULT, *, n_tokens:
     Raises:
         TextError: the text has fewer than two tokens.
     """
-    separator, special = _separator(tokenizer), special_ids(tokenizer)
+    special = special_ids(tokenizer)
     blocks: list[TokenRows] = []
     n_scored = 0
-    for tokens in _blocks(_token_parts(text.documents, tokenizer, separator, rules), rules.length - rules.bos):
-        ids = np.insert(tokens, [0] * rules.bos, separator, axis=1)
+    for ids in _rows(text, tokenizer, rules):
         blocks.append(TokenRows(ids, scored(ids, special, rules)))
         n_scored += blocks[-1].n_kept
         if n_tokens is not None and n_scored >= n_tokens:
@@ -56,6 +55,17 @@ def tokenize(text: Text, tokenizer: Any, rules: RowRules = DEFAULT, *, n_tokens:
         raise TextError("has no token to score; expected at least one word", place=text.source)
     rows = TokenRows(np.concatenate([each.ids for each in blocks]), np.concatenate([each.keep for each in blocks]))
     return rows if n_tokens is None else rows.limited(n_tokens)
+
+
+def _rows(text: Text, tokenizer: Any, rules: RowRules) -> Iterator[NDArray[np.int32]]:
+    """`[n_rows, row_length]` tokens, some rows at a time."""
+    if text.tokens is not None:
+        # As they were made, but no longer than the model is to read.
+        yield from (block[:, : rules.length] for block in text.tokens.blocks())
+        return
+    separator = _separator(tokenizer)
+    for tokens in _blocks(_token_parts(text.documents, tokenizer, separator, rules), rules.length - rules.bos):
+        yield np.insert(tokens, [0] * rules.bos, separator, axis=1)
 
 
 def scored(ids: NDArray[np.int32], special: NDArray[np.int32], rules: RowRules) -> NDArray[np.bool_]:

@@ -63,8 +63,8 @@ def no_weights(path: Path) -> None:
         ("a b", None, "no such folder; expected"),
         ("broken.gguf", lambda path: path.write_bytes(b"GGUF" + bytes(100)), "can't read this GGUF file"),
         ("text.gguf", lambda path: path.write_text("hello"), "can't read this GGUF file"),
-        ("empty", Path.mkdir, "transformers can't load it"),
-        ("config", no_weights, "transformers can't load it"),
+        ("empty", Path.mkdir, "has no config.json; expected a transformers folder"),
+        ("config", no_weights, "has no tokenizer .none of tokenizer.json"),
     ],
 )
 def test_a_model_that_can_not_be_read_is_explained_in_one_line(
