@@ -20,7 +20,7 @@ FormatOption = Annotated[
     Format,
     typer.Option("--format", help="bundle: all of it, for another Hedgescope; the others: a table of a part."),
 ]
-What = Literal["latents", "partners", "contexts", "pairs", "releases"]
+What = Literal["latents", "partners", "contexts", "pairs", "cells", "releases"]
 WhatOption = Annotated[What, typer.Option(help="What a table lists.")]
 Sae = Annotated[
     Literal["narrow", "reference"] | None,

@@ -8,17 +8,17 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine, select
 
-from app.records import SIDES, LatentScores, PairContext, PairRelease, Partner, Side, TextRow
+from app.records import SIDES, FiringCells, LatentScores, PairContext, PairRelease, Partner, Side, TextRow
 from app.store import read, tables
 from app.store.evidence import details_of_many, partners_of_many
 from app.store.interventions import interventions_of, pair_releases
 from app.store.lookup import require_comparison
 from app.store.page import LatentQuery, row_blocks
-from app.store.payloads import PAIR, expand
+from app.store.payloads import CELLS, PAIR, expand
 from app.store.rows import PARTNER_COLUMNS, latent_from, partner_from
 from app.store.session import reading
 
-What = Literal["latents", "partners", "contexts", "pairs", "releases"]
+What = Literal["latents", "partners", "contexts", "pairs", "cells", "releases"]
 
 BLOCK = 500
 """Rows that are in memory at once."""
@@ -75,6 +75,7 @@ ROWS: Mapping[What, type[Any]] = {
     "partners": Partner,
     "contexts": ExportedContext,
     "pairs": ExportedPair,
+    "cells": FiringCells,
     "releases": ExportedRelease,
 }
 
@@ -93,6 +94,7 @@ def export_rows(engine: Engine, slug: str, what: What, side: Side | None = None)
         "partners": lambda: _partners(engine, slug),
         "contexts": lambda: _contexts(engine, slug, side),
         "pairs": lambda: _pairs(engine, slug),
+        "cells": lambda: _cells(engine, slug),
         "releases": lambda: _releases(engine, slug),
     }
     yield from readers[what]()
@@ -160,6 +162,15 @@ def _pairs(engine: Engine, slug: str) -> Iterator[ExportedPair]:
                 pair.joint_counts,
                 pair.contexts,
             )
+
+
+def _cells(engine: Engine, slug: str) -> Iterator[FiringCells]:
+    table = tables.firing_cells
+    query = select(table.c.payload).order_by(table.c.narrow_index)
+    with reading(engine) as connection:
+        own = query.where(table.c.comparison_id == require_comparison(connection, slug))
+        for (payload,) in connection.execution_options(yield_per=BLOCK).execute(own):
+            yield expand(CELLS, payload)
 
 
 def _releases(engine: Engine, slug: str) -> Iterator[ExportedRelease]:

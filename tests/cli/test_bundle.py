@@ -42,7 +42,7 @@ def test_there_and_back(terminal: Terminal, stored: ComparisonBundle, tmp_path: 
     assert "the bundle is damaged or incomplete, and nothing was imported" in damaged.err
 
 
-TABLES = ("latents", "partners", "contexts", "pairs", "releases")
+TABLES = ("latents", "partners", "contexts", "pairs", "cells", "releases")
 
 
 @pytest.fixture

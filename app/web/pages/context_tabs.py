@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.errors import QueryError
-from app.records import Context, LatentDetail, LatentScores, Side, other_side
+from app.records import Context, LatentDetail, LatentScores, LogHistogram, Side, other_side
 from app.store import read
 from app.web.http import links
 from app.web.pages.contexts.marked import Choice, ContextSection, MarkedGroup
@@ -15,6 +15,8 @@ from app.web.pages.params import Pairs, Params
 from app.web.pages.respond import Visit
 from app.web.pages.tokens import GROUP_TITLES
 from app.web.shared import formatting as show
+from app.web.shared.fifths import fifths
+from app.web.shared.figures.style import span
 from app.web.shared.split import CELLS, Cell, Split, SplitContext
 
 PARAMETERS = ("cell", "partner", "mark", "length", "duplicates")
@@ -89,11 +91,19 @@ def context_section(
         partners=_partner_choices(visit, latent, split, view, cell, chosen),
         marks=_mark_choices(visit, latent, split, partners, view),
         switches=_switches(visit, latent, view),
-        groups=tuple(MarkedGroup(kind, GROUP_TITLES.get(kind, ""), rows) for kind, rows, _ in shown if rows),
+        groups=tuple(MarkedGroup(kind, _title(kind, detail.histogram), rows) for kind, rows, _ in shown if rows),
         n_hidden=sum(n for *_, n in shown),
         is_short=view.is_short,
         reason=reason,
     )
+
+
+def _title(kind: str, histogram: LogHistogram) -> str:
+    """The heading of a fifth of the firings, with its range of activations and its count."""
+    if kind not in GROUP_TITLES:
+        return ""
+    band = fifths(histogram)[int(kind[1:]) - 1]
+    return f"{GROUP_TITLES[kind]} ({span((band.low, band.high))}, {show.number(band.n)} tokens)"
 
 
 def _main_alone(latent: LatentScores) -> tuple[int, ...]:

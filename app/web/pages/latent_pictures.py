@@ -17,6 +17,7 @@ from app.web.shared.figures.mixed_masses import Releases, mixed_masses
 from app.web.shared.figures.plane import plane_plot
 from app.web.shared.figures.plot import Plot
 from app.web.shared.figures.score_axis import score_axis
+from app.web.shared.figures.style import shortened
 from app.web.shared.latents import PartnerRow, latents_by_index
 from app.web.shared.split import Split
 
@@ -86,7 +87,7 @@ def _near_misses(visit: Visit, split: Split) -> FiringPart:
     """Where the main partner fires and the latent doesn't."""
     n, fires = split.count("partner_without_this", None), split.others[split.partners[0]].n_firings
     href = _tab(visit, split.cells, "partner_without_this") if n else None
-    return FiringPart("main partner without it (near misses)", "plain", n, n / max(fires, 1), (), href)
+    return FiringPart("main partner without it (near misses)", "ink", n, n / max(fires, 1), (), href)
 
 
 def _tab(visit: Visit, cells: FiringCells, name: str) -> str:
@@ -100,4 +101,4 @@ def _tokens(cells: FiringCells, part: Part, text: Mapping[int, TextRow]) -> Iter
         for context in cells.contexts
         if part.has(context.cell) and context.row in text
     )
-    return (token for token, _ in found.most_common(MOST_TOKENS))
+    return (shortened(token) for token, _ in found.most_common(MOST_TOKENS))

@@ -60,7 +60,8 @@ def _csv(record: type[Any], rows: Iterable[Any]) -> Iterator[bytes]:
 
 def csv_names(record: type[Any]) -> tuple[str, ...]:
     """The columns of a CSV file: no reasons; partners as the main one, tokens as text."""
-    names = [field.name for field in fields(record) if field.name not in ("reasons", "partners", "tokens")]
+    left_out = {"reasons", "tokens", *(("partners",) if record is ExportedLatent else ())}
+    names = [field.name for field in fields(record) if field.name not in left_out]
     if record is ExportedLatent:
         names += [f"{MAIN}{field.name}" for field in fields(Partner) if field.name not in _KEYS]
     return (*names, "text") if record is ExportedContext else tuple(names)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.records import ComparisonSummary, LatentRelease, LatentScores
 from app.web.shared import formatting as show
+from app.web.shared.figures.style import shortened
 from app.web.shared.latents import PartnerRow
 
 Strength = str
@@ -118,7 +119,7 @@ def _score(latent: LatentScores) -> str:
 def _largest(named: Sequence[PartnerRow]) -> str:
     """The two largest partners with their masses, and their labels."""
     shown = [
-        f"{row.index} “{show.plain(row.label) or 'no label'}” ({show.number(row.partner.mixed_mass)})"
+        f"{row.index} “{shortened(row.label) or 'no label'}” ({show.number(row.partner.mixed_mass)})"
         for row in named[:2]
     ]
     if not shown:
@@ -153,7 +154,7 @@ def _reasons(latent: LatentScores, partners: Sequence[PartnerRow], release: Late
     main = next((row for row in partners if row.partner.rank == 0), None)
     if main is not None and main.partner.p_j_given_i is not None:
         share = show.percent(main.partner.p_j_given_i)
-        found.append(f"Its main partner, {main.index} “{show.plain(main.label)}”, fires on {share} of its tokens.")
+        found.append(f"Its main partner, {main.index} “{shortened(main.label)}”, fires on {share} of its tokens.")
     return found
 
 
@@ -180,6 +181,7 @@ def _of_reference(latent: LatentScores, partners: Sequence[PartnerRow]) -> str:
     )
     if not into:
         return f"{name} {own}, and is mixed into no narrow latent."
-    many = "one narrow latent" if len(into) == 1 else f"{len(into)} narrow latents"
-    most = f"{into[0].index} “{show.plain(into[0].label) or 'no label'}” ({show.number(into[0].partner.mixed_mass)})"
-    return f"{name} {own}, and is mixed into {many}, most into {most}."
+    most = f"{into[0].index} “{shortened(into[0].label) or 'no label'}” ({show.number(into[0].partner.mixed_mass)})"
+    if len(into) == 1:
+        return f"{name} {own}, and is mixed into one: {most}."
+    return f"{name} {own}, and is mixed into {len(into)} narrow latents, most into {most}."

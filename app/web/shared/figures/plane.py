@@ -109,7 +109,7 @@ def _table(plane: Plane) -> DataTable:
     return DataTable(
         ("Token", "Fires", "Along main", "Along mixed-in"),
         tuple(
-            (show.plain(each.token), part_of(each.cell).name, show.number(each.x), show.number(each.y))
+            (shortened(each.token, TOKEN_CHARACTERS), part_of(each.cell).name, show.number(each.x), show.number(each.y))
             for each in plane.points
         ),
     )
