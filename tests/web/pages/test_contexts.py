@@ -44,6 +44,7 @@ from app.web.pages.contexts.pair import CellLinks, PairPage
 from app.web.pages.contexts.prompt import PromptChoice, PromptNotice, PromptPage, PromptRow, PromptShown
 from app.web.pages.contexts.saes import MeasuredRelease, SaePage, SaesPage
 from app.web.pages.contexts.search import SearchPage
+from app.web.pages.contexts.validation import ValidationPage
 from app.web.shared.comparison_numbers import ComparisonRow
 from app.web.shared.figures.plot import DataTable, Plot
 from app.web.shared.interventions import ShownReleases, StoredIntervention
@@ -71,6 +72,7 @@ TEMPLATES = {
     "sae_new.html": SaeNewPage,
     "about.html": AboutPage,
     "lab.html": LabPage,
+    "validation.html": ValidationPage,
 }
 PARTS = (
     Frame,
