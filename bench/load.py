@@ -39,15 +39,25 @@ class Figures:
     errors: int
 
 
-async def measure(url: str, paths: Sequence[str], connections: int, seconds: float, pid: int | None = None) -> Figures:
+async def measure(
+    url: str,
+    paths: Sequence[str],
+    connections: int,
+    seconds: float,
+    pid: int | None = None,
+    source: tuple[str, int] | None = None,
+) -> Figures:
     """Requests over so many kept connections, for so long.
 
     Args:
         pid: of the server.
+        source: address that the requests come from; None for the usual one.
     """
     times: list[float] = []
     started, used = time.perf_counter(), _cpu_s(pid)
-    wrong = await asyncio.gather(*(_client(url, paths, number, seconds, times) for number in range(connections)))
+    wrong = await asyncio.gather(
+        *(_client(url, paths, number, seconds, times, source) for number in range(connections))
+    )
     elapsed = time.perf_counter() - started
     cpu_ms = None if pid is None else 1000 * (_cpu_s(pid) - used) / max(1, len(times))
     times.sort()
@@ -62,9 +72,11 @@ def _cpu_s(pid: int | None) -> float:
     return float(sum(each.user + each.system for each in used))
 
 
-async def _client(url: str, paths: Sequence[str], first: int, seconds: float, times: list[float]) -> int:
+async def _client(
+    url: str, paths: Sequence[str], first: int, seconds: float, times: list[float], source: tuple[str, int] | None
+) -> int:
     host, port = urlsplit(url).hostname, urlsplit(url).port or 80
-    reader, writer = await asyncio.open_connection(host, port)
+    reader, writer = await asyncio.open_connection(host, port, local_addr=source)
     end, wrong = time.perf_counter() + seconds, 0
     for number in count(first):
         started = time.perf_counter()

@@ -96,6 +96,10 @@ class Connection(H11Protocol):
         """Answer, where no answer has begun, and close the connection when the client has had time to read it."""
         self._is_over = True
         _stop(self._headers)
+        if self.cycle is not None:
+            # A request whose body turns out to be none: its answer is this one.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         if self.transport.is_closing():
             return
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 SERVER = """
 import anyio, sys
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from app import logs
 from app.cli.serve import bind
 from app.serving import connections, server
@@ -37,6 +37,10 @@ async def slow(seconds: float):
     print("asked", flush=True)
     await anyio.sleep(seconds)
     return "done"
+
+@app.post("/read")
+async def read(request: Request):
+    return len(await request.body())
 
 @app.get("/large")
 async def large():
@@ -203,6 +207,20 @@ def test_what_is_not_http_is_answered_with_a_problem(
     assert problem["status"] == status
     assert problem["request_id"] == headers["x-request-id"]
     assert str(problem["type"]).startswith("urn:hedgescope:problem:")
+
+
+def test_a_body_that_turns_out_to_be_none_has_one_answer(server: tuple[subprocess.Popen[str], int]) -> None:
+    process, port = server
+    head = b"POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
+        connection.sendall(head)
+        time.sleep(0.2)
+        connection.sendall(b"5\r\nhello\r\nzz\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1
+    process.send_signal(signal.SIGTERM)
+    assert "Error" not in process.communicate(timeout=60)[1]
 
 
 def test_one_client_has_a_share_of_the_connections(server: tuple[subprocess.Popen[str], int]) -> None:

@@ -80,6 +80,19 @@ def test_a_part_of_a_file_is_a_part_of_the_file(client: TestClient) -> None:
     assert body == resource("static/vendor/plotly-strict.min.js").read_bytes()[5:15]
 
 
+@pytest.mark.parametrize("part", ["bytes=9-1", "bytes=-", "pages=1-2", "bytes=0-1,5-6", "bytes=x-", "bytes=1"])
+def test_what_is_no_range_is_not_looked_at(client: TestClient, part: str) -> None:
+    for path in ("/static/js/docs.js?v=%ff", "/docs"):
+        assert client.get(path, headers={"Range": part}).status_code == 200
+
+
+@pytest.mark.parametrize("part", ["bytes=99999999-", "bytes=-0"])
+def test_a_range_behind_the_end_is_a_problem(client: TestClient, part: str) -> None:
+    refused = client.get("/static/js/docs.js", headers={"Range": part})
+    assert (refused.status_code, refused.headers["content-type"]) == (416, "application/problem+json")
+    assert refused.headers["content-range"].startswith("bytes */")
+
+
 @pytest.mark.parametrize(
     ("accept", "expected"),
     [

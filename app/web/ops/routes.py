@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from app.paths import resource
 from app.serving.headers import NEVER_KEPT
@@ -47,4 +47,4 @@ def metrics(request: Request) -> Response:
 @router.api_route("/docs", methods=["GET", "HEAD"], include_in_schema=False)
 async def docs() -> Response:
     """The API's documentation, from files that ship with the program."""
-    return FileResponse(resource("static/docs.html"), headers={"Cache-Control": "no-cache"})
+    return HTMLResponse(resource("static/docs.html").read_bytes(), headers={"Cache-Control": "no-cache"})
