@@ -58,6 +58,9 @@ ALLOWED: dict[str, set[str]] = {
     "token": {"open", "metrics", "read", "prompt", "vectors", "write", "inputs"},
     "local": {"open", "metrics", "read", "prompt", "vectors", "write", "inputs"},
     "proxied": {"open", "read"},
+    "proxied, key": {"open", "metrics", "read", "prompt", "vectors"},
+    "trusted proxy": {"open", "read"},
+    "old proxy": {"open", "read"},
     "foreign host": set(),
     "cross-site": {"open", "metrics", "read", "vectors"},
     "wrong": set(),
@@ -72,6 +75,18 @@ REFUSED = {
     "revoked": {401, 429},
     "anonymous": {401},
 }
+
+
+FROM_HERE = {
+    "proxied": {"X-Forwarded-For": "203.0.113.9"},
+    "proxied, key": {"X-Forwarded-For": "203.0.113.9"},
+    # The client has made up the first address, the proxy has added the second.
+    "trusted proxy": {"X-Forwarded-For": "127.0.0.1, 203.0.113.9"},
+    "old proxy": {"Via": "1.0 proxy"},
+    "foreign host": {"Host": "evil.example"},
+    "cross-site": {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"},
+}
+"""Callers whose connections come from this computer -> their headers."""
 
 
 @pytest.fixture(scope="module")
@@ -94,16 +109,16 @@ def keys(site: tuple[Settings, Engine]) -> dict[str, str]:
 def client_of(site: tuple[Settings, Engine], caller: str, keys: dict[str, str]) -> TestClient:
     """A client that is one kind of caller, over a server of its own so that wrong keys are forgotten."""
     settings, engine = site
-    here = caller in ("local", "proxied", "foreign host", "cross-site")
+    here = caller in ("local", *FROM_HERE)
     changes = (
         {"host": "127.0.0.1", "jobs_token": None} if caller == "local" else {"host": "127.0.0.1" if here else "0.0.0.0"}
     )
+    if caller == "trusted proxy":
+        changes["trusted_proxies"] = ("127.0.0.1",)
     app = create_app(settings.model_copy(update=changes), engine)
-    headers = {
-        "proxied": {"X-Forwarded-For": "203.0.113.9"},
-        "foreign host": {"Host": "evil.example"},
-        "cross-site": {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"},
-    }.get(caller, {"X-API-Key": keys[caller]} if caller in keys else {})
+    headers = FROM_HERE.get(caller, {"X-API-Key": keys[caller]} if caller in keys else {})
+    if caller == "proxied, key":
+        headers = {**headers, "X-API-Key": keys["prompt"]}
     place: dict[str, Any] = {} if here else {"base_url": LAB, "client": ELSEWHERE}
     return local_client(app, headers=headers, follow_redirects=False, raise_server_exceptions=False, **place)
 
