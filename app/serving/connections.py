@@ -19,7 +19,10 @@ only the silence between requests, so slow connections would pile up until none 
 READING_TIMEOUT_S: Final = 60.0
 """For a client to read the 64 KiB of an answer that are written ahead."""
 MAX_CONNECTIONS: Final = 1000
-"""At once; one more is answered with status 503. Below the usual limit of 1,024 open files."""
+"""At once; one more is answered with status 503."""
+
+OPEN_FILES: Final = 4 * MAX_CONNECTIONS
+"""That the server may have, if the system lets it: those that are refused also need one until they are closed."""
 
 MAX_OF_ONE_CLIENT: Final = 250
 """Of them from one address."""
@@ -48,10 +51,12 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         self._counted = id(self.server_state), self.client[0] if self.client else ""
         self._open[self._counted] += 1
-        if len(self.connections) > MAX_CONNECTIONS:
-            self._end(503, "busy", "the server has too many connections; try again in a moment")
-        elif self._open[self._counted] > self.max_of_one_client:
+        if self._open[self._counted] > self.max_of_one_client:
+            # Not among those that are counted for all: many of them must not keep others out while they end.
+            self.connections.discard(self)
             self._end(503, "busy", f"more than {self.max_of_one_client} connections from one address")
+        elif len(self.connections) > MAX_CONNECTIONS:
+            self._end(503, "busy", "the server has too many connections; try again in a moment")
         else:
             self._await_headers()
 

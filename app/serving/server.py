@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from app.serving.connections import MAX_OF_ONE_CLIENT, Connection
+from app.serving.connections import MAX_OF_ONE_CLIENT, OPEN_FILES, Connection
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -61,12 +62,21 @@ def serve_until_stopped(
     )
     # Uvicorn stops in order at the first signal, and then raises it again for its caller. By then all is done, and
     # what follows this function has to run too.
+    _allow_files(OPEN_FILES)
     former = {name: signal.signal(name, _nothing_more) for name in (signal.SIGTERM, signal.SIGINT)}
     try:
         _Server(config, on_stop).run(sockets=[listener])
     finally:
         for name, handler in former.items():
             signal.signal(name, handler)
+
+
+def _allow_files(wanted: int) -> None:
+    """Raise the limit of open files, as far as the system lets this user do it."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    if now != resource.RLIM_INFINITY and now < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
 
 
 def _nothing_more(_number: int, _frame: FrameType | None) -> None:

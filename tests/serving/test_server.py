@@ -44,6 +44,7 @@ async def large():
 
 connections.HEADERS_TIMEOUT_S = 1
 connections.READING_TIMEOUT_S = 1
+connections.MAX_CONNECTIONS = 30
 logs.configure(level="info", form="text", service="test")
 listener = bind("127.0.0.1", 0)
 print("port", listener.getsockname()[1], flush=True)
@@ -231,6 +232,16 @@ def test_one_client_has_a_share_of_the_connections(server: tuple[subprocess.Pope
             other.sendall(b"GET /slow?seconds=0 HTTP/1.1\r\nHost: x\r\n\r\n")
             assert b"200 OK" in other.recv(65536)
     wait_until(lambda: b"200 OK" in first_bytes(port))
+
+
+def test_refused_connections_of_one_client_keep_nobody_out(server: tuple[subprocess.Popen[str], int]) -> None:
+    _, port = server
+    with ExitStack() as stack:
+        for _ in range(60):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), 60))
+        with socket.create_connection(("127.0.0.1", port), 60, source_address=("127.0.0.2", 0)) as other:
+            other.sendall(b"GET /slow?seconds=0 HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"200 OK" in other.recv(65536)
 
 
 def first_bytes(port: int) -> bytes:

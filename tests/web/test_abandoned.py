@@ -53,6 +53,20 @@ def test_twelve_abandoned_reads_do_not_delay_the_next(slow_site: str, slug: str)
     assert time.monotonic() - started < 0.5
 
 
+def test_clients_that_leave_together_free_the_threads_that_they_occupy(slow_site: str, slug: str) -> None:
+    host, port = urlsplit(slow_site).hostname, urlsplit(slow_site).port
+    path = f"/api/v1/comparisons/{slug}/{SLOW}"
+    opened = [socket.create_connection((host, port), timeout=30) for _ in range(12)]
+    for connection in opened:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+    time.sleep(0.5)
+    for connection in opened:
+        connection.close()
+    started = time.monotonic()
+    assert httpx.get(f"{slow_site}/api/v1/comparisons/{slug}/levels", timeout=60).status_code == 200
+    assert time.monotonic() - started < 0.5
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", ["/api/v1/comparisons/{}/", "/c/{}/"])
 def test_a_read_that_takes_too_long_is_refused_in_words(slow_site: str, slug: str, path: str) -> None:

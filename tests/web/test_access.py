@@ -110,7 +110,7 @@ def client_of(site: tuple[Settings, Engine], caller: str, keys: dict[str, str]) 
     """A client that is one kind of caller, over a server of its own so that wrong keys are forgotten."""
     settings, engine = site
     here = caller in ("local", *FROM_HERE)
-    changes = (
+    changes: dict[str, Any] = (
         {"host": "127.0.0.1", "jobs_token": None} if caller == "local" else {"host": "127.0.0.1" if here else "0.0.0.0"}
     )
     if caller == "trusted proxy":

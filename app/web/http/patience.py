@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from anyio import to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.store.patience import Patience, patience
@@ -54,11 +53,14 @@ class _Client:
         self._left = asyncio.Event()
 
     async def listen(self) -> None:
-        """Wait until the client leaves; then end its patience, in a thread since a database may have to be called."""
+        """Wait until the client leaves; then end its patience, in a thread since a database may have to be called.
+
+        Not in one of those that run routes: all of them may be busy with what has to end.
+        """
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._left.set()
-        await to_thread.run_sync(self.patience.end)
+        await asyncio.to_thread(self.patience.end)
 
     async def receive(self) -> Message:
         """The request's empty body, then nothing until the client leaves."""

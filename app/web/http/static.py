@@ -29,7 +29,7 @@ class VersionedFiles(StaticFiles):
     """Static files: kept for a year under a URL with a version, checked each time under one without."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer; a part that is no single range is not looked at (RFC 9110 section 14.2)."""
+        """Answer; any other `Range` than a single valid one is ignored (RFC 9110 section 14.2)."""
         if not _is_range(Headers(scope=scope).get("range", "")):
             scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"range"]}
         await super().__call__(scope, receive, send)
