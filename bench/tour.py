@@ -3,7 +3,8 @@
     python -m bench.tour --url http://127.0.0.1:8000
 
 The server has the comparison `demo`, a worker and a job runner, as `hedgescope demo` starts them, and the bundled text
-in its input folder under `text.jsonl`. Writes `docs/images/tour-*.webp` and the tables of `docs/tour.md`.
+in its input folder under `text.jsonl`. Writes `docs/images/*.webp` and the
+table of `docs/tour.md`.
 """
 
 from __future__ import annotations
@@ -324,11 +325,23 @@ def done(browser: Browser, base: str, task: Task) -> dict[str, Any]:
     took = time.perf_counter() - started
     if not walk.tab.is_closed():
         walk.tab.wait_for_timeout(400)
-        picture(browser, task.name, walk.tab.screenshot())
+        picture(browser, f"tour-{task.name}", walk.tab.screenshot())
     context.close()
     says = f"failed: {problem}" if problem else walk.found
     say(f"{task.name}: {walk.clicks} clicks, {walk.keys} keys, {took:.1f} s; {says}")
     return {"name": task.name, "clicks": walk.clicks, "keys": walk.keys, "seconds": took, "found": says}
+
+
+def front_pictures(browser: Browser, base: str) -> None:
+    """The pictures of the README: the overview and the page of its first latent."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1250}, color_scheme="light")
+    walk = Walk(context.new_page(), base)
+    walk.open_demo()
+    picture(browser, "overview", walk.tab.screenshot())
+    walk.click("table.top tbody a.index")
+    walk.tab.wait_for_load_state("networkidle")
+    picture(browser, "latent", walk.tab.screenshot())
+    context.close()
 
 
 def picture(browser: Browser, name: str, png: bytes) -> None:
@@ -336,7 +349,7 @@ def picture(browser: Browser, name: str, png: bytes) -> None:
     blank = browser.new_page()
     data: str = blank.evaluate(TO_WEBP, base64.b64encode(png).decode())
     blank.close()
-    (DOCS / "images" / f"tour-{name}.webp").write_bytes(base64.b64decode(data))
+    (DOCS / "images" / f"{name}.webp").write_bytes(base64.b64decode(data))
 
 
 def markdown(rows: list[dict[str, Any]], loads: tuple[float, float]) -> str:
@@ -375,6 +388,8 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=program, args=LAUNCH_ARGUMENTS)
         chosen = [task for task in TASKS if not given.only or task.name in given.only]
         rows = [done(browser, given.url, task) for task in chosen]
+        if not given.only:
+            front_pictures(browser, given.url)
         browser.close()
     if not given.only:
         place = DOCS / "tour.md"

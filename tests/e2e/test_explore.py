@@ -175,6 +175,20 @@ def test_a_row_lights_its_point_and_a_point_its_row(open_tab: OpenTab, overview:
     assert centre == pytest.approx(points[index], abs=1.5)
 
 
+def test_markup_in_a_label_is_text(open_tab: OpenTab, slugs: dict[str, str]) -> None:
+    page = open_tab(f"/c/{slugs['tiny']}?sae=reference&index__lte=2&color=c_dec")
+    page.wait_for_selector("#scatter[data-linked]")
+    labels = page.locator("#scatter-rows bdi").all_inner_texts()
+    assert any("<script> alert(1) </script>" in label for label in labels)
+    page.locator("#scatter").scroll_into_view_if_needed()
+    page.wait_for_timeout(200)
+    point = next(one for one in page.locator("#scatter").evaluate(POINTS) if one[0] == 0)
+    page.mouse.move(point[1] - 2, point[2] - 2)
+    page.mouse.move(point[1], point[2], steps=3)
+    page.wait_for_selector("#scatter-card:not([hidden])")
+    assert page.locator("#scatter-card script").count() == 0
+
+
 def test_the_size_is_in_the_link(open_tab: OpenTab, overview: str) -> None:
     page = open_tab(overview)
     drawn_state(page)
