@@ -255,3 +255,17 @@ def test_facets_are_above_the_table(client: TestClient, slug: str, narrow: list[
     hedged = [v for v in narrow if v.diagnosis == "hedged"]
     assert counts["hedged"] == len(hedged) == page["total"]
     assert sum(counts.values()) == len(narrow)
+
+
+def test_of_too_many_latents_only_kept_counts_are_shown(
+    client: TestClient, slug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.web.pages.facets.MOST_COUNTED", 3)
+
+    def fields(query: str) -> list[str]:
+        answer = client.get(f"/c/{slug}/latents.json?{query}", headers={"Cache-Control": "no-cache"})
+        return [facet["field"] for facet in answer.json()["facets"]]
+
+    assert fields("sae=narrow") == ["diagnosis"]
+    assert fields("sae=narrow&diagnosis=hedged") == ["diagnosis"]
+    assert fields("sae=narrow&diagnosis=hedged&density__gte=0.001") == []
