@@ -32,7 +32,7 @@ def mixed_masses(latent: LatentScores, rows: Sequence[PartnerRow], releases: Rel
         return None
     drawn = named[:MOST_BARS]
     highs = [row.partner.mixed_mass_high or row.partner.mixed_mass or 0.0 for row in drawn]
-    released = [releases[row.index].release for row in drawn if row.index in releases]
+    released = [let_go(releases[row.index]) for row in drawn if row.index in releases]
     names = [f"{row.index}  {shortened(row.label)}" for row in drawn]
     return Plot(
         name="mixed-masses",
@@ -48,6 +48,14 @@ def mixed_masses(latent: LatentScores, rows: Sequence[PartnerRow], releases: Rel
     )
 
 
+def let_go(release: PairRelease) -> float:
+    """The share of its squared norm that the narrow latent let go of, to first order: 2 |cos| times the release.
+
+    A release is a fall of the component along the partner, in decoder norms; this can stand next to a mass.
+    """
+    return 2 * abs(release.decoder_cosine) * release.release
+
+
 def _description(latent: LatentScores, n: int, n_drawn: int, is_measured: bool) -> str:
     what = (
         "What of this latent's direction belongs to each reference latent. The masses add up to the score."
@@ -55,7 +63,7 @@ def _description(latent: LatentScores, n: int, n_drawn: int, is_measured: bool) 
         else "What of each narrow latent's direction belongs to this latent."
     )
     left = f" The {n_drawn} largest of {n} are drawn." if n_drawn < n else ""
-    measured = " Diamonds: what it let go of when the partner got a latent of its own." if is_measured else ""
+    measured = " Diamonds: the share that it let go of when the partner got a latent of its own." if is_measured else ""
     return f"{what}{left}{measured}"
 
 
@@ -71,26 +79,27 @@ def _series(rows: Sequence[PartnerRow], releases: Releases) -> tuple[Series, ...
                 Mark(low, middle, high, middle, f"95 % interval {show.number(low)} to {show.number(high)}")
             )
         if row.index in releases:
-            release = releases[row.index].release
-            diamonds.append(point(release, middle, f"{row.index}: release {show.number(release)}"))
+            share = let_go(releases[row.index])
+            diamonds.append(point(share, middle, f"{row.index}: let go of {show.number(share)} when measured"))
     found = [
         Series("mixed mass", "hedged", "bar", tuple(bars)),
         Series("95 % interval", "ink", "line", tuple(intervals)),
     ]
     if diamonds:
-        found.append(Series("release", "narrow", "diamond", tuple(diamonds)))
+        found.append(Series("let go of, measured", "narrow", "diamond", tuple(diamonds)))
     return tuple(each for each in found if each.marks)
 
 
 def _table(rows: Sequence[PartnerRow], releases: Releases) -> DataTable:
     return DataTable(
-        ("Latent", "Fires on", "Mixed mass", "95 % interval", "Release", "Standard error"),
+        ("Latent", "Fires on", "Mixed mass", "95 % interval", "Let go of", "Release", "Standard error"),
         tuple(
             (
                 str(row.index),
                 show.plain(row.label),
                 show.number(row.partner.mixed_mass),
                 f"{show.number(row.partner.mixed_mass_low)}–{show.number(row.partner.mixed_mass_high)}",
+                show.number(let_go(releases[row.index]) if row.index in releases else None),
                 show.number(releases[row.index].release if row.index in releases else None),
                 show.number(releases[row.index].release_se if row.index in releases else None),
             )
