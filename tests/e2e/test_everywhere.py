@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 from playwright.sync_api import Page
 
 from tests.e2e.conftest import OpenTab, wait_until_drawn
@@ -122,10 +123,13 @@ def test_partners_are_marked_and_unmarked_by_links(open_tab: OpenTab, slugs: dic
 def test_rows_are_sent_to_the_text_box(open_tab: OpenTab, slugs: dict[str, str]) -> None:
     page = open_tab(f"/c/{slugs['tiny']}/narrow/0")
     page.get_by_role("button", name="try").first.click()
-    shown = page.locator(".context").first.locator(".right").inner_text()
-    words = [word for word in shown.split() if word.isalpha()]
-    assert words
-    assert all(word in page.locator("#prompt-text").input_value() for word in words)
+    sent = page.locator("#prompt-text").input_value()
+    context = httpx.get(page.url.replace("/narrow/0", "/narrow/0.json")).json()["contexts"]["groups"][0]["contexts"][0]
+    row = [*context["before"], context["centre"], *context["after"]]
+    # The box makes one line break of each kind of them; what can't be seen is left out.
+    visible = "".join(filter(str.isalnum, "".join(token["text"] for token in row)))
+    assert visible
+    assert "".join(filter(str.isalnum, sent)) == visible
 
 
 def test_colours_mean_the_same_sae_on_every_page(open_tab: OpenTab, slugs: dict[str, str]) -> None:
