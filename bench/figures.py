@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from app.lab.scoring import TITLES
 from app.lab.trained import PERFECT
 from bench.output import read_results
 
@@ -79,9 +80,9 @@ def quality(validation: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(9.4, 3.6))
     left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
     pooled = validation["pooled"]
-    names = [name.replace("_", " ") for name in pooled][::-1]
+    names = [TITLES[name] for name in pooled][::-1]
     values = [row["detected"] for row in pooled.values()][::-1]
-    colours = [BLUE if "hedging score" in name else GREY for name in names]
+    colours = [BLUE if name == TITLES["hedging_score"] else GREY for name in names]
     left.barh(names, values, color=colours)
     for place, value in enumerate(values):
         left.annotate(f"{value:.2f}", (value + 0.01, place), va="center")

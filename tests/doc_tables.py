@@ -22,6 +22,8 @@ from app.serving.metrics import RequestMetrics
 from app.settings import PREFIX, Settings
 from app.store.tables import metadata
 from app.web.ops.job_metrics import JobMetrics
+from app.web.shared.figures.validation import cell_text
+from app.web.shared.validation import read_checks
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -125,6 +127,35 @@ def _value(spec: ScoreSpec) -> str:
     return f"{kind}{span}{unit}."
 
 
+def aims_table() -> str:
+    """Every aim of the checks with what was found, the missed ones in bold, and the checks' commands below it."""
+    rows = ["| check | figure | aim | found | an oracle reaches |", "|---|---|---|---|---|"]
+    for check in read_checks():
+        for each in check.result.aims:
+            found = ", ".join(map(cell_text, each.found))
+            found = found if each.met else f"**{found}**"
+            aim = f"{each.sense} {each.level:g}"
+            rows.append(f"| {check.result.name} | {each.what} | {aim} | {found} | {cell_text(each.bound)} |")
+    return "\n".join(rows)
+
+
+def measures_table() -> str:
+    """The first plotted column of each check that compares the scores with other measures."""
+    columns = {
+        check.result.name: next((table for table in check.result.tables if table.plotted), None)
+        for check in read_checks()
+    }
+    shown = {name: table for name, table in columns.items() if table is not None and table.head[0] == "score"}
+    cells = {
+        name: {str(row[0]): cell_text(row[table.head.index(table.plotted[0])]) for row in table.rows}
+        for name, table in shown.items()
+    }
+    measures = list(dict.fromkeys(measure for each in cells.values() for measure in each))
+    rows = [f"|  | {' | '.join(cells)} |", f"|---|{'---|' * len(cells)}"]
+    rows += [f"| {measure} | {' | '.join(each.get(measure, '') for each in cells.values())} |" for measure in measures]
+    return "\n".join(rows)
+
+
 PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
     "layers": (DOCS / "architecture.md", layers_table),
     "settings": (DOCS / "settings.md", settings_table),
@@ -132,6 +163,8 @@ PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
     "metrics of the worker": (DOCS / "operations.md", lambda: metrics_table(*worker_registries())),
     "latent fields": (DOCS / "scores.md", lambda: score_list(LATENT_SPECS)),
     "partner fields": (DOCS / "scores.md", lambda: score_list(PARTNER_SPECS)),
+    "aims": (DOCS / "scores.md", aims_table),
+    "measures": (DOCS / "scores.md", measures_table),
 }
 
 

@@ -24,6 +24,13 @@ class CheckSpec:
 
 CHECKS: tuple[CheckSpec, ...] = (
     CheckSpec(
+        "grafts",
+        "Grafts on a real model",
+        "Rows of latents that fire together with a copy, or exclude it, are added to its decoder row or subtracted. "
+        "The truth is 1 − cos² with the row before, and the partners are known.",
+        8,
+    ),
+    CheckSpec(
         "worlds",
         "Worlds with known features",
         "Narrow and Matryoshka SAEs are trained on worlds of 48 to 72 known features. A latent is impure if more than "

@@ -48,7 +48,7 @@ def aims(found: Validation) -> tuple[Aim, ...]:
             POOLED,
             found.pooled[score].auroc,
             bound=found.perfect[score].auroc,
-            note="Fifteen variants of the evidence were tried (decision 14). Those that rank worlds better call copies "
+            note="A dozen variants of the evidence were tried (decision 14). Those that rank worlds better call copies "
             "on a real model hedged.",
         ),
         aim(

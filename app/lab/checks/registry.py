@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from app.lab.checks import synth_bench, worlds
+from app.lab.checks import grafts, synth_bench, worlds
 from app.lab.checks.scope import RunCheck
 
 RUN: dict[str, RunCheck] = {
+    "grafts": grafts.run,
     "worlds": worlds.run,
     "synth_bench": synth_bench.run,
 }

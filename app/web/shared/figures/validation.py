@@ -23,7 +23,7 @@ def check_plot(name: str, table: CheckTable) -> Plot:
     Args:
         name: unique on the page.
     """
-    rows = [row for row in table.rows if any(_numbers(table, row))]
+    rows = [row for row in table.rows if _numbers(table, row)]
     several = len(table.plotted) > 1
     series = tuple(
         Series(column, TONES[place % len(TONES)], "bar", _bars(table, rows, place))
