@@ -46,6 +46,14 @@ CHECKS: tuple[CheckSpec, ...] = (
         "as often, but each by itself: there is superposition, and nothing to hedge.",
         25,
     ),
+    CheckSpec(
+        "intervention",
+        "What the intervention found",
+        "The newest intervention stored with the comparison; one ships with the demo. Do pairs that the score names "
+        "let go of each other when the partner gets a latent of its own, and does a latent's score predict what it "
+        "lets go of in all?",
+        1,
+    ),
 )
 
 CHECKS_BY_NAME = {check.name: check for check in CHECKS}
