@@ -61,7 +61,9 @@ def score_comparison(
     Raises:
         ScoringError: the reference has no latent to compare with.
     """
+    advance = progress("directions", len(weights.narrow.decoder) + len(weights.reference.decoder), "latents")
     geometry = geometry_of(weights, statistics)
+    advance(len(weights.narrow.decoder) + len(weights.reference.decoder))
     counted = geometry.reference.matchable
     mixed = _mixing(weights, statistics, counted, progress)
     lists = as_lists(decompose_all(weights, geometry, statistics, progress), mixed.own)
