@@ -48,7 +48,15 @@ SHARES = {
 
 OF_LATENTS = frozenset(
     f"whole: {stage}"
-    for stage in ("directions", "mixture candidates", "weights by group", "mixed masses", "decomposition", "storing")
+    for stage in (
+        "directions",
+        "products of activations",
+        "mixture candidates",
+        "weights by group",
+        "mixed masses",
+        "decomposition",
+        "storing",
+    )
 )
 """Stages that cost the same for any number of tokens."""
 

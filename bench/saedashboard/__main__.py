@@ -39,7 +39,7 @@ VERSION = "0.8.0"
 ROW = 127
 """Tokens a row."""
 
-SCORES = ("mixture candidates", "weights by group", "mixed masses", "decomposition")
+SCORES = ("products of activations", "mixture candidates", "weights by group", "mixed masses", "decomposition")
 """Stages of a comparison that make no part of a dashboard."""
 
 ROWS_PER_MINIBATCH = 64

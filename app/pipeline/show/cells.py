@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from app.pipeline.show.rounding import four_digits
 from app.pipeline.show.windows import windows
 from app.records import BySide, CellContext
 from app.sparse.read import ComparisonShape
-from app.stats.cells import CellCounts
+from app.stats.cells import CellCounts, CellRows
 from app.stats.stretches import FiringsOnStretches, SparseGather, Stretches
 
 Activations = tuple[float, ...]
@@ -38,45 +39,63 @@ class CellTable:
 
     def contexts(self, latent: int) -> tuple[CellContext, ...]:
         """The strongest firings of each cell of a latent, by cell."""
-        rows = self.counts.rows
-        return tuple(self._context(n) for n in range(*np.searchsorted(rows.latent, [latent, latent + 1])))
+        first, last = np.searchsorted(self.counts.rows.latent, [latent, latent + 1]).tolist()
+        return tuple(self._contexts(latent, self.counts.rows, slice(first, last), 0))
 
     def near_misses(self, latent: int, n_partners: int) -> tuple[tuple[CellContext, ...], ...]:
         """Of each partner of a latent, where it fires alone."""
         rows, before = self.counts.near_misses, len(self.counts.rows.latent)
-        found = range(*np.searchsorted(rows.latent, [latent, latent + 1]))
-        return tuple(tuple(self._context(before + n) for n in found if rows.place[n] == k) for k in range(n_partners))
+        entries = slice(*np.searchsorted(rows.latent, [latent, latent + 1]).tolist())
+        contexts = self._contexts(latent, rows, entries, before)
+        places = rows.place[entries].tolist()
+        return tuple(
+            tuple(context for context, place in zip(contexts, places, strict=True) if place == k)
+            for k in range(n_partners)
+        )
 
     def shown_partners(self, latent: int, n_partners: int) -> tuple[tuple[Activations, ...], ...]:
         """Of each context of a latent, the activations of the partners behind the main one."""
         k, before = self.counts.partners.shape[1], len(self.start)
-        contexts = range(self.first_context[latent], self.first_context[latent + 1])
-        return tuple(
-            tuple(activations(self.partners, (before + n) * k + j, is_short=True) for j in range(1, n_partners))
-            for n in contexts
+        first, last = (self.first_context[latent : latent + 2] + before).tolist()
+        found = activations(self.partners, first * k, last * k, is_short=True)
+        return tuple(tuple(found[n * k + 1 : n * k + n_partners]) for n in range(last - first))
+
+    def _contexts(self, latent: int, rows: CellRows, entries: slice, before: int) -> list[CellContext]:
+        """Some rows of one latent, of which the first has the stretch `before + entries.start`."""
+        first, last, k = before + entries.start, before + entries.stop, self.counts.partners.shape[1]
+        n_partners = int((self.counts.partners[latent] >= 0).sum())
+        own = activations(self.own, first, last)
+        of_partners = activations(self.partners, first * k, last * k, is_short=True)
+        columns = zip(
+            rows.row[entries].tolist(),
+            rows.position[entries].tolist(),
+            self.start[first:last].tolist(),
+            own,
+            strict=True,
         )
-
-    def _context(self, n: int) -> CellContext:
-        rows = self.counts.rows if n < len(self.counts.rows.latent) else self.counts.near_misses
-        at = n if rows is self.counts.rows else n - len(self.counts.rows.latent)
-        k = self.counts.partners.shape[1]
-        n_partners = int((self.counts.partners[rows.latent[at]] >= 0).sum())
-        start, position = int(self.start[n]), int(rows.position[at])
-        partners = tuple(activations(self.partners, n * k + j, is_short=True) for j in range(n_partners))
-        fires = sum(1 << j for j, each in enumerate(partners) if each and each[position - start] > 0)
-        own = activations(self.own, n)
-        return CellContext(fires, int(rows.row[at]), position, start, own, partners)
+        contexts = []
+        for n, (row, position, start, values) in enumerate(columns):
+            partners = tuple(of_partners[n * k : n * k + n_partners])
+            fires = sum(1 << j for j, each in enumerate(partners) if each and each[position - start] > 0)
+            contexts.append(CellContext(fires, row, position, start, values, partners))
+        return contexts
 
 
-def activations(found: FiringsOnStretches, request: int, *, is_short: bool = False) -> Activations:
-    """Activations of one request; with `is_short` empty where it is silent on the whole stretch."""
-    first, last = found.bounds[request : request + 2].tolist()
-    if is_short and first == last:
-        return ()
-    values = [0.0] * int(found.length[request])
-    for place, value in zip(found.place[first:last].tolist(), found.value[first:last].tolist(), strict=True):
-        values[place] = value
-    return tuple(values)
+def activations(found: FiringsOnStretches, first: int, last: int, *, is_short: bool = False) -> list[Activations]:
+    """Activations of the requests `[first, last)`; with `is_short` empty where one is silent on the whole stretch."""
+    bounds = found.bounds[first : last + 1].tolist()
+    begin, end = bounds[0], bounds[-1]
+    places, values = found.place[begin:end].tolist(), found.value[begin:end].tolist()
+    shown: list[Activations] = []
+    for (start, stop), length in zip(pairwise(bounds), found.length[first:last].tolist(), strict=True):
+        if is_short and start == stop:
+            shown.append(())
+            continue
+        on_stretch = [0.0] * length
+        for entry in range(start - begin, stop - begin):
+            on_stretch[places[entry]] = values[entry]
+        shown.append(tuple(on_stretch))
+    return shown
 
 
 class CellGather:

@@ -64,7 +64,9 @@ def mixing(
     if np.diff(sample.bounds).all():
         # Many small products: a latent to each processor, not each product to all of them.
         with ThreadPoolExecutor(os.cpu_count()) as pool, threadpool_limits(1, user_api="blas"):
+            advance = progress("products of activations", N_GROUPS, "groups")
             products = sample_products(sample, pool.map)
+            advance(N_GROUPS)
             search = CandidateSearch(sample, decoders, counted, is_prefix=is_prefix, products=products)
             found = _evidence(sample, decoders, search, products, progress, pool.map)
     return named(sample, found)
