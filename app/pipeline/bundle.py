@@ -14,13 +14,17 @@ from app.pipeline.show.firing_cells import firing_cells
 from app.pipeline.show.latents import latent_details
 from app.pipeline.show.pairs import pair_details
 from app.progress import Advance, Progress
-from app.records import SIDES, ComparisonBundle, ComparisonSummary, LatentDetail, TextRow
+from app.records import SIDES, ComparisonBundle, ComparisonSummary, LatentDetail, LevelLink, TextRow
 
 
 def bundle_of(
-    results: Results, summary: ComparisonSummary, shown: ShownActivations, progress: Progress
+    results: Results,
+    summary: ComparisonSummary,
+    shown: ShownActivations,
+    links: Iterator[LevelLink],
+    progress: Progress,
 ) -> ComparisonBundle:
-    """All records of a comparison."""
+    """All records of a comparison; `links` are counted while they are stored."""
     # Most of the storing is about the details of latents: they report how far it is.
     advance = progress("storing", sum(len(side.decoder) for side in results.weights), "latents")
     return ComparisonBundle(
@@ -32,6 +36,7 @@ def bundle_of(
         details=_details(results, shown, advance),
         profiles=results.profiles,
         cells=firing_cells(results, shown.cells),
+        level_links=links,
     )
 
 

@@ -17,6 +17,7 @@ from app.executor.base import Executor, ShardWork
 from app.executor.local import LocalExecutor
 from app.pipeline.bundle import bundle_of
 from app.pipeline.inputs import ComparisonInputs, open_inputs
+from app.pipeline.level_links import level_links
 from app.pipeline.open import OpenFiles, Resources, remote_opener
 from app.pipeline.passes import collect_statistics, count_partners
 from app.pipeline.results import Results
@@ -124,7 +125,8 @@ def score_and_store(
         results = compute(inputs, progress, executor)
         summary = summarize(inputs, results)
         shown = read_activations(inputs.reader, inputs.source.stream.rows, results, progress)
-        bundle = bundle_of(results, summary, shown, progress)
+        links = level_links(inputs.reader, results, progress)
+        bundle = bundle_of(results, summary, shown, links, progress)
         write_comparison(engine, bundle, within=within)
     return summary
 

@@ -31,6 +31,7 @@ from app.records.latent import (
     Neighbour,
     TokenWeight,
 )
+from app.records.level_link import LevelLink
 from app.records.pair import FiringTable, Overlap, PairContext, PairDetail, PairProfile, Partner, PartnerDiagnosis
 from app.records.preflight import Preflight
 from app.records.request import DTYPES, ComparisonRequest, Dtype, InterventionRequest, SaeRequest
@@ -69,6 +70,7 @@ __all__ = [
     "LatentDiagnosis",
     "LatentRelease",
     "LatentScores",
+    "LevelLink",
     "LevelSummary",
     "LogHistogram",
     "LogitWeights",

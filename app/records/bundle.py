@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.records.cells import FiringCells
 from app.records.comparison import ComparisonSummary
 from app.records.latent import LatentDetail, LatentScores
+from app.records.level_link import LevelLink
 from app.records.pair import PairDetail, PairProfile, Partner
 
 UNKNOWN_TOKEN = "·"
@@ -41,3 +42,4 @@ class ComparisonBundle:
     profiles: Iterable[PairProfile]
     cells: Iterable[FiringCells]
     text_rows: Iterable[TextRow]
+    level_links: Iterable[LevelLink] = ()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from sqlalchemy import Table
 
-from app.records import FiringCells, LatentDetail, PairDetail, PairProfile, TextRow
+from app.records import FiringCells, LatentDetail, LevelLink, PairDetail, PairProfile, TextRow
 from app.store import tables
 from app.store.bulk import Columns, Values
 from app.store.payloads import compress, pack_profile, to_json
 from app.store.rows import LATENT_STORED, PARTNER_COLUMNS, latent_values, partner_values
+from app.store.validate import check_storable
 
 SCALARS_CHUNK = 5000
 PAYLOADS_CHUNK = 200
@@ -72,6 +73,11 @@ def _cells_values(cells: FiringCells) -> Values:
     return cells.narrow_index, compress(cells)
 
 
+def _link_values(link: LevelLink) -> Values:
+    check_storable(link)
+    return astuple(link)
+
+
 def _text_values(row: TextRow) -> Values:
     return row.row, to_json(row)
 
@@ -84,4 +90,5 @@ PARTS = (
     Part("profiles", _columns(tables.pair_profiles), _profile_values),
     Part("cells", _columns(tables.firing_cells), _cells_values),
     Part("text_rows", _columns(tables.text_rows), _text_values),
+    Part("level_links", _columns(tables.level_links), _link_values, SCALARS_CHUNK),
 )

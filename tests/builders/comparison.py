@@ -11,6 +11,7 @@ from app.records import (
     ComparisonRequest,
     LatentDetail,
     LatentScores,
+    LevelLink,
     LogitWeights,
     PairProfile,
     SideSummary,
@@ -61,6 +62,7 @@ def scored(seed: int, n_narrow: int, widths: tuple[int, ...], n_rows: int) -> Co
         latents=tuple(with_stored_label(latent) for latent in bundle.latents),
         details=tuple(with_logits(detail) for detail in bundle.details),
         profiles=tuple(listed(profile, whole=profile.narrow_index % 2 == 0) for profile in bundle.profiles),
+        level_links=with_parents(bundle, widths[0]),
     )
 
 
@@ -86,6 +88,21 @@ def renamed_side(side: SideSummary, old: str, new: str) -> SideSummary:
     name = side.sae.name.replace(old, new)
     checksum = hashlib.sha256(name.encode()).hexdigest()
     return replace(side, sae=replace(side.sae, name=name, source=f"saes/{name}", checksum=checksum))
+
+
+def with_parents(bundle: ComparisonBundle, n_inner: int) -> tuple[LevelLink, ...]:
+    """Links of reference latents to one of the innermost level, which only an SAE trained with levels would have."""
+    latents = {latent.index: latent for latent in bundle.latents if latent.sae == "reference"}
+    links = []
+    for child in list(latents)[n_inner::2]:
+        parent = child % n_inner
+        n_child, n_parent = latents[child].n_firings, latents[parent].n_firings
+        n_both = min(n_child, n_parent) * 3 // 4
+        if n_both:
+            levels, counts = (latents[child].level, latents[parent].level), (n_both, n_child, n_parent)
+            shares = n_both / n_child, n_both / n_parent
+            links.append(LevelLink("reference", child, parent, 0, *levels, *counts, *shares, 0.5, 0.9))
+    return tuple(links)
 
 
 def with_stored_label(latent: LatentScores) -> LatentScores:

@@ -30,7 +30,7 @@ def bundle_of(world: World, request: ComparisonRequest) -> ComparisonBundle:
     def keep(_engine: Any, bundle: ComparisonBundle, **_options: object) -> None:
         read: dict[str, Any] = {
             name: tuple(getattr(bundle, name))
-            for name in ("latents", "partners", "details", "pairs", "profiles", "cells", "text_rows")
+            for name in ("latents", "partners", "details", "pairs", "profiles", "cells", "text_rows", "level_links")
         }
         found.append(replace(bundle, **read))
 

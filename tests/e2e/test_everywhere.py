@@ -25,6 +25,7 @@ def paths_of(slug: str) -> list[str]:
         "/pairs/0/0",
         "/pairs/1/40",
         "/levels",
+        "/levels?latent=3",
         "/degree",
         "/intervention",
         "/prompt",

@@ -176,6 +176,27 @@ firing_cells = Table(
     key("narrow_index"),
     Column("payload", LargeBinary, nullable=False),
 )
+level_links = Table(
+    "level_links",
+    metadata,
+    comparison_key(),
+    key("side", String),
+    key("child_index"),
+    key("parent_index"),
+    Column("link_rank", Integer, nullable=False),
+    Column("child_level", Integer, nullable=False),
+    Column("parent_level", Integer, nullable=False),
+    Column("n_both", BigInteger, nullable=False),
+    Column("n_child", BigInteger, nullable=False),
+    Column("n_parent", BigInteger, nullable=False),
+    Column("p_parent_given_child", Double, nullable=False),
+    Column("p_child_given_parent", Double, nullable=False),
+    Column("decoder_cosine", Double, nullable=False),
+    Column("explained", Double, nullable=False),
+    Index("ix_level_links_parent", "comparison_id", "side", "parent_index", "child_index"),
+    Index("ix_level_links_levels", "comparison_id", "side", "parent_level", "child_level", "p_child_given_parent"),
+)
+"""Parents and children between the Matryoshka levels of one SAE."""
 
 
 text_rows = Table(

@@ -17,6 +17,7 @@ from app.web.api import (
     prompt,
     saes,
     search,
+    tree,
     validation,
     vectors,
 )
@@ -25,7 +26,7 @@ from app.web.http.links import API
 router = APIRouter(prefix=API)
 # A request is compared with one route after another: those that are requested most come first.
 PARTS = (
-    *(latents, comparisons, pairs, contexts, saes, search, diff, interventions, validation),
+    *(latents, comparisons, pairs, contexts, saes, search, diff, tree, interventions, validation),
     *(vectors, prompt, inputs, jobs, job_events),
 )
 for part in PARTS:

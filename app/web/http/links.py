@@ -101,9 +101,9 @@ def pair(slug: str, narrow: int, reference: int) -> str:
     return f"{comparison(slug)}/pairs/{narrow}/{reference}"
 
 
-def levels(slug: str) -> str:
+def levels(slug: str, query: Pairs = ()) -> str:
     """A comparison's Matryoshka levels."""
-    return f"{comparison(slug)}/levels"
+    return with_query(f"{comparison(slug)}/levels", query)
 
 
 def degree(slug: str, x: str | None = None) -> str:

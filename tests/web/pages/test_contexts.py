@@ -9,6 +9,7 @@ import pytest
 from jinja2 import UndefinedError, meta, nodes
 
 from app.records import FiringTable
+from app.store.read_levels import LevelPairCount
 from app.web.pages.contexts.about import AboutPage, SpecGroup
 from app.web.pages.contexts.common import (
     Crumb,
@@ -37,7 +38,7 @@ from app.web.pages.contexts.jobs import JobPage, JobRow, JobsPage
 from app.web.pages.contexts.lab import LabPage, ShownToy
 from app.web.pages.contexts.latent import Corrected, FiringPart, LatentPage, Pictures, Steps
 from app.web.pages.contexts.latents import Column, LatentsPage
-from app.web.pages.contexts.levels import LevelsPage
+from app.web.pages.contexts.levels import FamilyTree, LevelChoice, LevelsPage, PrefixComparison
 from app.web.pages.contexts.marked import Choice, ContextSection, MarkedContext, MarkedGroup, MarkedToken, TokenMark
 from app.web.pages.contexts.overview import OverviewPage, TopLatent
 from app.web.pages.contexts.pair import CellLinks, PairPage
@@ -102,6 +103,10 @@ PARTS = (
     CrossingRow,
     CrossingCell,
     MeasuredRelease,
+    LevelChoice,
+    LevelPairCount,
+    FamilyTree,
+    PrefixComparison,
     TopLatent,
     Column,
     NearLatent,

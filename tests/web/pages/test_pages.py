@@ -27,6 +27,7 @@ def paths_of(slug: str) -> list[str]:
         "/latents?hedging_score__gte=0.3&diagnosis__ne=dead&q=a",
         "/latents?hedging_score__isnull=1",
         "/levels",
+        "/levels?latent=3",
         "/degree",
         "/intervention",
         "/prompt",
