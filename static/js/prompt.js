@@ -3,6 +3,7 @@
 // The text stays in the box: only the chosen latent goes into the address.
 import { duration } from "./format.js";
 import { addressOf, readLatent, shownActivations, tokenClasses } from "./prompt-latent.js";
+import { LONGEST, linkWith, textOf } from "./shared-text.js";
 
 const form = document.getElementById("prompt-form");
 const status = form?.querySelector("[data-worker-status]");
@@ -81,6 +82,21 @@ form?.addEventListener("submit", showReading);
 
 const shown = document.getElementById("chosen-column")?.textContent.trim().replace(" ", ":");
 if (shown) press(shown);
+
+// A link may carry a text behind `#`: it is put into the box, and read only when the reader says so.
+const box = document.getElementById("prompt-text");
+const shared = textOf(location.hash);
+if (box && shared !== null && !box.value) box.value = shared;
+
+const copyText = form?.querySelector("[data-copy-text]");
+if (copyText && navigator.clipboard) copyText.hidden = false;
+copyText?.addEventListener("click", async () => {
+  const link = linkWith(location.href, box.value);
+  if (link !== null) await navigator.clipboard.writeText(link);
+  const before = copyText.textContent;
+  copyText.textContent = link === null ? `Too long for a link: more than ${LONGEST} characters` : "Link copied";
+  setTimeout(() => { copyText.textContent = before; }, 2000);
+});
 
 // The page may come from a cache: whether there is a worker shows only now.
 if (form && status && !templates.size) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 from urllib.parse import quote, urlencode
 
 from app.records import Side
@@ -10,6 +11,21 @@ from app.web.http.caching import build_tag
 from app.web.http.prefix import below_prefix
 
 API = "/api/v1"
+
+
+class Named(Protocol):
+    """What names a latent."""
+
+    @property
+    def sae(self) -> Side:
+        """Its SAE."""
+        ...
+
+    @property
+    def index(self) -> int:
+        """Its index there."""
+        ...
+
 
 Pairs = Iterable[tuple[str, str]]
 """Query parameters in order; a name may occur more than once."""
@@ -116,10 +132,15 @@ def intervention(slug: str, number: int | None = None) -> str:
     return with_query(f"{comparison(slug)}/intervention", () if number is None else (("id", str(number)),))
 
 
-def prompt(slug: str, side: Side | None = None, index: int | None = None) -> str:
-    """The page for a text of one's own, with a latent chosen."""
-    query = () if side is None else (("latent", f"{side}:{index}"),)
-    return with_query(f"{comparison(slug)}/prompt", query)
+def prompt(slug: str, chosen: Named | None = None, pins: Iterable[Named] = (), example: int | None = None) -> str:
+    """The page for a text of one's own: a latent chosen, others pinned, an example in the box."""
+    pinned = ",".join(f"{pin.sae}:{pin.index}" for pin in pins)
+    query = (
+        ("latent", "" if chosen is None else f"{chosen.sae}:{chosen.index}"),
+        ("pin", pinned),
+        ("example", "" if example is None else str(example)),
+    )
+    return with_query(f"{comparison(slug)}/prompt", [pair for pair in query if pair[1]])
 
 
 def diff(a: str, b: str, query: Pairs = ()) -> str:

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.errors import PromptError, QueryError, WorkerError
+from app.errors import PromptError, WorkerError
 from app.inference.client import Inference
 from app.inference.wire import LatentRef
 from app.records import ComparisonSummary, Side
-from app.records.sides import SIDES, other_side
+from app.records.sides import other_side
 from app.serving.headers import NEVER_KEPT
 from app.store import read
+from app.web.http import links
 from app.web.http.bodies import read_form
 from app.web.http.deps import EngineDep, InferenceDep
-from app.web.live.prompt import check_latent, read_prompt
+from app.web.live.prompt import read_prompt
 from app.web.live.prompt_records import ActiveLatent, PromptLatent, PromptResult, PromptToken
 from app.web.live.worker_errors import retry_headers, worker_problem
-from app.web.pages.contexts.prompt import PromptChoice, PromptNotice, PromptPage, PromptRow, PromptShown
+from app.web.pages.contexts.prompt import (
+    PromptChoice,
+    PromptExample,
+    PromptGrid,
+    PromptNotice,
+    PromptPage,
+    PromptRow,
+    PromptShown,
+)
 from app.web.pages.params import read_params
+from app.web.pages.prompt_grid import Pins, largest_of, parse_latent, parse_pins, pin_url, prompt_grid
 from app.web.pages.respond import Visit, answer, comparison_frame, serve
 from app.web.shared import formatting as show
 from app.web.shared.find import find_comparison
@@ -31,9 +43,16 @@ from app.web.shared.find import find_comparison
 router = APIRouter()
 
 TOP = 4
+"""Latents shown for each token and SAE."""
+
 MOST_NAMED = 3
 """Partners named in a sentence; the latent's page has all."""
-"""Latents shown for each token and SAE."""
+
+EXAMPLES = (
+    "She had not said a word, but he didn't mind at all.",
+    "Le chat est sur la table, et les enfants jouent dehors.",
+    "In 1999 the price rose by 25 %, from $1,200 to $1,500.",
+)
 
 HEALTH_S = 1.5
 """Seconds that the empty page waits for the worker to answer."""
@@ -41,13 +60,22 @@ HEALTH_S = 1.5
 Latents = Mapping[tuple[Side, int], PromptLatent]
 
 
+@dataclass(frozen=True)
+class State:
+    """What the address of the page says: the chosen latent, the pinned ones, and the text of an example."""
+
+    chosen: LatentRef | None
+    pins: Pins
+    text: str
+
+
 @serve(router, "/c/{slug}/prompt.json", "/c/{slug}/prompt")
 async def prompt(request: Request, engine: EngineDep, inference: InferenceDep, slug: str) -> Response:
     """The empty form."""
     visit = await run_in_threadpool(_visit, request, engine, slug)
-    chosen = _requested(request, visit.summary)
+    state = _state(request, visit.summary)
     notice = await _no_worker(inference)
-    context = await run_in_threadpool(_empty, visit, chosen, "", notice)
+    context = await run_in_threadpool(_empty, visit, state, state.text, notice)
     return _never_kept(answer(request, "prompt.html", context))
 
 
@@ -55,18 +83,18 @@ async def prompt(request: Request, engine: EngineDep, inference: InferenceDep, s
 async def read_text(request: Request, engine: EngineDep, inference: InferenceDep, slug: str) -> Response:
     """The page with the result for the form's text."""
     visit = await run_in_threadpool(_visit, request, engine, slug)
-    chosen = _requested(request, visit.summary)
+    state = _state(request, visit.summary)
     # Browsers send line ends as CRLF, whatever was typed.
     text = (await read_form(request)).get("text", "").replace("\r\n", "\n")
     try:
-        latents = await run_in_threadpool(_wanted, visit, chosen)
+        latents = await run_in_threadpool(_wanted, visit, state)
         result = await read_prompt(request, inference, engine, visit.summary, text, top=TOP, latents=latents)
     except (PromptError, WorkerError) as error:
         problem = worker_problem(error)
         notice = PromptNotice(problem.title, error.public)
-        context = await run_in_threadpool(_empty, visit, chosen, text, notice)
+        context = await run_in_threadpool(_empty, visit, state, text, notice)
         return _never_kept(answer(request, "prompt.html", context), problem.status, retry_headers(error))
-    return _never_kept(answer(request, "prompt.html", _context(visit, chosen, text, result)))
+    return _never_kept(answer(request, "prompt.html", _context(visit, state, text, result)))
 
 
 def _visit(request: Request, engine: EngineDep, slug: str) -> Visit:
@@ -74,25 +102,22 @@ def _visit(request: Request, engine: EngineDep, slug: str) -> Visit:
     return Visit(request, engine, find_comparison(request, engine, slug))
 
 
-def _requested(request: Request, summary: ComparisonSummary) -> LatentRef | None:
-    """The chosen latent, from the address: `latent=narrow:17`. Raises QueryError."""
-    text = read_params(request, ("latent",)).own.get("latent", "")
-    if not text:
-        return None
-    side, _, index = text.partition(":")
-    if side not in SIDES or not (index.isascii() and index.isdigit() and len(index) < 10):
-        raise QueryError(f"latent is {text!r}; expected for example narrow:17", parameter="latent")
-    ref = LatentRef.model_validate({"sae": side, "index": int(index)})
-    check_latent(summary, ref.sae, ref.index)
-    return ref
+def _state(request: Request, summary: ComparisonSummary) -> State:
+    """What the address says. Raises QueryError."""
+    params = read_params(request, ("latent", "pin", "example"))
+    latent, example = params.own.get("latent", ""), params.own.get("example", "")
+    text = EXAMPLES[params.whole("example", 0, 0, len(EXAMPLES) - 1)] if example else ""
+    chosen = parse_latent(latent, "latent", summary) if latent else None
+    return State(chosen, parse_pins(params.own.get("pin", ""), summary), text)
 
 
-def _wanted(visit: Visit, chosen: LatentRef | None) -> tuple[LatentRef, ...]:
-    """The chosen latent and its main partner."""
-    if chosen is None:
-        return ()
-    main = read.get_latent(visit.engine, visit.slug, chosen.sae, chosen.index).main_partner
-    return (chosen,) if main is None else (chosen, LatentRef(sae=other_side(chosen.sae), index=main))
+def _wanted(visit: Visit, state: State) -> tuple[LatentRef, ...]:
+    """The chosen latent, its main partner, and the pinned ones."""
+    wanted = list(state.pins)
+    if (chosen := state.chosen) is not None:
+        main = read.get_latent(visit.engine, visit.slug, chosen.sae, chosen.index).main_partner
+        wanted = [chosen, *([] if main is None else [LatentRef(sae=other_side(chosen.sae), index=main)]), *wanted]
+    return tuple(dict.fromkeys(wanted))
 
 
 async def _no_worker(inference: Inference) -> PromptNotice | None:
@@ -106,8 +131,9 @@ async def _no_worker(inference: Inference) -> PromptNotice | None:
     return None
 
 
-def _empty(visit: Visit, chosen: LatentRef | None, text: str, notice: PromptNotice | None) -> PromptPage:
+def _empty(visit: Visit, state: State, text: str, notice: PromptNotice | None) -> PromptPage:
     """The page without an answer."""
+    chosen = state.chosen
     latent = None if chosen is None else read.get_latent(visit.engine, visit.slug, chosen.sae, chosen.index)
     if visit.summary.model_name is None:
         detail = "this comparison was made from stored activations, so there is no model to run a text through"
@@ -124,39 +150,58 @@ def _empty(visit: Visit, chosen: LatentRef | None, text: str, notice: PromptNoti
             (),
             (),
         )
-    return _page(visit, text=text, chosen=shown, notice=notice)
+    return _page(visit, state, text=text, chosen=shown, notice=notice)
 
 
-def _context(visit: Visit, requested: LatentRef | None, text: str, result: PromptResult) -> PromptPage:
+def _context(visit: Visit, state: State, text: str, result: PromptResult) -> PromptPage:
     latents = {(latent.sae, latent.index): latent for latent in result.latents}
-    chosen = _chosen(requested, latents)
+    chosen = _chosen(state.chosen, latents)
     partner = _main_partner(chosen, latents)
-    rows = tuple(_row(place, token, chosen, partner, latents) for place, token in enumerate(result.tokens))
+    shown_by = partial(_choices, visit.slug, state.pins, latents)
+    rows = tuple(_row(place, token, chosen, partner, shown_by) for place, token in enumerate(result.tokens))
     read_by = f"{result.model_name} at {result.hook_name}, {result.dtype} on {result.device}"
-    shown = tuple(PromptShown(each, _main_partner(each, latents), _largest(each)) for each in result.latents)
-    return _page(visit, text=text, chosen=chosen, partner=partner, rows=rows, latents=shown, read_by=read_by)
+    shown = tuple(_shown(visit, state, each, latents) for each in result.latents)
+    grid = prompt_grid(result, state.pins, state.chosen)
+    return _page(
+        visit, state, text=text, chosen=chosen, partner=partner, rows=rows, latents=shown, grid=grid, read_by=read_by
+    )
+
+
+def _shown(visit: Visit, state: State, latent: PromptLatent, latents: Latents) -> PromptShown:
+    ref = LatentRef(sae=latent.sae, index=latent.index)
+    url = pin_url(visit.slug, state.pins, ref, ref)
+    return PromptShown(latent, _main_partner(latent, latents), largest_of(latent), url, ref in state.pins)
 
 
 def _page(
     visit: Visit,
+    state: State,
     *,
     text: str,
     chosen: PromptLatent | None,
     partner: PromptLatent | None = None,
     rows: tuple[PromptRow, ...] = (),
     latents: tuple[PromptShown, ...] = (),
+    grid: PromptGrid | None = None,
     notice: PromptNotice | None = None,
     read_by: str | None = None,
 ) -> PromptPage:
     description = f"Which latents of both SAEs of {visit.summary.name} fire on a text of your own."
     return PromptPage(
-        frame=comparison_frame(visit, "Try a text", description, api=None),
+        frame=comparison_frame(visit, "Try your text", description, api=None),
         summary=visit.summary,
         text=text,
         chosen=chosen,
         chosen_partner=partner,
         rows=rows,
         latents=latents,
+        form_url=links.prompt(visit.slug, state.chosen, state.pins),
+        shown=next((each for each in latents if each.latent is chosen), None),
+        grid=grid,
+        examples=tuple(
+            PromptExample(example, links.prompt(visit.slug, state.chosen, state.pins, place))
+            for place, example in enumerate(EXAMPLES)
+        ),
         notice=notice,
         read_by=read_by,
     )
@@ -172,13 +217,7 @@ def _chosen(requested: LatentRef | None, latents: Latents) -> PromptLatent | Non
 
 
 def _relative(latent: PromptLatent) -> float:
-    return max(firing.activation for firing in latent.firings) / _largest(latent)
-
-
-def _largest(latent: PromptLatent) -> float:
-    """The activation that gets full colour."""
-    found = latent.max_activation or max((firing.activation for firing in latent.firings), default=0.0)
-    return found or 1.0
+    return max(firing.activation for firing in latent.firings) / largest_of(latent)
 
 
 def _main_partner(chosen: PromptLatent | None, latents: Latents) -> PromptLatent | None:
@@ -190,7 +229,11 @@ def _main_partner(chosen: PromptLatent | None, latents: Latents) -> PromptLatent
 
 
 def _row(
-    place: int, token: PromptToken, chosen: PromptLatent | None, partner: PromptLatent | None, latents: Latents
+    place: int,
+    token: PromptToken,
+    chosen: PromptLatent | None,
+    partner: PromptLatent | None,
+    shown_by: Callable[[Side, Sequence[ActiveLatent]], tuple[PromptChoice, ...]],
 ) -> PromptRow:
     activation, other = _at(chosen, place), _at(partner, place)
     return PromptRow(
@@ -199,12 +242,12 @@ def _row(
         scored=token.scored,
         activation=activation,
         other=other,
-        strength=0 if chosen is None else show.intensity(activation, _largest(chosen)),
-        other_strength=0 if partner is None else show.intensity(other, _largest(partner)),
+        strength=0 if chosen is None else show.intensity(activation, largest_of(chosen)),
+        other_strength=0 if partner is None else show.intensity(other, largest_of(partner)),
         n_active_narrow=token.n_active_narrow,
         n_active_reference=token.n_active_reference,
-        narrow=_choices("narrow", token.narrow, latents),
-        reference=_choices("reference", token.reference, latents),
+        narrow=shown_by("narrow", token.narrow),
+        reference=shown_by("reference", token.reference),
     )
 
 
@@ -214,10 +257,20 @@ def _at(latent: PromptLatent | None, place: int) -> float:
     return next((firing.activation for firing in latent.firings if firing.token == place), 0.0)
 
 
-def _choices(side: Side, active: Sequence[ActiveLatent], latents: Latents) -> tuple[PromptChoice, ...]:
+def _choices(
+    slug: str, pins: Pins, latents: Latents, side: Side, active: Sequence[ActiveLatent]
+) -> tuple[PromptChoice, ...]:
     found = ((one, latents.get((side, one.index))) for one in active)
     return tuple(
-        PromptChoice(side, one.index, latent.label, one.activation, latent.diagnosis, _partners(latent))
+        PromptChoice(
+            sae=side,
+            index=one.index,
+            label=latent.label,
+            activation=one.activation,
+            diagnosis=latent.diagnosis,
+            partners=_partners(latent),
+            url=links.prompt(slug, latent, pins),
+        )
         for one, latent in found
         if latent is not None
     )

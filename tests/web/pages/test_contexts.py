@@ -42,7 +42,16 @@ from app.web.pages.contexts.levels import FamilyTree, LevelChoice, LevelsPage, P
 from app.web.pages.contexts.marked import Choice, ContextSection, MarkedContext, MarkedGroup, MarkedToken, TokenMark
 from app.web.pages.contexts.overview import OverviewPage, TopLatent
 from app.web.pages.contexts.pair import CellLinks, PairPage
-from app.web.pages.contexts.prompt import PromptChoice, PromptNotice, PromptPage, PromptRow, PromptShown
+from app.web.pages.contexts.prompt import (
+    GridRow,
+    PromptChoice,
+    PromptExample,
+    PromptGrid,
+    PromptNotice,
+    PromptPage,
+    PromptRow,
+    PromptShown,
+)
 from app.web.pages.contexts.saes import MeasuredRelease, SaePage, SaesPage
 from app.web.pages.contexts.search import SearchPage
 from app.web.pages.contexts.validation import ValidationPage
@@ -120,6 +129,9 @@ PARTS = (
     PromptNotice,
     PromptRow,
     PromptShown,
+    PromptExample,
+    PromptGrid,
+    GridRow,
     SpecGroup,
     ShownToy,
     JobRow,
