@@ -67,3 +67,24 @@ def test_a_latent_is_shown_at_once_and_as_the_server_shows_it(open_tab: OpenTab,
     page.wait_for_selector(f"{PRESSED}[data-latent='{other}']")
     assert requests
     assert shown(page) == after
+
+
+def test_a_text_travels_behind_the_hash_and_is_never_sent_by_itself(open_tab: OpenTab, place: Place) -> None:
+    page = open_tab(f"/c/{place.slug}/prompt?pin=narrow:0", permissions=["clipboard-read", "clipboard-write"])
+    page.fill("#prompt-text", "w1 & w2 #é")
+    page.click("[data-copy-text]")
+    page.wait_for_function("() => document.querySelector('[data-copy-text]').textContent === 'Link copied'")
+    link: str = page.evaluate("navigator.clipboard.readText()")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(f"{request.url} {request.post_data}"))
+    page.goto("about:blank")
+    page.goto(link)
+    page.wait_for_function("() => document.getElementById('prompt-text').value !== ''")
+    assert page.input_value("#prompt-text") == "w1 & w2 #é"
+    assert not [each for each in sent if "w2" in each.partition("#")[0]]
+    page.get_by_role("button", name="Run text").click()
+    page.wait_for_selector("table.grid .strip.narrow")
+    assert page.locator("table.grid tbody tr").count() == 1
+    page.locator("#chosen button.pin").click()
+    page.wait_for_selector("table.grid tbody tr:nth-child(2)")
+    assert page.input_value("#prompt-text") == "w1 & w2 #é"

@@ -38,6 +38,7 @@ EXAMPLES: dict[str, list[dict[str, str]]] = {
     "/api/v1/comparisons/{slug}/search": [{"?": "q=cat"}, {"?": "q=Script&limit=2"}, {"?": "q=nowhere at all"}],
     "/api/v1/diff/{a}/{b}": [{"a": "tiny", "b": "tiny"}, {"a": "tiny", "b": "tiny", "?": "limit=3"}],
     "/api/v1/comparisons/{slug}/levels": [{}],
+    "/api/v1/comparisons/{slug}/tree": [{}, {"?": "sae=narrow"}, {"?": "latent=3&limit=2"}],
     "/api/v1/comparisons/{slug}/degree": [{}],
     "/api/v1/comparisons/{slug}/interventions": [{}],
     "/api/v1/interventions/{number}": [{"number": "1"}, {"number": "1", "?": "narrow=1&reference=2"}],
