@@ -35,6 +35,7 @@ def paths_of(slug: str) -> list[str]:
         "/saes",
         "/saes/of/tiny-matryoshka",
         "/diff",
+        f"/lists?title=Mine&item={slug}/narrow/0+a+note&item=gone/narrow/1",
         f"/diff/{slug}/{slug}",
         "/search?q=a",
         "/saes/new",

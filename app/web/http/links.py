@@ -163,6 +163,11 @@ def api_diff(a: str, b: str) -> str:
     return below_prefix(f"{API}/diff/{quote(a, safe='')}/{quote(b, safe='')}")
 
 
+def lists(query: Pairs = ()) -> str:
+    """A list of latents; the query is the list."""
+    return with_query(below_prefix("/lists"), query)
+
+
 def points(slug: str) -> str:
     """The columns that the overview's plot draws."""
     return f"{comparison(slug)}/points.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from app.web.shared.templating import render
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+LATENT_PAGE = re.compile(r"/c/([^/]+/(?:narrow|reference)/\d+)")
 Handler = Callable[..., Response | Awaitable[Response]]
 
 
@@ -133,7 +135,14 @@ def make_frame(
         embed=request.query_params.get("embed") == "1",
         version=app.__version__,
         slug=slug,
+        list_url=_list_url(path),
     )
+
+
+def _list_url(path: str) -> str | None:
+    """A list with the latent whose page this is."""
+    found = LATENT_PAGE.fullmatch(path)
+    return None if found is None else links.lists((("item", found[1]),))
 
 
 def comparison_frame(visit: Visit, title: str, description: str, *crumbs: Crumb, api: str | None = "") -> Frame:

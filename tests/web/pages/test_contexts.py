@@ -39,6 +39,7 @@ from app.web.pages.contexts.lab import LabPage, ShownToy
 from app.web.pages.contexts.latent import Corrected, FiringPart, LatentPage, Pictures, Steps
 from app.web.pages.contexts.latents import Column, LatentsPage
 from app.web.pages.contexts.levels import FamilyTree, LevelChoice, LevelsPage, PrefixComparison
+from app.web.pages.contexts.lists import ListItem, ListPage
 from app.web.pages.contexts.marked import Choice, ContextSection, MarkedContext, MarkedGroup, MarkedToken, TokenMark
 from app.web.pages.contexts.overview import OverviewPage, TopLatent
 from app.web.pages.contexts.pair import CellLinks, PairPage
@@ -72,6 +73,7 @@ TEMPLATES = {
     "levels.html": LevelsPage,
     "degree.html": DegreePage,
     "intervention.html": InterventionPage,
+    "list.html": ListPage,
     "prompt.html": PromptPage,
     "sae.html": SaePage,
     "saes.html": SaesPage,
@@ -112,6 +114,7 @@ PARTS = (
     CrossingRow,
     CrossingCell,
     MeasuredRelease,
+    ListItem,
     LevelChoice,
     LevelPairCount,
     FamilyTree,

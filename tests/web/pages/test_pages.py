@@ -50,6 +50,7 @@ def paths_of(slug: str) -> list[str]:
         "/saes/of/tiny-narrow",
         "/saes/of/plain",
         "/diff",
+        f"/lists?title=Mine&item={slug}/narrow/0+a+note&item=gone/narrow/1",
         f"/diff/{slug}/{slug}",
         "/search?q=a",
         "/about",

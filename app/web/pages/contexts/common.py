@@ -32,6 +32,7 @@ class Frame:
         embed: whether the page is shown without header and footer, inside another page.
         version: of the program.
         slug: of the comparison that the page belongs to; the search box searches it.
+        list_url: a list with this page's latent; None where the page is not about one.
         warning: what every page of a comparison says first; None for nothing.
     """
 
@@ -44,6 +45,7 @@ class Frame:
     version: str
     warning: str | None = None
     slug: str | None = None
+    list_url: str | None = None
 
 
 @dataclass(frozen=True)
