@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.errors import HedgescopeError, QueryError
+from app.errors import HedgescopeError, NotFoundError, QueryError
 from app.records import Side
 from app.store import read
 from app.web.http import links
@@ -80,7 +80,7 @@ def _item(engine: Engine, value: str, without: str) -> ListItem:
     side: Side = "narrow" if side_name == "narrow" else "reference"
     try:
         if "\x00" in slug:
-            raise QueryError("a name has no NUL")
+            raise NotFoundError("a name has no NUL")
         summary = whole_comparison(engine, slug)
         latent = read.get_latent(engine, summary.slug, side, int(index))
     except HedgescopeError as error:
