@@ -2,7 +2,7 @@
 import { embedOf } from "./embed.js";
 import { LIST, withItem } from "./list-link.js";
 
-const isEmbedded = document.body.classList.contains("embed");
+const isEmbedded = new URLSearchParams(location.search).get("embed") === "1";
 
 for (const button of navigator.clipboard && !isEmbedded ? document.querySelectorAll("[data-copy-embed]") : []) {
   button.hidden = false;
