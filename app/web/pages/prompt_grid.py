@@ -11,8 +11,8 @@ from app.records.sides import SIDES
 from app.web.http import links
 from app.web.live.prompt import check_latent
 from app.web.live.prompt_records import PromptLatent, PromptResult
+from app.web.live.prompt_strips import strip_svg, tokens_svg
 from app.web.pages.contexts.prompt import GridRow, PromptGrid
-from app.web.shared.figures.prompt_grid import strip_svg, tokens_svg
 
 MOST_PINS = 10
 USUAL = 4
