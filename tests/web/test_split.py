@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from app.errors import QueryError
-from app.records import CellContext, FiringCells, LatentScores
+from app.records import CellContext, FiringCells, LatentScores, Plane, PlanePoint
 from app.web.shared.figures.firing_cells import split_histogram
-from app.web.shared.figures.plane import CHI_SQUARED, chance_ellipse
+from app.web.shared.figures.plane import CHI_SQUARED, chance_ellipse, plane_plot
+from app.web.shared.figures.svg import chart_svg
 from app.web.shared.split import CELLS, Split
 
 OWN, MAIN, FIRST, SECOND = 7, 40, 50, 60
@@ -121,3 +122,18 @@ def test_the_ellipse_has_the_spread_of_the_rows() -> None:
     for x, y in chance_ellipse((xx, yy, xy)):
         assert (yy * x * x - 2 * xy * x * y + xx * y * y) / det == pytest.approx(CHI_SQUARED)
     assert set(chance_ellipse((0.0, 0.0, 0.0))) == {(0.0, 0.0)}
+
+
+HOSTILE = "<script>\u202e\x00" + "x" * 10_000
+
+
+def test_hostile_tokens_are_escaped_and_cut_in_the_plane() -> None:
+    points = tuple(PlanePoint(1.0 + cell, 2.0, cell, HOSTILE) for cell in range(8))
+    plane = Plane((0.8, 0.4), (0.9, 0.0), (0.1, 0.99), (0.01, 0.02, 0.001), points)
+    plot = plane_plot(CELLS_OF, plane)
+    drawn = str(chart_svg(plot))
+    assert len(drawn) < 20_000
+    assert "<script" not in drawn
+    assert "\u202e" not in drawn
+    assert max(len(text) for row in plot.table.rows for text in row) <= 40
+    assert {series.name for series in plot.chart.series} >= {"decoder row", "corrected row", "chance, 95 %", "neither"}
