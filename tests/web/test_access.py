@@ -149,7 +149,7 @@ def kind_of(path: str, method: str) -> str:
     if path in VECTORS:
         return "vectors"
     if method in ("GET", "HEAD", "OPTIONS"):
-        return "inputs" if path == INPUTS else "read"
+        return "inputs" if path.startswith(INPUTS) else "read"
     if path in PROMPTS:
         return "prompt"
     assert path in WRITES, f"{method} {path} is not in the table"

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.records import ComparisonSummary
-from app.web.api.routes import get, json_response
+from app.web.api.formats import format_of, list_file
+from app.web.api.routes import BY_ACCEPT, get, json_response
 from app.web.http.caching import immutable
 from app.web.http.deps import WITHOUT_NUL, EngineDep
 from app.web.http.params import check_parameters
@@ -61,13 +62,20 @@ async def _known_parameters(request: Request) -> None:
     check_parameters(request, ("limit",))
 
 
-@get(router, "/diff/{a}/{b}", Diff, problems=(400, 404, 409), checks=(Depends(_known_parameters),))
+@get(router, "/diff/{a}/{b}", Diff, problems=(400, 404, 409), checks=(Depends(_known_parameters),), files=True)
 def get_diff(request: Request, engine: EngineDep, a: A, b: B, limit: Limit = 100) -> Response:
     """Two comparisons of one narrow SAE, such as on two texts, or of two narrow SAEs with one reference."""
     first, second = whole_comparison(engine, a), whole_comparison(engine, b)
     matched_by(first, second)
-    hashes = f"{first.content_hash} {second.content_hash}"
-    return immutable(request, lambda: json_response(_diff(engine, first, second, limit)), hashes)
+    kind = format_of(request)
+
+    def answer() -> Response:
+        found = _diff(engine, first, second, limit)
+        if kind == "json":
+            return json_response(found, BY_ACCEPT)
+        return list_file(request, f"{first.slug}-{second.slug}", found.items, kind)
+
+    return immutable(request, answer, f"{first.content_hash} {second.content_hash} {kind}")
 
 
 def _diff(engine: Engine, a: ComparisonSummary, b: ComparisonSummary, limit: int) -> Diff:

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.serving.headers import NEVER_KEPT
-from app.web.api.routes import get, json_response, post
+from app.web.api.formats import format_of, list_file
+from app.web.api.routes import BY_ACCEPT, get, json_response, post
 from app.web.http.access import refuse
 from app.web.http.deps import CallerDep, SettingsDep
 from app.web.live.uploads import receive_sae
@@ -56,13 +57,18 @@ class Uploaded:
     source: str
 
 
-@get(router, "/inputs", InputList, problems=(400, 401, 403))
+@get(router, "/inputs", InputList, problems=(400, 401, 403), files=True)
 def list_inputs(request: Request, settings: SettingsDep, caller: CallerDep) -> Response:
     """SAEs, models, texts and activations in the server's input folder; needs the scope `write`."""
     if not caller.may("write"):
         refuse(request, caller, "write")
     found = input_files(settings.resolved_input_dir)
-    return json_response(InputList(found.items, found.is_complete, None, len(found.items)), NEVER_KEPT)
+    kind = format_of(request)
+    if kind != "json":
+        answer = list_file(request, "inputs", found.items, kind)
+        answer.headers.update(NEVER_KEPT)
+        return answer
+    return json_response(InputList(found.items, found.is_complete, None, len(found.items)), {**NEVER_KEPT, **BY_ACCEPT})
 
 
 @post(router, "/inputs", Uploaded, problems=(400, 401, 403, 409), status=201, extra=_BODY)

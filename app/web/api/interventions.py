@@ -46,12 +46,19 @@ def list_interventions(request: Request, engine: EngineDep, slug: Slug) -> Respo
     Intervention,
     problems=(400, 404, 422),
     checks=(Depends(_known_parameters),),
+    files=True,
 )
 def get_intervention(
     request: Request, engine: EngineDep, number: Number, narrow: Narrow = None, reference: Reference = None
 ) -> Response:
-    """One intervention: design, controls, and the releases of pairs and narrow latents, the largest pairs first."""
+    """One intervention: design, controls, and the releases of pairs and narrow latents, the largest pairs first.
+
+    A file has the pairs.
+    """
     summary = find_intervention(engine, number)
     pairs = pair_releases(engine, number, narrow=narrow, reference=reference)
+    kind = format_of(request)
+    if kind != "json":
+        return checked(request, list_file(request, f"intervention-{number}", pairs, kind))
     latents = latent_releases_of(engine, number, None if narrow is None else [narrow])
-    return checked(request, json_response(Intervention(number, summary, tuple(pairs), tuple(latents))))
+    return checked(request, json_response(Intervention(number, summary, tuple(pairs), tuple(latents)), BY_ACCEPT))

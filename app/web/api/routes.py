@@ -73,6 +73,19 @@ def get(
 
     def register(handler: Handler) -> Handler:
         name = f"api_{handler.__name__}"
+        others = (*(endings.TABLES if files else ()), *also)
+        # Before the path itself, whose last parameter would take an ending for a part of a name.
+        hidden = {**{path + ending: ["GET", "HEAD"] for ending in others}, path: ["HEAD"]}
+        for each, methods in hidden.items():
+            router.add_api_route(
+                each,
+                handler,
+                methods=methods,
+                name=name,
+                response_model=None,
+                dependencies=checks,
+                include_in_schema=False,
+            )
         router.add_api_route(
             path,
             handler,
@@ -85,18 +98,6 @@ def get(
             dependencies=checks,
             openapi_extra=extra,
         )
-        others = (*(endings.TABLES if files else ()), *also)
-        hidden = {path: ["HEAD"], **{path + ending: ["GET", "HEAD"] for ending in others}}
-        for each, methods in hidden.items():
-            router.add_api_route(
-                each,
-                handler,
-                methods=methods,
-                name=name,
-                response_model=None,
-                dependencies=checks,
-                include_in_schema=False,
-            )
         return handler
 
     return register

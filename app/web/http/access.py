@@ -62,7 +62,7 @@ class Access:
         self.app = app
         self._settings, self._engine = settings, engine
         self._rates = Rates(-(-settings.rate_limit // settings.processes)) if settings.rate_limit else None
-        self._wrong = Rates(WRONG_KEYS)
+        self._wrong = Rates(max(1, WRONG_KEYS // settings.processes))
         self._threads: CapacityLimiter | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -16,6 +16,7 @@ from app.records import ComparisonBundle
 from app.web.api.formats import MEDIA_TYPES, PARQUET
 
 LISTS = ["/saes", "/comparisons", "/jobs", "/comparisons/{}/levels", "/comparisons/{}/interventions"]
+LISTS += ["/diff/{0}/{0}", "/interventions/1"]
 
 
 def rows_of(kind: str, body: bytes) -> list[dict[str, Any]]:
@@ -32,7 +33,7 @@ def rows_of(kind: str, body: bytes) -> list[dict[str, Any]]:
 def test_a_list_is_the_same_in_every_format(client: TestClient, slug: str, path: str, kind: str) -> None:
     path = "/api/v1" + path.format(slug)
     answer = client.get(path).json()
-    items = answer["items"] if "items" in answer else [*answer["narrow"], *answer["reference"]]
+    items = answer.get("items") or answer.get("pairs") or [*answer["narrow"], *answer["reference"]]
     by_ending = client.get(f"{path}.{kind}")
     assert by_ending.headers["content-type"] == MEDIA_TYPES[kind]  # type: ignore[index]
     assert by_ending.headers["content-disposition"].endswith(f'.{kind}"')
