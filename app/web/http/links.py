@@ -173,6 +173,11 @@ def points(slug: str) -> str:
     return f"{comparison(slug)}/points.json"
 
 
+def preview(slug: str) -> str:
+    """The picture that a link to a comparison shows in chats."""
+    return f"{comparison(slug)}/preview.png"
+
+
 def api_comparison(slug: str) -> str:
     """A comparison in the API."""
     return below_prefix(f"{API}/comparisons/{quote(slug, safe='')}")

@@ -153,7 +153,9 @@ def comparison_frame(visit: Visit, title: str, description: str, *crumbs: Crumb,
         title = f"{title} · {visit.summary.name}"
     api_url = None if api is None else links.api_comparison(visit.slug) + api
     frame = make_frame(visit.request, title, description, above, api_url, slug=visit.slug)
-    return replace(frame, warning=visit.summary.mismatch)
+    # Chats need the whole address.
+    origin = f"{visit.request.url.scheme}://{visit.request.url.netloc}"
+    return replace(frame, warning=visit.summary.mismatch, image_url=origin + links.preview(visit.slug))
 
 
 def _path(request: Request) -> str:

@@ -33,6 +33,7 @@ class Frame:
         version: of the program.
         slug: of the comparison that the page belongs to; the search box searches it.
         list_url: a list with this page's latent; None where the page is not about one.
+        image_url: absolute address of the picture that a link to it shows in chats; None for none.
         warning: what every page of a comparison says first; None for nothing.
     """
 
@@ -46,6 +47,7 @@ class Frame:
     warning: str | None = None
     slug: str | None = None
     list_url: str | None = None
+    image_url: str | None = None
 
 
 @dataclass(frozen=True)
