@@ -20,6 +20,7 @@ from app.cli import (
     jobs,
     key,
     lab,
+    labels,
     sae,
     serve,
     train,
@@ -49,6 +50,7 @@ app.command("validate")(validate.validate)
 app.command("lab")(lab.lab)
 app.command("serve")(serve.serve)
 app.command("jobs")(jobs.jobs)
+app.add_typer(labels.app, name="labels")
 app.add_typer(key.app, name="key")
 app.command("worker")(worker.worker)
 app.add_typer(database.app, name="db")

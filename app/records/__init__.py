@@ -21,6 +21,7 @@ from app.records.intervention import (
     RankFigure,
 )
 from app.records.lab import ToyLab, ToyResult
+from app.records.label import LabelSource, OtherLabel
 from app.records.latent import (
     Context,
     LatentDetail,
@@ -65,6 +66,7 @@ __all__ = [
     "InterventionRun",
     "InterventionSettings",
     "InterventionSummary",
+    "LabelSource",
     "LatentDegree",
     "LatentDetail",
     "LatentDiagnosis",
@@ -76,6 +78,7 @@ __all__ = [
     "LogitWeights",
     "Neighbour",
     "NullSummary",
+    "OtherLabel",
     "Overlap",
     "PairContext",
     "PairDetail",

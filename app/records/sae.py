@@ -30,6 +30,7 @@ class SaeRecord:
         positions: the first position of a row that it was trained on, and the one after the last; None for the ends.
         config_checksum: SHA-256 of what the configuration says about encoding; the same weights
             read as another architecture are another SAE.
+        neuronpedia_id: where it is on Neuronpedia, as `model/source`; None where its files do not say so.
         training: settings and results of its training, as far as its files name them, as text.
     """
 
@@ -53,4 +54,5 @@ class SaeRecord:
     context_length: int | None = None
     bos: bool | None = None
     positions: tuple[int | None, ...] | None = None
+    neuronpedia_id: str | None = None
     training: Mapping[str, str] = field(default_factory=dict)

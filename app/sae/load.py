@@ -26,7 +26,7 @@ from app.sae.formats.raw import RawSae, one_line
 from app.sae.habits import habits_of
 from app.sae.hub import fetched, load_release
 from app.sae.levels import find_widths
-from app.sae.training_facts import training_facts
+from app.sae.training_facts import neuronpedia_id, training_facts
 
 LARGEST = 1e12
 """Beyond it, products of weights overflow."""
@@ -264,6 +264,7 @@ def _loaded(
         context_length=habits.context_length,
         bos=habits.bos,
         positions=habits.positions,
+        neuronpedia_id=neuronpedia_id(metadata),
         training=training_facts(metadata),
     )
     unit = decoder / np.where(norms > 0, norms, 1.0)[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ NAMES: Final = (
 )
 """SAELens' names. Names of data sets are left out: they may be folders of the machine that trained."""
 
+NEURONPEDIA_ID: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+
 LONGEST: Final = 200
 """Characters of a value."""
 
@@ -36,3 +39,9 @@ def training_facts(metadata: Mapping[str, Any]) -> dict[str, str]:
     named = ((name, found[name]) for name in NAMES if found.get(name) is not None)
     texts = {name: value if isinstance(value, str) else json.dumps(value, default=str) for name, value in named}
     return {name: text for name, text in texts.items() if len(text) <= LONGEST}
+
+
+def neuronpedia_id(metadata: Mapping[str, Any]) -> str | None:
+    """Where the SAE is on Neuronpedia, as `model/source`; None where its metadata say nothing of that form."""
+    found = metadata.get("neuronpedia_id")
+    return found if isinstance(found, str) and NEURONPEDIA_ID.fullmatch(found) else None

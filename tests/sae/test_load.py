@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -155,3 +156,15 @@ def test_a_loaded_sae_does_not_train(tmp_path: Path) -> None:
     loaded: LoadedSae = load_sae(str(save_sae(tmp_path / "a")))
     assert not loaded.module.training
     assert not any(weight.requires_grad for weight in loaded.module.parameters())
+
+
+def test_its_place_on_neuronpedia(tmp_path: Path) -> None:
+    def named(name: str, value: object) -> str | None:
+        folder = save_sae(tmp_path / name)
+        metadata = json.loads((folder / "cfg.json").read_text())["metadata"]
+        edit_config(folder, metadata={**metadata, "neuronpedia_id": value})
+        return load_sae(str(folder)).record.neuronpedia_id
+
+    assert named("a", "gemma-2-2b/12-gemmascope-res-16k") == "gemma-2-2b/12-gemmascope-res-16k"
+    assert named("b", "javascript:alert(1)") is None
+    assert named("c", ["x"]) is None

@@ -22,6 +22,7 @@ from app.store.tables.comparisons import (
 )
 from app.store.tables.jobs import job_steps, jobs
 from app.store.tables.keys import api_keys
+from app.store.tables.labels import labels
 from app.store.tables.measurements import INTERVENTION_TABLES, degrees, interventions, latent_releases, releases
 from app.store.tables.reading import COUNTED, SEARCH_TABLE, label_search, latent_counts, search_rows
 
@@ -38,6 +39,7 @@ __all__ = [
     "job_steps",
     "jobs",
     "label_search",
+    "labels",
     "latent_column",
     "latent_counts",
     "latent_details",

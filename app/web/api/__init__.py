@@ -12,6 +12,7 @@ from app.web.api import (
     interventions,
     job_events,
     jobs,
+    labels,
     latents,
     pairs,
     prompt,
@@ -27,7 +28,7 @@ router = APIRouter(prefix=API)
 # A request is compared with one route after another: those that are requested most come first.
 PARTS = (
     *(latents, comparisons, pairs, contexts, saes, search, diff, tree, interventions, validation),
-    *(vectors, prompt, inputs, jobs, job_events),
+    *(vectors, labels, prompt, inputs, jobs, job_events),
 )
 for part in PARTS:
     router.include_router(part.router)

@@ -208,6 +208,11 @@ def docs() -> str:
     return below_prefix("/docs")
 
 
+def neuronpedia(sae_id: str, index: int | None = None) -> str:
+    """An SAE on Neuronpedia, or one of its latents."""
+    return f"https://www.neuronpedia.org/{quote(sae_id)}" + ("" if index is None else f"/{index}")
+
+
 def static(path: str) -> str:
     """A file below `static/`; the query changes with the program, so that browsers fetch it anew."""
     return below_prefix(f"/static/{quote(path)}?v={build_tag()}")

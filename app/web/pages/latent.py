@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.catalogue import LATENT_FIELDS, LATENT_SPECS, ScoreSpec
-from app.records import ComparisonSummary, LatentDetail, LatentScores, Partner, Side
+from app.records import ComparisonSummary, LatentDetail, LatentScores, Partner, SaeRecord, Side
 from app.records.sides import other_side
 from app.store import read
 from app.store.around import before_and_after
 from app.store.cursors import parse_order
+from app.store.labels import labels_of, labels_tag
 from app.store.page import LatentQuery
 from app.web.http import links
 from app.web.http.deps import EngineDep
@@ -48,7 +49,12 @@ MOST_TERMS = 6
 def narrow(request: Request, engine: EngineDep, slug: str, index: int) -> Response:
     """A narrow latent: scores, decomposition, contexts, neighbours."""
     return comparison_page(
-        request, engine, slug, "latent.html", lambda visit: build(visit, "narrow", index), state=_state
+        request,
+        engine,
+        slug,
+        "latent.html",
+        lambda visit: build(visit, "narrow", index),
+        state=lambda visit: _joined(degree_state(visit), intervention_state(visit), _labels(visit, "narrow", index)),
     )
 
 
@@ -56,13 +62,26 @@ def narrow(request: Request, engine: EngineDep, slug: str, index: int) -> Respon
 def reference(request: Request, engine: EngineDep, slug: str, index: int) -> Response:
     """A reference latent: the narrow latents that it is mixed into, contexts, neighbours."""
     return comparison_page(
-        request, engine, slug, "latent.html", lambda visit: build(visit, "reference", index), state=intervention_state
+        request,
+        engine,
+        slug,
+        "latent.html",
+        lambda visit: build(visit, "reference", index),
+        state=lambda visit: _joined(intervention_state(visit), _labels(visit, "reference", index)),
     )
 
 
-def _state(visit: Visit) -> str:
-    """What else a narrow latent's page shows: a degree and an intervention, where there are any."""
-    return " ".join(filter(None, (degree_state(visit), intervention_state(visit))))
+def _joined(*states: str) -> str:
+    """What else a page shows that may change: a degree, an intervention, labels; empty where there is none."""
+    return " ".join(filter(None, states))
+
+
+def _labels(visit: Visit, side: Side, index: int) -> str:
+    return labels_tag(visit.engine, _sae(visit, side).checksum, index)
+
+
+def _sae(visit: Visit, side: Side) -> SaeRecord:
+    return (visit.summary.narrow if side == "narrow" else visit.summary.reference).sae
 
 
 def build(visit: Visit, side: Side, index: int) -> LatentPage:
@@ -77,6 +96,7 @@ def build(visit: Visit, side: Side, index: int) -> LatentPage:
     releases = releases_of_latent(visit.engine, visit.slug, side, index)
     split = find_split(visit.engine, visit.slug, latent)
     own = latents_by_index(visit.engine, visit.slug, side, (n.index for n in detail.same_sae))
+    sae = _sae(visit, side)
     return LatentPage(
         frame=_frame(visit, latent),
         summary=visit.summary,
@@ -97,6 +117,8 @@ def build(visit: Visit, side: Side, index: int) -> LatentPage:
         other_sae=near_latents(detail.other_sae, other_side(side), others),
         logit_weights=detail.logit_weights,
         steps=_steps(visit, latent, params),
+        other_labels=labels_of(visit.engine, sae.checksum, index),
+        neuronpedia_url=None if sae.neuronpedia_id is None else links.neuronpedia(sae.neuronpedia_id, index),
     )
 
 

@@ -43,6 +43,8 @@ EXAMPLES: dict[str, list[dict[str, str]]] = {
     "/api/v1/comparisons/{slug}/interventions": [{}],
     "/api/v1/interventions/{number}": [{"number": "1"}, {"number": "1", "?": "narrow=1&reference=2"}],
     "/api/v1/comparisons/{slug}/latents": [{}, {"?": "sae=reference"}, {"?": "sae=narrow&limit=3"}, {"?": LISTED}],
+    "/api/v1/comparisons/{slug}/narrow/{index}/labels": [{"index": "3"}],
+    "/api/v1/comparisons/{slug}/reference/{index}/labels": [{"index": "3"}],
     "/api/v1/comparisons/{slug}/narrow/{index}": [{"index": str(i)} for i in range(24)],
     "/api/v1/comparisons/{slug}/reference/{index}": [{"index": str(j)} for j in range(60)],
     "/api/v1/comparisons/{slug}/contexts": [

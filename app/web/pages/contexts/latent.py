@@ -10,6 +10,7 @@ from app.records import (
     LatentDegree,
     LatentScores,
     LogitWeights,
+    OtherLabel,
 )
 from app.web.pages.contexts.common import Frame, NearLatent
 from app.web.pages.contexts.marked import ContextSection
@@ -102,6 +103,8 @@ class LatentPage:
         releases: what the newest intervention measured of the latent and its pairs; None without one.
         verdict: what is known of it, in a sentence.
         corrected: what the row would be without its mixed-in parts; None where nothing is mixed in or kept.
+        other_labels: what other programs call it.
+        neuronpedia_url: its page on Neuronpedia; None where that is not known.
         has_tokens: False where the comparison was made from activations alone.
     """
 
@@ -124,3 +127,5 @@ class LatentPage:
     other_sae: tuple[NearLatent, ...]
     logit_weights: LogitWeights | None
     steps: tuple[Steps, ...]
+    other_labels: tuple[OtherLabel, ...]
+    neuronpedia_url: str | None
