@@ -22,6 +22,7 @@ CELLS: tuple[Cell, ...] = get_args(Cell)
 NOT_KEPT = (
     "This comparison was scored before contexts by cell were kept. Score it again under another name to get them."
 )
+NO_PARTNER = "This latent has no main partner, so its firings are not split by partner."
 NO_PAIR = "Cells are kept for a narrow latent's main partner and its three largest mixed-in ones; this latent is none."
 
 MOST_TRIED = 5
@@ -146,6 +147,8 @@ def find_split(engine: Engine, slug: str, latent: LatentScores) -> Split | str:
         cells = get_cells(engine, slug, latent.index)
         if cells is None:
             return NOT_KEPT
+        if not cells.partners:
+            return NO_PARTNER
         others = latents_by_index(engine, slug, "reference", cells.partners)
         return Split(latent, cells.partners, others, cells)
     found = list(_narrow_cells(engine, slug, latent))

@@ -140,3 +140,11 @@ def test_counts_of_a_pair_lead_to_its_contexts(client: TestClient, slug: str, bu
         assert (chosen["text"], chosen["count"]) == (str(j), shown["firing"][name])
     other = next(j for j in range(60) if j not in cells.partners)
     assert client.get(f"/c/{slug}/pairs/{i}/{other}.json").json()["cells"] is None
+
+
+def test_a_latent_without_a_main_partner_says_so(client: TestClient, slug: str, bundle: ComparisonBundle) -> None:
+    alone = next(each.narrow_index for each in bundle.cells if not each.partners)
+    answer = client.get(f"/api/v1/comparisons/{slug}/contexts?index={alone}&cell=both")
+    assert (answer.status_code, answer.json()["count"], answer.json()["items"]) == (200, None, [])
+    assert "no main partner" in answer.json()["reason"]
+    assert client.get(f"/c/{slug}/narrow/{alone}").status_code == 200
