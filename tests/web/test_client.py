@@ -23,6 +23,7 @@ from app.store.write import write_comparison
 from app.web.main import create_app
 from tests.builders import make_bundle
 from tests.live.conftest import served
+from tests.saved_saes import save_sae
 
 pytestmark = pytest.mark.slow
 
@@ -104,10 +105,16 @@ def test_parameters_are_written_as_the_api_takes_them() -> None:
 @pytest.mark.parametrize("snippet", SHELL)
 def test_the_documents_commands_work(server: tuple[str, str], tmp_path: Path, snippet: str) -> None:
     environment = {**os.environ, "URL": server[0], "KEY": server[1]}
+    if "@cfg.json" in snippet:
+        save_sae(tmp_path)
     script = f'set -eu; curl() {{ command curl --silent --show-error --fail-with-body "$@"; }}; {snippet}'
     done = subprocess.run(
         ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
+    if "jobs/preflight" in snippet:
+        # There is no worker here; tests/e2e/test_inputs.py has one.
+        assert orjson.loads(done.stdout)["type"] == "urn:hedgescope:problem:worker"
+        return
     assert done.returncode == 0, done.stdout + done.stderr
     if "latents.csv" in snippet:
         assert len((tmp_path / "latents.csv").read_text().splitlines()) >= 25
