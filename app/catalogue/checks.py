@@ -24,11 +24,40 @@ class CheckSpec:
 
 CHECKS: tuple[CheckSpec, ...] = (
     CheckSpec(
+        "copies",
+        "Copies on a real model",
+        "Latents of the comparison's reference are copied and scored against it, on the model's own activations. "
+        "Nothing is mixed into a copy, so its score has to be 0.",
+        8,
+    ),
+    CheckSpec(
         "grafts",
         "Grafts on a real model",
         "Rows of latents that fire together with a copy, or exclude it, are added to its decoder row or subtracted. "
         "The truth is 1 − cos² with the row before, and the partners are known.",
         8,
+    ),
+    CheckSpec(
+        "planted",
+        "Features planted in real activations",
+        "Directions are added to the model's activations: parents with a child, features with a companion, features "
+        "that exclude one another. A narrow SAE of 192 latents is trained on the result. The reference has a latent "
+        "for each planted feature.",
+        6,
+    ),
+    CheckSpec(
+        "halves",
+        "Two halves of the text",
+        "The comparison's own narrow SAE is scored on the first half of the text and on the second.",
+        3,
+    ),
+    CheckSpec(
+        "resynthesis",
+        "Inputs made of real firings",
+        "Inputs are sums of the 1,024 most frequent latents of the reference, with the activations that they have on "
+        "the text. A narrow SAE of 128 latents is trained on them and gets the least-squares decoder, of which every "
+        "component is known.",
+        5,
     ),
     CheckSpec(
         "worlds",

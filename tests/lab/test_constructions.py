@@ -1,4 +1,4 @@
-"""What the checks on a real model are made of: copies and grafts, and the truth of each."""
+"""What the checks on a real model are made of: copies, grafts, planted features, and the truth of each."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import scipy.sparse as sp
 
 from app.errors import SaeError
 from app.lab.checks.grafts import grafted
+from app.lab.checks.planted import plant, with_features
+from app.lab.checks.resynthesis import least_squares
 from app.lab.grafts import Grafts, choose_copies, make_grafts
 from app.lab.threshold_sae import ThresholdSae
 from app.sae.load import load_sae
@@ -100,3 +102,31 @@ def test_copies_are_latents_that_fire(world: KnownWorld) -> None:
     acts = world.acts.copy()
     acts[50:, :20] = 0
     assert choose_copies(sp.csc_array(acts), 20, seed=0).min() >= 20
+
+
+def test_a_least_squares_decoder_is_the_sum_of_its_masses(world: KnownWorld) -> None:
+    truth = least_squares(world.acts[:, :20], world.acts, world.features)
+    expected = 1 - np.square(np.einsum("ij,ij->i", truth.rows, world.features[:20]))
+    assert truth.mixed == pytest.approx(expected, abs=1e-4)
+    assert (truth.mixed[:6] > 0.05).all()
+    # Feature 20 + k is nearly all that is mixed into k.
+    assert truth.visible[:6] == pytest.approx(truth.mixed[:6], abs=0.02)
+    assert truth.halves[:6].tolist() == [1] * 6
+
+
+def test_planted_features_are_read_by_the_reference(reference: ThresholdSae, world: KnownWorld) -> None:
+    planted = plant(world.inputs, 3, np.random.default_rng(5))
+    n = len(planted.sizes)
+    assert (n, planted.directions.shape) == (21, (21, D_IN))
+    fires = planted.acts > 0
+    # A child only with its parent; features of a pair that excludes never together.
+    assert not (fires[:, 2::7] & ~fires[:, 1::7]).any()
+    assert not (fires[:, 5::7] & fires[:, 6::7]).any()
+    large = replace(planted, acts=planted.acts * 20, sizes=planted.sizes * 20)
+    found = with_features(reference, large, world.inputs)
+    assert len(found.bias) == N + n
+    single = large.acts[:, :1] @ large.directions[:1]
+    read = found.encode((world.inputs + single).astype(np.float32))[:, N]
+    is_usual = large.acts[:, 0] > 0.75 * large.sizes[0]
+    assert read[is_usual] == pytest.approx(large.acts[is_usual, 0], abs=3)
+    assert (read[large.acts[:, 0] == 0] == 0).all()
