@@ -14,6 +14,7 @@ from app.records.validation import Cell, aim
 
 SEEDS, N_COPIES = (51, 52), 256
 SMALL = 0.05
+UNSCORED = "fires too seldom"
 
 
 def run(scope: Scope) -> Findings:
@@ -38,7 +39,7 @@ def run(scope: Scope) -> Findings:
                 "Share of copies with a value of at most 0.05",
                 ("score", *labels),
                 tuple((TITLES[name], *small[name]) for name in MEASURES),
-                plotted=labels[-1:],
+                plotted=labels[:1],
                 note="c_dec, s_n^dec and the meta-SAE's share are on scales of their own, on which 0.05 means nothing "
                 "special. The last two are not measured for the whole reference, which would take long.",
             ),
@@ -57,6 +58,8 @@ def _share(case: CaseScores, name: str) -> float | None:
 
 
 def _called(cases: dict[str, CaseScores]) -> tuple[tuple[Cell, ...], ...]:
-    found = {label: [str(latent.diagnosis) for latent in case.latents] for label, case in cases.items()}
+    found = {
+        label: [latent.diagnosis or "fires too seldom" for latent in case.latents] for label, case in cases.items()
+    }
     kinds = sorted({kind for each in found.values() for kind in each})
     return tuple((kind, *(each.count(kind) for each in found.values())) for kind in kinds)

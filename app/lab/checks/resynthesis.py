@@ -78,10 +78,13 @@ def run(scope: Scope) -> Findings:
                 0.6,
                 ranks[TITLES[SCORE]],
                 bound=ranks[ORACLE],
-                note="Most of the mixture is spread over many partners, each too small to be told from noise.",
+                note="A mixture is spread over many partners, most of them too small to be told from noise.",
             ),
         ),
-        notes=("Read the decoder cosine next to the score: it sees a diffuse mixture as a whole.",),
+        notes=(
+            "The reference has exactly the features that inputs are made of. Decoder cosine and decoder hedging see a "
+            "diffuse mixture as a whole: read them next to the score.",
+        ),
     )
 
 
