@@ -58,8 +58,6 @@ def _share(case: CaseScores, name: str) -> float | None:
 
 
 def _called(cases: dict[str, CaseScores]) -> tuple[tuple[Cell, ...], ...]:
-    found = {
-        label: [latent.diagnosis or "fires too seldom" for latent in case.latents] for label, case in cases.items()
-    }
+    found = {label: [latent.diagnosis or UNSCORED for latent in case.latents] for label, case in cases.items()}
     kinds = sorted({kind for each in found.values() for kind in each})
     return tuple((kind, *(each.count(kind) for each in found.values())) for kind in kinds)

@@ -78,7 +78,7 @@ def run(scope: Scope) -> Findings:
                 0.6,
                 ranks[TITLES[SCORE]],
                 bound=ranks[ORACLE],
-                note="A mixture is spread over many partners, most of them too small to be told from noise.",
+                note="A mixture is spread over many partners, most of them too small to stand out from noise.",
             ),
         ),
         notes=(
