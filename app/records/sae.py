@@ -55,4 +55,4 @@ class SaeRecord:
     bos: bool | None = None
     positions: tuple[int | None, ...] | None = None
     neuronpedia_id: str | None = None
-    training: Mapping[str, str] = field(default_factory=dict)
+    training: Mapping[str, str] = field(default_factory=dict, hash=False)

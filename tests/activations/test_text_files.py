@@ -129,7 +129,7 @@ PAGE = "<!DOCTYPE html>\n<html><head><title>Index of /data</title></head><body><
         ("t.txt", LISTING.encode(), "is the listing of a folder, not a text"),
         ("t.txt", PAGE.encode(), "is a web server's page about a folder or an error"),
         ("t.txt", b"abc\x00\x01def", "holds NUL bytes, so it is a binary file"),
-        ("t.txt", b"\x89PNG\r\n\x1a\n\xff", r"not UTF-8 text \(byte 0\)"),
+        ("t.txt", b"\x89PNG\r\n\x1a\n\xff", "not UTF-8 text; expected"),
         ("t", b'{"text": "a"}\n{"text": "b"}\n', "holds JSON, not prose; rename it to .json or .jsonl"),
         ("t.txt", b'[{"text": "a"},\n {"text": "b"}]', "holds JSON, not prose"),
         ("t.md", b'{"a": 1}', "holds JSON, not prose"),

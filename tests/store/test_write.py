@@ -44,7 +44,7 @@ def failing(records: Iterable[Any], error: BaseException) -> Iterator[Any]:
 
 def test_generators_are_read_once_and_stored(engine: Engine) -> None:
     whole = make_bundle()
-    names = ("latents", "partners", "details", "pairs", "profiles", "cells", "text_rows")
+    names = ("latents", "partners", "details", "pairs", "profiles", "cells", "level_links", "text_rows")
     write_comparison(engine, replace(whole, **{name: iter(getattr(whole, name)) for name in names}))
 
     assert row_counts(engine) == {
@@ -57,6 +57,7 @@ def test_generators_are_read_once_and_stored(engine: Engine) -> None:
         "pair_details": len(tuple(whole.pairs)),
         "pair_profiles": 24,
         "firing_cells": 24,
+        "level_links": len(tuple(whole.level_links)),
         "text_rows": 30,
     }
 
@@ -113,7 +114,8 @@ def test_kill_9_in_the_middle_shows_nothing(engine: Engine, tmp_path: Path) -> N
     write_comparison(engine, bundle)
     assert read.get_comparison(engine, bundle.summary.slug) == bundle.summary
     # What the killed one left is gone.
-    assert row_counts(engine) == {**left, "comparisons": 1, "text_rows": 30, "latent_counts": N_COUNTS}
+    links = {"level_links": len(tuple(bundle.level_links))}
+    assert row_counts(engine) == {**left, "comparisons": 1, "text_rows": 30, "latent_counts": N_COUNTS, **links}
 
 
 def test_a_stored_slug_is_left_alone_and_unread(engine: Engine) -> None:

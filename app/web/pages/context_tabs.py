@@ -114,7 +114,8 @@ def _view(params: Params, split: Split | None, partners: Sequence[int]) -> View:
     cells = split.available if split is not None else ()
     cell = params.choice("cell", STRONGEST, (STRONGEST, BY_ACTIVATION, *cells))
     # A link of older versions that hides the main partner's activations.
-    usual = "none" if params.own.get("highlight") == "latent" else _listed(partners[:MOST_MARKS])
+    highlight = params.choice("highlight", "both", ("both", "latent", "partner"))
+    usual = "none" if highlight == "latent" else _listed(partners[:MOST_MARKS])
     marked = _numbers(params.own.get("mark", usual), partners)
     return View(
         cell=cell,

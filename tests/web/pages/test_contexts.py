@@ -156,7 +156,8 @@ def trees(name: str) -> Iterator[nodes.Template]:
 def test_a_template_uses_exactly_the_fields_of_its_context(name: str) -> None:
     found = list(trees(name))
     undeclared = {variable for tree in found for variable in meta.find_undeclared_variables(tree)}
-    macros = {macro for tree in found for node in tree.find_all(nodes.FromImport) for macro in node.names}
+    imported = [name for tree in found for node in tree.find_all(nodes.FromImport) for name in node.names]
+    macros = {name if isinstance(name, str) else name[1] for name in imported}  # (name, the name it goes by here)
     macros |= {macro.name for tree in found for macro in tree.find_all(nodes.Macro)}
     assert undeclared - macros - set(environment().globals) == {field.name for field in fields(TEMPLATES[name])}
 
