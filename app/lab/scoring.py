@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from app.activations.language_model import ModelShelf
-from app.arrays import Flags, Float32s, Float64s
+from app.activations.tokenize import ROW_LENGTH
+from app.arrays import Flags, Float32s, Float64s, Int64s
 from app.lab.meta_sae import MetaSae
 from app.lab.scratch import scratch_database
 from app.lab.version3 import version_3
@@ -74,6 +75,11 @@ class CaseScores:
     def hedged(self) -> Flags:
         """`[n]` latents called hedged."""
         return np.array([latent.diagnosis == "hedged" for latent in self.latents])
+
+    @property
+    def tokens(self) -> Int64s:
+        """`[m]` where each token of the sample is in the file of activations: a sample is sorted by group of rows."""
+        return self.sample.row * ROW_LENGTH + self.sample.position
 
     def named(self, i: int, *, mass: float = 0.0, q: float = 1.0) -> set[int]:
         """Named partners of a latent, of at least this mass and at most this false discovery rate."""

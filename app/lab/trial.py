@@ -9,7 +9,6 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from app.activations.tokenize import ROW_LENGTH
 from app.arrays import Float32s, Float64s
 from app.lab.attribution import KINDS, attribute
 from app.lab.scoring import Case, CaseScores, score_case
@@ -17,7 +16,6 @@ from app.lab.trained import N_SCORED, REFERENCES, TrainedWorld, make_trained
 from app.lab.worlds import World, WorldSpec
 from app.scores.diagnosis import MIN_SCORE
 from app.scores.mixing.mixing import mixing
-from app.stats.input_sample import N_GROUPS
 
 
 @dataclass(frozen=True)
@@ -81,10 +79,8 @@ def _trial(world: TrainedWorld, reference: str, folder: Path, truth: sp.csc_arra
 
 
 def _masses(found: CaseScores, features: Float32s, truth: sp.csc_array) -> dict[str, Float64s]:
-    """Kind of mass -> `[n]`; the sample has the tokens of the file, sorted by group of rows."""
-    group = np.arange(truth.shape[0]) // ROW_LENGTH % N_GROUPS
-    in_order = truth.tocsr()[np.argsort(group, kind="stable")].tocsc()
-    parts = attribute(found.decoders.narrow, features, found.sample.narrow, in_order)
+    """Kind of mass -> `[n]`."""
+    parts = attribute(found.decoders.narrow, features, found.sample.narrow, truth.tocsr()[found.tokens].tocsc())
     return {kind: getattr(parts, kind) for kind in KINDS}
 
 

@@ -67,8 +67,9 @@ def score_world(world: SynthWorld, scope: Scope, name: str) -> Scored:
         for label, folder in references.items()
     }
     narrow = load_sae(str(world.narrow)).unit_decoder
-    truth = sp.csc_array(world.firings)
-    return Scored(attribute(narrow, world.features, cases[TRAINED].sample.narrow, truth), cases)
+    trained = cases[TRAINED]
+    truth = sp.csc_array(world.firings[trained.tokens])
+    return Scored(attribute(narrow, world.features, trained.sample.narrow, truth), cases)
 
 
 def findings(scored: Mapping[str, Scored], size: SynthSize, seed: int) -> Findings:
