@@ -60,6 +60,14 @@ CHECKS: tuple[CheckSpec, ...] = (
         5,
     ),
     CheckSpec(
+        "null_saes",
+        "SAEs that have learned nothing",
+        "Random directions, a decoder frozen at random, and SAEs of the same model with random weights are scored as "
+        "any comparison is (after arXiv 2602.14111). Their scores are set next to those of the comparison's narrow "
+        "SAE and of one that was trained as briefly as they were.",
+        6,
+    ),
+    CheckSpec(
         "worlds",
         "Worlds with known features",
         "Narrow and Matryoshka SAEs are trained on worlds of 48 to 72 known features. A latent is impure if more than "

@@ -124,10 +124,10 @@ def train_in(
     train_quietly(plan, Pool(inputs, spec.seed), folder)
 
 
-def train_quietly(plan: TrainingPlan, batches: Batches, folder: Path) -> None:
+def train_quietly(plan: TrainingPlan, batches: Batches, folder: Path, *, frozen_decoder: bool = False) -> None:
     """Train an SAE and save it, without the progress bar that SAELens draws for each."""
     with quietly():
-        sae = train(plan, batches)
+        sae = train(plan, batches, frozen_decoder=frozen_decoder)
     save(sae, plan, folder)
 
 

@@ -73,12 +73,15 @@ class TrainingPlan(Schedule):
             raise SaeError(f"{self.architecture} with multiplier {self.multiplier}: only {BALANCED} takes a multiplier")
 
 
-def train(plan: TrainingPlan, activations: Batches, *, device: str = "cpu") -> Any:
+def train(plan: TrainingPlan, activations: Batches, *, device: str = "cpu", frozen_decoder: bool = False) -> Any:
     """Train one SAE.
 
     Activations are scaled so that their mean norm is `sqrt(d_in)` ("expected_average_only_in" of
     SAELens), and the scale is folded into the weights at the end, so that the SAE reads raw
     activations.
+
+    Args:
+        frozen_decoder: whether decoder rows stay as they are drawn, so that only the rest learns.
 
     Returns:
         a SAELens training SAE in float32.
@@ -89,6 +92,7 @@ def train(plan: TrainingPlan, activations: Batches, *, device: str = "cpu") -> A
     _check(plan)
     torch.manual_seed(plan.seed)
     sae = _new_sae(plan, activations.d_in, device)
+    sae.W_dec.requires_grad_(not frozen_decoder)
     trainer = trainer_of(sae, plan, activations, device=device)
     _start_at_mean(trainer, activations)
     return trainer.fit()
