@@ -16,7 +16,7 @@ from app.web.api.routes import BY_ACCEPT, get, json_response
 from app.web.http.caching import immutable
 from app.web.http.deps import WITHOUT_NUL, EngineDep
 from app.web.http.params import check_parameters
-from app.web.shared.diff import Crossing, LatentDifference, MatchedBy, differences, matched_by, mean
+from app.web.shared.diff import Crossing, LatentDifference, MatchedBy, differences, matched_by
 from app.web.shared.find import whole_comparison
 
 router = APIRouter(tags=["Comparisons"])
@@ -89,8 +89,8 @@ def _diff(engine: Engine, a: ComparisonSummary, b: ComparisonSummary, limit: int
         n_only_b=found.n_only_b,
         n_scored_in_both=len(found.differences),
         n_same_diagnosis=found.n_same_label,
-        mean_difference=mean(found.differences),
-        mean_absolute_difference=mean([abs(each) for each in found.differences]),
+        mean_difference=found.mean_difference,
+        mean_absolute_difference=found.mean_absolute_difference,
         crossings=found.crossings,
         items=found.items[:limit],
     )

@@ -29,7 +29,7 @@ from app.web.pages.diff_files import both, diff_redirect
 from app.web.pages.params import Pairs, Params, read_params
 from app.web.pages.respond import answer, changing_page, make_frame, page
 from app.web.shared import formatting as show
-from app.web.shared.diff import Differences, LatentDifference, differences, matched_by, mean
+from app.web.shared.diff import Differences, LatentDifference, differences, matched_by
 from app.web.shared.diff_facts import facts_of
 from app.web.shared.figures.diff import diff_plot
 from app.web.shared.find import all_comparisons
@@ -135,8 +135,8 @@ def _counts(found: Differences) -> DiffCounts:
         n_only_b=found.n_only_b,
         n_scored_in_both=len(found.differences),
         n_same_label=found.n_same_label,
-        mean_difference=mean(found.differences),
-        mean_absolute_difference=mean([abs(each) for each in found.differences]),
+        mean_difference=found.mean_difference,
+        mean_absolute_difference=found.mean_absolute_difference,
     )
 
 
@@ -146,7 +146,7 @@ def _lead(two: Two) -> str:
     text = f"{show.number(len(found.items))} latents in both, {show.number(n_other)} with another label."
     if not found.differences:
         return f"{text} None is scored in both."
-    size = mean([abs(each) for each in found.differences])
+    size = found.mean_absolute_difference
     return f"{text} Scores differ by {show.number(size)} on average."
 
 

@@ -94,6 +94,16 @@ class Differences:
         return [item.difference for item in self.items if item.difference is not None]
 
     @property
+    def mean_difference(self) -> float | None:
+        """Of the latents that are scored in both; None without any."""
+        return _mean(self.differences)
+
+    @property
+    def mean_absolute_difference(self) -> float | None:
+        """Of the latents that are scored in both; None without any."""
+        return _mean([abs(each) for each in self.differences])
+
+    @property
     def n_same_label(self) -> int:
         """Latents with the same label in both, or without one in both."""
         return sum(crossing.n for crossing in self.crossings if crossing.a == crossing.b)
@@ -134,7 +144,7 @@ def differences(engine: Engine, a: ComparisonSummary, b: ComparisonSummary) -> D
     )
 
 
-def mean(values: Sequence[float]) -> float | None:
+def _mean(values: Sequence[float]) -> float | None:
     """None without values."""
     return sum(values) / len(values) if values else None
 
