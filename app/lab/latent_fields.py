@@ -9,16 +9,11 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from app.activations.language_model import ModelShelf
 from app.arrays import Float32s, Float64s, none_if_nan
 from app.lab.checks.scope import Scope
-from app.lab.scoring import SCORE, Case
-from app.lab.scratch import scratch_database
-from app.pipeline.inputs import open_inputs
-from app.pipeline.open import OpenFiles, Resources
-from app.pipeline.run import compute, encode
+from app.lab.scoring import SCORE, Case, encoded
+from app.pipeline.run import compute
 from app.progress import silent
-from app.records import ComparisonRequest
 from app.store.read import columns, resolve_slug
 
 NUMBERS = {
@@ -39,12 +34,7 @@ def scored(case: Case, folder: Path) -> Fields:
     Args:
         folder: for shards, which cases of the same activations share.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    request = ComparisonRequest(str(case.narrow), str(case.reference), activations=str(case.activations))
-    with scratch_database(folder) as engine:
-        models, resources = ModelShelf(folder / "models"), Resources()
-        inputs = open_inputs(OpenFiles(engine, models), folder, request, resources)
-        encode([inputs], models, resources, silent)
+    with encoded(case, folder, silent) as inputs:
         latents = compute(inputs, silent).records.latents.narrow
     return {name: [getattr(latent, name) for latent in latents] for name in (*NUMBERS, "diagnosis")}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,13 +114,20 @@ def score_case(
         meta: a meta-SAE of the reference's rows, where one was trained already.
         slow: whether to measure what takes longer than the scores: `SLOW`.
     """
+    with encoded(case, folder, progress) as inputs:
+        return scores_of(inputs, meta=meta, progress=progress, slow=slow)
+
+
+@contextmanager
+def encoded(case: Case, folder: Path, progress: Progress) -> Iterator[ComparisonInputs]:
+    """A case with its shards in a folder, as every comparison has them, and a database that is thrown away."""
     folder.mkdir(parents=True, exist_ok=True)
     request = ComparisonRequest(str(case.narrow), str(case.reference), activations=str(case.activations))
     with scratch_database(folder) as engine:
         models, resources = ModelShelf(folder / "models"), Resources()
         inputs = open_inputs(OpenFiles(engine, models), folder, request, resources)
         encode([inputs], models, resources, progress)
-        return scores_of(inputs, meta=meta, progress=progress, slow=slow)
+        yield inputs
 
 
 def scores_of(
